@@ -1,0 +1,4 @@
+/** What every package may use; safe in a browser but for the default log sink. */
+export * from './diagnostics.ts'
+export * from './duration.ts'
+export * from './log.ts'

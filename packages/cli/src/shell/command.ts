@@ -1,0 +1,85 @@
+/** What one command is: data that yields parsing, help and completion, and a function from a context to a result. */
+import type { ExitCode } from './exit-codes.ts'
+import type { Progress } from './progress.ts'
+
+export interface Flag {
+  /** Without the dashes: `api-port`. */
+  readonly name: string
+  readonly short?: string
+  readonly help: string
+  /** What the value is called in help; a flag without it is a switch. */
+  readonly value?: string
+  readonly type?: 'text' | 'integer'
+  readonly choices?: readonly string[]
+  readonly hidden?: true
+}
+
+export interface Argument {
+  readonly name: string
+  readonly help: string
+  readonly optional?: true
+  readonly variadic?: true
+}
+
+/** The flags that were given, by type. A name that the command does not declare is a bug and throws. */
+export interface Flags {
+  text(name: string): string | undefined
+  integer(name: string): number | undefined
+  on(name: string): boolean
+}
+
+export interface Context {
+  readonly args: readonly string[]
+  readonly flags: Flags
+  readonly env: NodeJS.ProcessEnv
+  /** The state folder of the mesh: `--home`, else `$LATEEN_HOME`, else `~/.lateen`. */
+  readonly home: string
+  /** What is going on, on standard error; a spinner when that is a terminal. */
+  readonly progress: Progress
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+/** A result that says more than its data: another exit code, or text that is written as it comes. */
+export class Outcome<T> {
+  readonly data: T
+  readonly exitCode: ExitCode
+
+  constructor(data: T, exitCode: ExitCode) {
+    this.data = data
+    this.exitCode = exitCode
+  }
+}
+
+/** One leaf of the command tree. `T` is what it finds out; the shell renders it as the user asked. */
+export interface Command<T = unknown> {
+  /** One or more sentences after the usage line. */
+  readonly help: string
+  readonly args?: readonly Argument[]
+  readonly flags: readonly Flag[]
+  readonly examples: readonly string[]
+  /** Resolves to data, to an {@link Outcome}, or to an async iterable of text that is written as it comes. */
+  run(context: Context): Promise<T | Outcome<T> | AsyncIterable<string>>
+  /** The text for people. Without it, the data is written as YAML. An empty text writes nothing. */
+  render?(data: T, style: 'table' | 'short'): string
+}
+
+/** Lets a command keep its own result type while the tree knows only `unknown`. */
+export function command<T>(definition: Command<T>): Command {
+  return {
+    ...definition,
+    run: (context) => definition.run(context),
+    ...(definition.render ? { render: (data: unknown, style) => renderAs(definition, data, style) } : {}),
+  }
+}
+
+function renderAs<T>({ render }: Command<T>, data: unknown, style: 'table' | 'short'): string {
+  // The shell hands back what `run` of the same definition returned.
+  return render?.(data as T, style) ?? ''
+}
+
+/** `-o`, for commands with a machine form. */
+export const OUTPUT_FLAG: Flag = { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'short', 'json', 'yaml'], help: 'table, short, json or yaml' }
+
+/** `--home`, for every command that speaks of a mesh on this machine. */
+export const HOME_FLAG: Flag = { name: 'home', value: 'DIR', help: "the mesh's state folder (default: $LATEEN_HOME, else ~/.lateen)" }

@@ -1,0 +1,205 @@
+/**
+ * The one place that reads flags, writes to standard output and decides the exit code.
+ *
+ * Enters: the arguments and environment of the process. Leaves: text on the two streams, an exit code. The commands between
+ * know neither streams nor commander.
+ */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Command, Context, Flag, Flags } from './command.ts'
+import { Outcome } from './command.ts'
+import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
+import { progressOn } from './progress.ts'
+import { renderResult } from './render.ts'
+import { type Branch, type Foreign, isBranch, type Leaf, type Tree } from './tree.ts'
+
+export interface Streams {
+  readonly stdout: NodeJS.WriteStream | Writer
+  readonly stderr: NodeJS.WriteStream | Writer
+}
+
+export interface Writer {
+  readonly isTTY?: boolean | undefined
+  write(text: string): unknown
+}
+
+export interface ShellOptions {
+  readonly tree: Tree
+  readonly foreign: readonly Foreign[]
+  readonly env: NodeJS.ProcessEnv
+  readonly streams: Streams
+  readonly signal: AbortSignal
+}
+
+const NAME = 'lateen'
+
+/** Runs one command line (without the program's name) and resolves to its exit code. */
+export async function runShell(argv: readonly string[], options: ShellOptions): Promise<ExitCode> {
+  const { stderr } = options.streams
+  try {
+    return await dispatch(argv, options)
+  } catch (error) {
+    // Commander has said it already, help included.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof CommandError) {
+      stderr.write(`Error: ${error.message}\n`)
+      return error.exitCode
+    }
+    stderr.write(`Error: ${describe(error, options.env)}\n`)
+    return EXIT.failure
+  }
+}
+
+async function dispatch(argv: readonly string[], options: ShellOptions): Promise<ExitCode> {
+  const program = newCommand(NAME, options).description("A service mesh with Istio's API, on Kubernetes or on one machine.")
+  let exitCode: ExitCode = EXIT.ok
+  const path = leafPath(argv, options.tree)
+  for (const [name, node] of Object.entries(options.tree)) {
+    const child = program.command(name, node && !isBranch(node) && node.hidden ? { hidden: true } : {}).summary(node.summary)
+    prepare(child, options)
+    if (isBranch(node)) addBranch(child, node, options)
+  }
+  for (const { name, summary } of options.foreign) program.command(name).summary(summary)
+  if (path) {
+    const loaded = await path.leaf.load()
+    const target = findCommand(program, path.words)
+    declare(target, loaded)
+    target.action(async () => {
+      exitCode = await execute(loaded, target, options)
+    })
+  }
+  if (argv.length === 0) {
+    program.outputHelp()
+    return EXIT.ok
+  }
+  await program.parseAsync([...argv], { from: 'user' })
+  return exitCode
+}
+
+function newCommand(name: string, options: ShellOptions): Commander {
+  return prepare(new Commander(name), options)
+}
+
+function prepare(command: Commander, { streams }: ShellOptions): Commander {
+  return command
+    .exitOverride()
+    .helpOption('-h, --help', 'help for this command')
+    .helpCommand(false)
+    .showHelpAfterError(`(${NAME} --help tells what there is)`)
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'Error: ')),
+    })
+}
+
+function addBranch(parent: Commander, branch: Branch, options: ShellOptions): void {
+  parent.description(`${branch.summary}.`)
+  for (const [name, leaf] of Object.entries(branch.children)) {
+    prepare(parent.command(name, leaf.hidden ? { hidden: true } : {}).summary(leaf.summary), options)
+  }
+}
+
+/** The words of `argv` that name a leaf; flags between them are stepped over. */
+function leafPath(argv: readonly string[], tree: Tree): { leaf: Leaf; words: string[] } | undefined {
+  const words = argv.filter((word) => !word.startsWith('-'))
+  const node = Object.hasOwn(tree, words[0] ?? '') ? tree[words[0] ?? ''] : undefined
+  if (!node) return undefined
+  if (!isBranch(node)) return { leaf: node, words: words.slice(0, 1) }
+  const leaf = Object.hasOwn(node.children, words[1] ?? '') ? node.children[words[1] ?? ''] : undefined
+  return leaf && { leaf, words: words.slice(0, 2) }
+}
+
+function findCommand(program: Commander, words: readonly string[]): Commander {
+  return words.reduce((parent, word) => {
+    const child = parent.commands.find((command) => command.name() === word)
+    if (!child) throw new Error(`command tree: no ${word} below ${parent.name()}`)
+    return child
+  }, program)
+}
+
+function declare(target: Commander, loaded: Command): void {
+  target.description(loaded.help)
+  for (const { name, help, optional, variadic } of loaded.args ?? []) {
+    const text = `${name}${variadic ? '...' : ''}`
+    target.argument(optional ? `[${text}]` : `<${text}>`, help)
+  }
+  for (const flag of loaded.flags) target.addOption(option(flag))
+  if (loaded.examples.length > 0) target.addHelpText('after', `\nExamples:\n${loaded.examples.map((example) => `  ${example}`).join('\n')}`)
+}
+
+function option(flag: Flag): Option {
+  const made = new Option(`${flag.short ? `-${flag.short}, ` : ''}--${flag.name}${flag.value ? ` <${flag.value}>` : ''}`, flag.help)
+  if (flag.choices) made.choices([...flag.choices])
+  if (flag.type === 'integer') made.argParser(parseInteger)
+  if (flag.hidden) made.hideHelp()
+  return made
+}
+
+function parseInteger(text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number is wanted.')
+  return Number(text)
+}
+
+async function execute(loaded: Command, target: Commander, options: ShellOptions): Promise<ExitCode> {
+  const { streams, env, signal } = options
+  const flags = flagsOf(loaded, target)
+  const context: Context = {
+    args: target.args,
+    flags,
+    env,
+    home: homeOf(loaded, flags, env),
+    progress: progressOn(streams.stderr, env),
+    signal,
+  }
+  const result = await loaded.run(context)
+  if (isStream(result)) {
+    for await (const text of result) streams.stdout.write(text)
+    return EXIT.ok
+  }
+  const outcome = result instanceof Outcome ? result : new Outcome(result, EXIT.ok)
+  const declared = loaded.flags.some(({ name }) => name === 'output')
+  const text = renderResult(loaded, outcome.data, formatOf(declared ? flags.text('output') : undefined, loaded, flags))
+  if (text !== '') streams.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  return outcome.exitCode
+}
+
+function formatOf(wanted: string | undefined, loaded: Command, flags: Flags): 'table' | 'short' | 'json' | 'yaml' {
+  if (wanted === 'json' || wanted === 'yaml' || wanted === 'short') return wanted
+  return loaded.flags.some(({ name }) => name === 'short') && flags.on('short') ? 'short' : 'table'
+}
+
+function flagsOf(loaded: Command, target: Commander): Flags {
+  const values: Readonly<Record<string, unknown>> = target.opts()
+  const read = (name: string): unknown => {
+    if (!loaded.flags.some((flag) => flag.name === name)) throw new Error(`flag --${name} is read but not declared`)
+    return values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())]
+  }
+  return {
+    text: (name) => {
+      const value = read(name)
+      return typeof value === 'string' ? value : undefined
+    },
+    integer: (name) => {
+      const value = read(name)
+      return typeof value === 'number' ? value : undefined
+    },
+    on: (name) => read(name) === true,
+  }
+}
+
+function homeOf(loaded: Command, flags: Flags, env: NodeJS.ProcessEnv): string {
+  const given = loaded.flags.some(({ name }) => name === 'home') ? flags.text('home') : undefined
+  return resolve(given || env['LATEEN_HOME'] || join(homedir(), '.lateen'))
+}
+
+function isStream(result: unknown): result is AsyncIterable<string> {
+  return typeof result === 'object' && result !== null && Symbol.asyncIterator in result
+}
+
+/** Stack traces are for those who ask: `LATEEN_DEBUG=1`. */
+function describe(error: unknown, env: NodeJS.ProcessEnv): string {
+  if (!(error instanceof Error)) return String(error)
+  return env['LATEEN_DEBUG'] ? (error.stack ?? error.message) : error.message
+}

@@ -1,0 +1,5 @@
+/** Incremental computation with automatic dependency tracking. */
+export { CycleError } from './cells.ts'
+export { equal } from './equal.ts'
+export { type Compute, type Context, Family, type FamilyKey, Graph, type Interned, type Watch } from './graph.ts'
+export { type IndexFunction, type Indexes, Source } from './source.ts'

@@ -1,0 +1,77 @@
+/** What a call to the Kubernetes API can fail with. */
+import type { StatusCause } from './types.ts'
+
+/** The API server answered, and the answer is not a success. `message` is the server's own sentence. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  /** HTTP status. */
+  readonly code: number
+  /** The reason of the Status object (`NotFound`, `Conflict`, `Expired`, …); empty when there was none. */
+  readonly reason: string
+  readonly causes: readonly StatusCause[]
+  /** Seconds that the server asks to wait before the next try. */
+  readonly retryAfter: number | undefined
+
+  constructor(code: number, reason: string, message: string, details: { causes?: readonly StatusCause[]; retryAfter?: number } = {}) {
+    super(message)
+    this.code = code
+    this.reason = reason
+    this.causes = details.causes ?? []
+    this.retryAfter = details.retryAfter
+  }
+}
+
+/** The API server was not reached, did not prove who it is, or broke off its answer. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  /** The system's or TLS library's code: `ECONNREFUSED`, `ETIMEDOUT`, `DEPTH_ZERO_SELF_SIGNED_CERT`, … */
+  readonly code: string
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause })
+    this.code = code
+  }
+}
+
+/** A kubeconfig, or the in-cluster files, that cannot be used; the message names the file and what to change. */
+export class KubeConfigError extends Error {
+  override readonly name = 'KubeConfigError'
+  readonly code = 'KUBECONFIG'
+}
+
+export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.code === 404
+export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.code === 409
+/** The resourceVersion asked for is too old: list again. */
+export const isGone = (error: unknown): boolean => error instanceof ApiError && error.code === 410
+
+/** Words a transport failure: where, what happened, what to do. */
+export function connectionError(server: string, origin: string, cause: unknown): ConnectionError {
+  const code = codeOf(cause)
+  const hint = HINTS[code] ?? (code.includes('CERT') || code.includes('SIGNATURE') ? CERTIFICATE : undefined)
+  const detail = cause instanceof Error && cause.message ? cause.message : code
+  return new ConnectionError(code, `cannot reach the Kubernetes API at ${server} (${origin}): ${hint ? `${hint} (${detail})` : detail}`, cause)
+}
+
+const CERTIFICATE = 'its certificate is not trusted; set certificate-authority-data to the CA that signed it'
+
+const HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; start the cluster, or name another with --kubeconfig or --context',
+  ENOTFOUND: 'the host name does not resolve; check the server field of the kubeconfig',
+  EAI_AGAIN: 'the host name could not be resolved now; check the DNS settings of this machine',
+  ETIMEDOUT: 'no answer in time; check that the address is right and that no firewall is in between',
+  EHOSTUNREACH: 'there is no route to it; check the network of this machine',
+  ENETUNREACH: 'there is no route to it; check the network of this machine',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name; set tls-server-name or fix the server field',
+  DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
+  SELF_SIGNED_CERT_IN_CHAIN: CERTIFICATE,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: CERTIFICATE,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CERTIFICATE,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate; the kubeconfig user has none that it accepts',
+}
+
+function codeOf(cause: unknown): string {
+  if (cause && typeof cause === 'object' && 'code' in cause && typeof cause.code === 'string') return cause.code
+  // With several addresses for a name, Node reports each attempt.
+  if (cause instanceof AggregateError) return codeOf(cause.errors[0])
+  return 'UNKNOWN'
+}

@@ -1,0 +1,51 @@
+/** The model as a whole: every collection, made on one graph in the order in which they read each other. */
+import type { Graph, Source } from '@lateen/graph'
+import { type PeerPolicy, peerPolicyCollection } from './authentication.ts'
+import { type DestinationRule, destinationRuleCollection } from './destination-rules.ts'
+import { type EndpointFamily, endpointFamily } from './endpoints.ts'
+import { type GatewayConfig, gatewayCollection } from './gateways.ts'
+import type { Inputs } from './inputs.ts'
+import type { Service } from './service.ts'
+import { serviceCollections } from './services.ts'
+import { type SidecarConfig, sidecarCollection } from './sidecars.ts'
+import { type VirtualService, virtualServiceCollection } from './virtual-services.ts'
+import type { Workload } from './workload.ts'
+import { workloadCollections } from './workloads.ts'
+
+export interface MeshModel {
+  readonly inputs: Inputs
+  readonly pods: Source<Workload>
+  readonly workloadEntries: Source<Workload>
+  readonly kubernetesServices: Source<Service>
+  readonly serviceEntries: Source<Service>
+  readonly virtualServices: Source<VirtualService>
+  readonly destinationRules: Source<DestinationRule>
+  readonly gateways: Source<GatewayConfig>
+  readonly sidecars: Source<SidecarConfig>
+  readonly peerPolicies: Source<PeerPolicy>
+  readonly endpoints: EndpointFamily
+}
+
+export function createModel(graph: Graph, inputs: Inputs): MeshModel {
+  const workloads = workloadCollections(graph, inputs)
+  const services = serviceCollections(graph, inputs)
+  return {
+    inputs,
+    pods: workloads.pods,
+    workloadEntries: workloads.entries,
+    kubernetesServices: services.kubernetes,
+    serviceEntries: services.entries,
+    virtualServices: virtualServiceCollection(graph, inputs),
+    destinationRules: destinationRuleCollection(graph, inputs),
+    gateways: gatewayCollection(graph, inputs),
+    sidecars: sidecarCollection(graph, inputs),
+    peerPolicies: peerPolicyCollection(graph, inputs),
+    endpoints: endpointFamily({
+      inputs,
+      pods: workloads.pods,
+      entries: workloads.entries,
+      kubernetes: services.kubernetes,
+      serviceEntries: services.entries,
+    }),
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Services: what a client can name. Made from Kubernetes Services and from ServiceEntries (one for each host), which look alike
+ * from here on.
+ */
+import type { ObjectRef } from '@lateen/base'
+import type { Protocol } from './protocol.ts'
+import type { Visibility } from './visibility.ts'
+
+/**
+ * How a client finds the endpoints.
+ * - `static`: the control plane sends them
+ * - `dns`, `dns-round-robin`: the proxy resolves the endpoints' (or the host's) names
+ * - `passthrough`: the address that the application dialled is kept (headless services, ServiceEntry `NONE`)
+ * - `alias`: another name of a service (ExternalName)
+ */
+export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'passthrough' | 'alias'
+
+export interface ServicePort {
+  readonly name: string
+  readonly number: number
+  readonly protocol: Protocol
+  /** Number or name of the container's port; the port itself when absent. */
+  readonly target: number | string
+}
+
+export interface Service {
+  /** Unique over all services: the object's kind, namespace and name, and the host for ServiceEntries. */
+  readonly key: string
+  readonly host: string
+  readonly namespace: string
+  /** The Kubernetes service's name; the host for a ServiceEntry. */
+  readonly name: string
+  readonly resolution: Resolution
+  /** Not part of the mesh: no mutual TLS by itself. */
+  readonly external: boolean
+  /** Addresses that clients dial, IPv4 before IPv6; CIDR ranges of ServiceEntries too. Empty: any address. */
+  readonly addresses: readonly string[]
+  /** Address given by the control plane to a ServiceEntry without one, for DNS capture. */
+  readonly autoAddresses: readonly string[]
+  readonly ports: readonly ServicePort[]
+  readonly visibility: Visibility
+  readonly labels: Readonly<Record<string, string>>
+  /** Labels of the workloads behind it; absent when endpoints are listed. */
+  readonly selector: Readonly<Record<string, string>> | undefined
+  readonly headless: boolean
+  /** Endpoints that are not ready are used too. */
+  readonly publishNotReady: boolean
+  readonly externalName: string | undefined
+  readonly internalTrafficPolicy: 'Cluster' | 'Local'
+  readonly trafficDistribution: string | undefined
+  /** Identities accepted of its servers, besides what the endpoints say. */
+  readonly subjectAltNames: readonly string[]
+  /** RFC 3339; the older of two that claim the same host wins. */
+  readonly created: string
+  readonly origin: ObjectRef
+}
+
+/** The port of a service by number. */
+export function portOf(service: Service, number: number): ServicePort | undefined {
+  return service.ports.find((port) => port.number === number)
+}
+
+/** One way to dial a service's port: what listeners are made from. */
+export interface ServiceAddress {
+  readonly service: Service
+  readonly port: ServicePort
+}

@@ -1,0 +1,44 @@
+/** What the mesh configuration and the program's own settings say that translation depends on. */
+
+/** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */
+export interface MeshSettings {
+  readonly clusterId: string
+  /** DNS suffix of services: `cluster.local`. */
+  readonly domain: string
+  readonly rootNamespace: string
+  readonly trustDomain: string
+  readonly trustDomainAliases: readonly string[]
+  /** The mesh configuration as given, merged over the defaults; fields by their JSON names. */
+  readonly mesh: MeshConfigView
+  readonly networks: unknown
+}
+
+/** The fields of MeshConfig that translation reads. */
+export interface MeshConfigView {
+  readonly connectTimeout?: string
+  readonly protocolDetectionTimeout?: string
+  readonly outboundTrafficPolicy?: { readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY'; readonly egressProxy?: { readonly host: string; readonly port?: { readonly number?: number }; readonly subset?: string } }
+  readonly inboundTrafficPolicy?: { readonly mode?: 'PASSTHROUGH' | 'LOCALHOST' }
+  readonly enableAutoMtls?: boolean
+  readonly defaultServiceExportTo?: readonly string[]
+  readonly defaultVirtualServiceExportTo?: readonly string[]
+  readonly defaultDestinationRuleExportTo?: readonly string[]
+  readonly accessLogFile?: string
+  readonly accessLogFormat?: string
+  readonly accessLogEncoding?: 'TEXT' | 'JSON'
+  readonly localityLbSetting?: unknown
+  readonly tcpKeepalive?: unknown
+  readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE'
+  readonly defaultHttpRetryPolicy?: unknown
+  readonly pathNormalization?: { readonly normalization?: string }
+  readonly dnsRefreshRate?: string
+  readonly ingressClass?: string
+  readonly ingressService?: string
+  readonly ingressSelector?: string
+  readonly ingressControllerMode?: string
+  readonly verifyCertificateAtClient?: boolean
+  readonly proxyListenPort?: number
+  readonly proxyInboundListenPort?: number
+  readonly [field: string]: unknown
+}
+

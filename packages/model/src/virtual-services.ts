@@ -1,0 +1,188 @@
+/**
+ * VirtualServices with their hosts and destinations fully qualified and their delegates put in, and which of them holds for a
+ * host.
+ */
+import { type HTTPRoute, type KubeObject, objectKey, refOf, type VirtualServiceSpec } from '@lateen/api'
+import type { ObjectRef } from '@lateen/base'
+import type { Context, Graph, Source } from '@lateen/graph'
+import { byAge } from './destination-rules.ts'
+import { bySpecificity, hostMatches, patternsOver, resolveHost } from './host.ts'
+import type { Inputs } from './inputs.ts'
+import { settingsOf } from './services.ts'
+import { type Visibility, visibilityOf, visibleTo } from './visibility.ts'
+
+/** The gateway name that stands for all sidecars. */
+export const MESH_GATEWAY = 'mesh'
+
+export interface VirtualService {
+  readonly key: string
+  readonly namespace: string
+  readonly name: string
+  /** Fully qualified. */
+  readonly hosts: readonly string[]
+  /** `namespace/name`, or `mesh`. */
+  readonly gateways: readonly string[]
+  readonly visibility: Visibility
+  /** Routes with destinations fully qualified and delegates merged in. */
+  readonly spec: VirtualServiceSpec
+  readonly created: string
+  /** The object itself and the delegates put into it. */
+  readonly origins: readonly ObjectRef[]
+  readonly origin: ObjectRef
+}
+
+export function virtualServiceCollection(graph: Graph, inputs: Inputs): Source<VirtualService> {
+  const source = inputs.kinds['networking.istio.io/VirtualService']
+  return graph.collection<KubeObject, VirtualService>(
+    'virtualServices',
+    source,
+    (context, object) => {
+      const virtualService = resolve(context, inputs, object)
+      return virtualService ? [[objectKey(object), virtualService]] : []
+    },
+    {
+      host: (vs) => vs.hosts,
+      gateway: (vs) => vs.gateways,
+      /** Namespaces for which it is special: it is not exported to all. */
+      influence: (vs) => (vs.visibility === '*' ? [] : vs.visibility),
+      /** Those whose matches ask for the caller's labels or namespace. */
+      source: (vs) => (asksForSource(vs.spec) ? [''] : []),
+    },
+  )
+}
+
+function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualService | undefined {
+  const settings = settingsOf(context, inputs)
+  const namespace = object.metadata.namespace ?? ''
+  const spec = (object.spec ?? {}) as VirtualServiceSpec
+  // One without hosts is a delegate: it takes effect only through those that name it.
+  if (!spec.hosts || spec.hosts.length === 0) return undefined
+  const origins: ObjectRef[] = [refOf(object)]
+  const http = (spec.http ?? []).flatMap((route) => {
+    if (!route.delegate) return [qualify(route, namespace, settings.domain)]
+    const delegateNamespace = route.delegate.namespace || namespace
+    const delegate = context.get(inputs.kinds['networking.istio.io/VirtualService'], `${delegateNamespace}/${route.delegate.name ?? ''}`)
+    if (!delegate) return []
+    const delegated = (delegate.spec ?? {}) as VirtualServiceSpec
+    if (delegated.hosts && delegated.hosts.length > 0) return []
+    const visibility = visibilityOf(delegated.exportTo, delegateNamespace, settings.mesh.defaultVirtualServiceExportTo ?? ['*'])
+    if (!visibleTo(visibility, namespace)) return []
+    origins.push(refOf(delegate))
+    return (delegated.http ?? []).flatMap((inner) => {
+      const merged = mergeDelegate(route, inner)
+      return merged ? [qualify(merged, delegateNamespace, settings.domain)] : []
+    })
+  })
+  const qualifyRoutes = <T extends { readonly destination?: { readonly host: string } }>(routes: readonly T[] | undefined) =>
+    routes?.map((route) => (route.destination ? { ...route, destination: { ...route.destination, host: resolveHost(route.destination.host, namespace, settings.domain) } } : route))
+  const gateways = (spec.gateways ?? []).map((name) => gatewayName(name, namespace))
+  return {
+    key: objectKey(object),
+    namespace,
+    name: object.metadata.name,
+    hosts: [...new Set(spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)))],
+    gateways: gateways.length > 0 ? gateways : [MESH_GATEWAY],
+    visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultVirtualServiceExportTo ?? ['*']),
+    spec: {
+      ...spec,
+      http,
+      ...(spec.tcp && { tcp: spec.tcp.map((route) => ({ ...route, ...(route.route && { route: qualifyRoutes(route.route) ?? [] }) })) }),
+      ...(spec.tls && { tls: spec.tls.map((route) => ({ ...route, ...(route.route && { route: qualifyRoutes(route.route) ?? [] }) })) }),
+    } as VirtualServiceSpec,
+    created: object.metadata.creationTimestamp ?? '',
+    origins,
+    origin: refOf(object),
+  }
+}
+
+/** A gateway as VirtualServices name it: `name`, `namespace/name`, `name.namespace.svc…` or `mesh`. */
+export function gatewayName(name: string, namespace: string): string {
+  if (name === MESH_GATEWAY) return name
+  if (name.includes('/')) return name.startsWith('./') ? `${namespace}${name.slice(1)}` : name
+  const [first = name, second] = name.split('.')
+  return second ? `${second}/${first}` : `${namespace}/${name}`
+}
+
+function qualify(route: HTTPRoute, namespace: string, domain: string): HTTPRoute {
+  const full = (host: string) => resolveHost(host, namespace, domain)
+  const gateways = <T extends { readonly gateways?: readonly string[] }>(match: T): T =>
+    match.gateways ? { ...match, gateways: match.gateways.map((name) => gatewayName(name, namespace)) } : match
+  return {
+    ...route,
+    ...(route.match && { match: route.match.map(gateways) }),
+    ...(route.route && { route: route.route.map((target) => ({ ...target, destination: { ...target.destination, host: full(target.destination.host) } })) }),
+    ...(route.mirror && { mirror: { ...route.mirror, host: full(route.mirror.host) } }),
+    ...(route.mirrors && { mirrors: route.mirrors.map((mirror) => ({ ...mirror, destination: { ...mirror.destination, host: full(mirror.destination.host) } })) }),
+  } as HTTPRoute
+}
+
+/**
+ * A delegate's route under its root's: the root's conditions are joined to each of the delegate's, and what the root sets itself
+ * stands. Nothing when conditions cannot both hold.
+ */
+function mergeDelegate(root: HTTPRoute, inner: HTTPRoute): HTTPRoute | undefined {
+  const match = mergeMatches(root.match, inner.match)
+  if (match === undefined) return undefined
+  const { delegate: _, match: __, ...rootRest } = root
+  const { match: ___, ...innerRest } = inner
+  const given = Object.fromEntries(Object.entries(rootRest).filter(([, value]) => value !== undefined))
+  return { ...innerRest, ...given, ...(match.length > 0 && { match }), ...(inner.name && !root.name && { name: inner.name }) } as HTTPRoute
+}
+
+type Match = NonNullable<HTTPRoute['match']>[number]
+
+function mergeMatches(root: readonly Match[] | undefined, inner: readonly Match[] | undefined): Match[] | undefined {
+  if (!root?.length) return [...(inner ?? [])]
+  if (!inner?.length) return [...root]
+  const merged = root.flatMap((a) => inner.flatMap((b) => mergeMatch(a, b) ?? []))
+  return merged.length > 0 ? merged : undefined
+}
+
+function mergeMatch(root: Match, inner: Match): Match | undefined {
+  for (const field of ['uri', 'scheme', 'method', 'authority'] as const) if (!compatible(root[field], inner[field], field === 'uri')) return undefined
+  return {
+    ...root,
+    ...inner,
+    ...(inner.uri === undefined && root.uri !== undefined && { uri: root.uri }),
+    headers: { ...root.headers, ...inner.headers },
+    withoutHeaders: { ...root.withoutHeaders, ...inner.withoutHeaders },
+    queryParams: { ...root.queryParams, ...inner.queryParams },
+    ...(root.sourceLabels || inner.sourceLabels ? { sourceLabels: { ...root.sourceLabels, ...inner.sourceLabels } } : {}),
+  } as Match
+}
+
+type Text = { readonly exact?: string; readonly prefix?: string; readonly regex?: string }
+
+/** Whether a delegate's text condition lies within its root's. */
+function compatible(root: Text | undefined, inner: Text | undefined, isPath: boolean): boolean {
+  if (!root || !inner) return true
+  if (root.exact !== undefined) return inner.exact === root.exact
+  if (root.prefix !== undefined) {
+    const value = inner.exact ?? inner.prefix
+    return value?.startsWith(root.prefix) ?? !isPath
+  }
+  return root.regex === inner.regex
+}
+
+function asksForSource(spec: VirtualServiceSpec): boolean {
+  const asks = (match: { readonly sourceLabels?: unknown; readonly sourceNamespace?: unknown }) => match.sourceLabels !== undefined || match.sourceNamespace !== undefined
+  return [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].some((route) => route.match?.some(asks))
+}
+
+export interface RouteQuery {
+  /** The client's namespace; empty for one that no export list names. */
+  readonly client: string
+  readonly host: string
+}
+
+/** Which VirtualService holds in sidecars for a host: the most specific host, then the oldest. */
+export function virtualServiceFor(context: Context, virtualServices: Source<VirtualService>, query: RouteQuery): VirtualService | undefined {
+  for (const pattern of [...patternsOver(query.host)].sort(bySpecificity)) {
+    const candidates = context
+      .list(virtualServices, 'host', pattern)
+      .filter((vs) => vs.gateways.includes(MESH_GATEWAY) && visibleTo(vs.visibility, query.client) && vs.hosts.some((host) => hostMatches(host, query.host)))
+    const first = [...candidates].sort(byAge)[0]
+    if (first) return first
+  }
+  return undefined
+}

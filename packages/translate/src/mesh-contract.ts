@@ -1,0 +1,43 @@
+/** What the control plane sees of translation: objects in, sessions with encoded resources out. */
+import type { KubeObject } from '@lateen/api'
+import type { Diagnostic, ObjectRef } from '@lateen/base'
+import type { ResourceSet } from '@lateen/envoy'
+
+/** One change of one object. Kinds are told apart by `group/kind` of the object. */
+export interface ConfigChange {
+  readonly operation: 'set' | 'delete'
+  readonly object: KubeObject
+}
+
+/** The node as the translation needs it; the xDS server's `XdsNode` fits. */
+export interface ProxyNode {
+  readonly id: string
+  readonly cluster: string
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string }
+  readonly userAgentName: string
+  readonly userAgentVersion: string
+}
+
+export interface ProxySession {
+  resources(typeUrl: string): ResourceSet
+  close(): void
+}
+
+/**
+ * A whole mesh as a value: configuration is applied in batches, sessions read what follows from it. Pure: no clock, no I/O;
+ * `onChange` of a session is called, synchronously at the end of a batch, when one of its sets may have changed.
+ */
+export interface MeshState {
+  /** Applies a batch; a bad object becomes a diagnostic and changes nothing else. */
+  apply(changes: Iterable<ConfigChange>): void
+  /** Replaces the mesh configuration: the parsed `mesh` document, over the defaults. */
+  setMeshConfig(config: unknown): void
+  /** Replaces the mesh networks: the parsed `meshNetworks` document. */
+  setMeshNetworks(networks: unknown): void
+  open(node: ProxyNode, options: { readonly vhds: boolean }, onChange: () => void): ProxySession
+  /** The objects that a resource was made from, by what was read when it was made. */
+  origins(session: ProxySession, typeUrl: string, name: string): readonly ObjectRef[]
+  /** What is wrong with the configuration as it stands, in a stable order. */
+  diagnostics(): readonly Diagnostic[]
+}

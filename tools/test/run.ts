@@ -1,0 +1,121 @@
+/**
+ * Runs the suites one after another and sums them up. The very last line is `N passed, N failed, N skipped`.
+ *
+ * usage: node tools/bootstrap/main.mjs tools/test/run.ts check|all [SUITE…]
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { prepare } from '../build/prepare.ts'
+import type { TestLine } from './reporter.ts'
+import { checkSuites, endToEndSuites, type Suite } from './suites.ts'
+
+const root = join(import.meta.dirname, '../..')
+/** All suites together; what has not begun by then counts as failed. */
+const LONGEST_MS = 35 * 60_000
+const GRACE_MS = 20_000
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+async function main([which = 'all', ...wanted]: readonly string[]): Promise<Counts> {
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+  await prepare()
+  const end = Date.now() + LONGEST_MS
+  const suites = [...checkSuites(root), ...(which === 'all' ? endToEndSuites(root) : [])]
+  for (const suite of suites.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
+    const began = Date.now()
+    const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began))
+    say(`${suite.name}: ${line(counts)} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
+  }
+  return total
+}
+
+async function runSuite(suite: Suite, timeoutMs: number): Promise<Counts> {
+  if (timeoutMs <= 0) {
+    say(`FAIL ${suite.name}: not begun, the time for all suites was over`)
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+  const results = join(root, '.test-results', `${suite.name.replaceAll('/', '-')}.jsonl`)
+  mkdirSync(join(root, '.test-results'), { recursive: true })
+  rmSync(results, { force: true })
+  const { code, timedOut } = await runToEnd(suite, timeoutMs, results)
+  const counts = suite.kind === 'vitest' ? countLines(results) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
+  if (timedOut) say(`FAIL ${suite.name}: ended after ${timeoutMs / 1000} s, its limit`)
+  // A suite that ended badly without a failed test has failed all the same, and so has one that ran nothing.
+  const silent = counts.failed === 0 && (timedOut || code !== 0 || counts.passed + counts.skipped === 0)
+  if (silent && !timedOut) say(`FAIL ${suite.name}: ended with ${code} and ${counts.passed + counts.skipped} results`)
+  return { ...counts, failed: counts.failed + (silent ? 1 : 0) }
+}
+
+function runToEnd(suite: Suite, timeoutMs: number, results: string): Promise<{ code: number; timedOut: boolean }> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, LATEEN_TEST_RESULTS: results, NO_COLOR: '1', FORCE_COLOR: undefined }
+    // A group of its own, so that a hung suite's children end with it.
+    const child = spawn(process.execPath, suite.args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      endGroup(child)
+    }, timeoutMs)
+    const stop = () => endGroup(child)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
+      resolve({ code: code ?? 1, timedOut })
+    })
+  })
+}
+
+/** First politely, so that a suite can take its mesh down. */
+function endGroup(child: ChildProcess): void {
+  signalGroup(child, 'SIGTERM')
+  const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS)
+  child.once('close', () => clearTimeout(timer))
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid) process.kill(-pid, signal)
+  } catch {
+    // Gone already.
+  }
+}
+
+function countLines(path: string): Counts {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  let text = ''
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    return counts
+  }
+  for (const entry of text.split('\n').filter(Boolean)) counts[stateOf(entry)]++
+  return counts
+}
+
+/** A line that a kill cut short counts as a failure. */
+function stateOf(entry: string): TestLine['state'] {
+  try {
+    const parsed: unknown = JSON.parse(entry)
+    const state = typeof parsed === 'object' && parsed !== null && 'state' in parsed ? parsed.state : undefined
+    return state === 'passed' || state === 'skipped' ? state : 'failed'
+  } catch {
+    return 'failed'
+  }
+}
+
+const line = ({ passed, failed, skipped }: Counts) => `${passed} passed, ${failed} failed, ${skipped} skipped`
+const say = (text: string) => void process.stdout.write(`${text}\n`)
+
+const total = await main(process.argv.slice(2)).catch((error: unknown) => {
+  say(`FAIL ${error instanceof Error ? error.message : String(error)}`)
+  return { passed: 0, failed: 1, skipped: 0 }
+})
+process.exitCode = total.failed > 0 ? 1 : 0
+say(line(total))

@@ -1,0 +1,44 @@
+/** Which suites there are, in the order in which they run, and how long each may take. */
+import { readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+
+export interface Suite {
+  readonly name: string
+  readonly kind: 'step' | 'vitest'
+  /** Arguments after the Node executable. */
+  readonly args: readonly string[]
+  readonly timeoutMs: number
+}
+
+const MINUTE = 60_000
+
+/** Before every commit: format, lint, types, boundaries, unit and golden tests. */
+export function checkSuites(root: string): Suite[] {
+  return [
+    step('format', [join(root, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--colors=off', '.'], 2 * MINUTE),
+    step('lint', [join(root, 'node_modules/@biomejs/biome/bin/biome'), 'lint', '--colors=off', '--max-diagnostics=30', '.'], 2 * MINUTE),
+    step('types', [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], 4 * MINUTE),
+    vitest(root, 'unit', ['--project', 'unit'], 8 * MINUTE),
+  ]
+}
+
+/** One suite a file: a file that hangs costs only itself. */
+export function endToEndSuites(root: string): Suite[] {
+  const folder = join(root, 'conformance')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.test.ts') && !name.includes('node_modules'),
+  )
+  return files.sort().map((name) => {
+    const path = relative(root, join(folder, name))
+    return vitest(root, path, ['--project', 'e2e', path], 8 * MINUTE)
+  })
+}
+
+function step(name: string, args: readonly string[], timeoutMs: number): Suite {
+  return { name, kind: 'step', args, timeoutMs }
+}
+
+function vitest(root: string, name: string, args: readonly string[], timeoutMs: number): Suite {
+  const reporter = join(root, 'tools/test/reporter.ts')
+  return { name, kind: 'vitest', args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args, `--reporter=${reporter}`], timeoutMs }
+}
