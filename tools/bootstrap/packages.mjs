@@ -45,7 +45,7 @@ export async function installPackages(root) {
     // A half-made tree would look complete to nobody, but it would hide the next attempt's cause.
     if (code !== 0) rmSync(join(root, 'node_modules/.package-lock.json'), { force: true })
     throw new Error(
-      `npm ci did not finish (exit ${code}). What it said last:\n${output.trim().split('\n').slice(-15).join('\n')}\nCheck the network and npm's registry setting, then run the same command again`,
+      `npm ci did not finish (exit ${code}). What it said:\n${essence(output)}\nCheck the network and npm's registry setting, then run the same command again`,
     )
   }
   process.stderr.write(`lateen: npm packages installed in ${((Date.now() - since) / 1000).toFixed(1)} s\n`)
@@ -56,7 +56,7 @@ function npm(cwd, args) {
     let output = ''
     const child = spawn('npm', args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
     const keep = (chunk) => {
-      output = (output + chunk).slice(-8192)
+      output = (output + chunk).slice(0, 64 * 1024)
     }
     child.stdout.on('data', keep)
     child.stderr.on('data', keep)
@@ -68,6 +68,18 @@ function npm(cwd, args) {
     )
     child.on('close', (code) => resolve({ code: code ?? 1, output }))
   })
+}
+
+/** npm says the cause first and its usage after that. */
+function essence(output) {
+  const lines = output.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trimEnd())
+  const usage = lines.findIndex((line) => line.startsWith('Usage:') || line.startsWith('Clean install a project'))
+  return lines
+    .slice(0, usage < 0 ? undefined : usage)
+    .filter(Boolean)
+    .slice(0, 15)
+    .map((line) => `  ${line}`)
+    .join('\n')
 }
 
 function lockedPackages(path) {

@@ -17,13 +17,13 @@ interface Said {
 
 export default class LineReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
-    const { state, errors } = test.result()
+    const result = test.result()
+    const { state, errors } = result
     if (state === 'pending') return
     const name = `${test.module.relativeModuleId} > ${test.fullName}`
     record({ state, name })
     if (state === 'failed') tell(`FAIL ${name}`, errors ?? [])
-    const note = test.result().state === 'skipped' ? skipReason(test) : undefined
-    if (note) tell(`SKIP ${name}: ${note}`, [])
+    if (result.state === 'skipped' && result.note) tell(`SKIP ${name}: ${result.note}`, [])
   }
 
   onTestModuleEnd(module: TestModule): void {
@@ -38,11 +38,6 @@ export default class LineReporter implements Reporter {
     record({ state: 'failed', name: 'unhandled error' })
     tell('FAIL an error that no test caught', unhandled)
   }
-}
-
-function skipReason(test: TestCase): string | undefined {
-  const result = test.result()
-  return result.state === 'skipped' ? result.note : undefined
 }
 
 function record(line: TestLine): void {

@@ -56,7 +56,7 @@ function runToEnd(suite: Suite, timeoutMs: number, results: string): Promise<{ c
   return new Promise((resolve) => {
     const env = { ...process.env, LATEEN_TEST_RESULTS: results, NO_COLOR: '1', FORCE_COLOR: undefined }
     // A group of its own, so that a hung suite's children end with it.
-    const child = spawn(process.execPath, suite.args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    const child = spawn(suite.command, suite.args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true

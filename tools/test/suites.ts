@@ -1,11 +1,12 @@
 /** Which suites there are, in the order in which they run, and how long each may take. */
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { biomePath } from '../build/biome.ts'
 
 export interface Suite {
   readonly name: string
   readonly kind: 'step' | 'vitest'
-  /** Arguments after the Node executable. */
+  readonly command: string
   readonly args: readonly string[]
   readonly timeoutMs: number
 }
@@ -15,9 +16,9 @@ const MINUTE = 60_000
 /** Before every commit: format, lint, types, boundaries, unit and golden tests. */
 export function checkSuites(root: string): Suite[] {
   return [
-    step('format', [join(root, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--colors=off', '.'], 2 * MINUTE),
-    step('lint', [join(root, 'node_modules/@biomejs/biome/bin/biome'), 'lint', '--colors=off', '--max-diagnostics=30', '.'], 2 * MINUTE),
-    step('types', [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], 4 * MINUTE),
+    step('format', biomePath(), ['format', '--colors=off', '.'], 2 * MINUTE),
+    step('lint', biomePath(), ['lint', '--colors=off', '--max-diagnostics=30', '.'], 2 * MINUTE),
+    step('types', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], 4 * MINUTE),
     vitest(root, 'unit', ['--project', 'unit'], 8 * MINUTE),
   ]
 }
@@ -34,11 +35,17 @@ export function endToEndSuites(root: string): Suite[] {
   })
 }
 
-function step(name: string, args: readonly string[], timeoutMs: number): Suite {
-  return { name, kind: 'step', args, timeoutMs }
+function step(name: string, command: string, args: readonly string[], timeoutMs: number): Suite {
+  return { name, kind: 'step', command, args, timeoutMs }
 }
 
 function vitest(root: string, name: string, args: readonly string[], timeoutMs: number): Suite {
   const reporter = join(root, 'tools/test/reporter.ts')
-  return { name, kind: 'vitest', args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args, `--reporter=${reporter}`], timeoutMs }
+  return {
+    name,
+    kind: 'vitest',
+    command: process.execPath,
+    args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args, `--reporter=${reporter}`],
+    timeoutMs,
+  }
 }

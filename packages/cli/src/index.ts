@@ -8,5 +8,11 @@ export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): P
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => abort.abort(name))
   // `lateen logs | head`: the reader has gone, and that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  return runShell(argv, { tree: TREE, foreign: FOREIGN, env, streams: { stdout: process.stdout, stderr: process.stderr }, signal: abort.signal })
+  return runShell(argv, {
+    tree: TREE,
+    foreign: FOREIGN,
+    env,
+    streams: { stdout: process.stdout, stderr: process.stderr },
+    signal: abort.signal,
+  })
 }

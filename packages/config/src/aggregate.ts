@@ -18,14 +18,14 @@ export function aggregate(sources: readonly ConfigSource[]): ConfigSource {
     return undefined
   }
   const through = (layer: Map<string, KubeObject>, changes: readonly ConfigChange[]): ConfigChange[] =>
-    changes.flatMap(({ operation, object }) => {
+    changes.flatMap(({ operation, object }): ConfigChange[] => {
       const key = changeKey(object)
       const before = topmost(key)
       if (operation === 'set') layer.set(key, object)
       else layer.delete(key)
       const after = topmost(key)
       if (after === before) return []
-      return after ? [{ operation: 'set' as const, object: after }] : [{ operation: 'delete' as const, object }]
+      return after ? [{ operation: 'set', object: after }] : [{ operation: 'delete', object }]
     })
   return {
     start: (sink: ConfigSink) => {
@@ -39,6 +39,7 @@ export function aggregate(sources: readonly ConfigSource[]): ConfigSource {
     },
     synced: Promise.all(sources.map((source) => source.synced)).then(() => undefined),
     status: () => sources.flatMap((source) => [...source.status()]),
+    objects: () => new Map([...layers].reverse().flatMap((layer) => [...layer])).values(),
     stop: () => {
       for (const source of sources) source.stop()
     },

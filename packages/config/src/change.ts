@@ -24,6 +24,8 @@ export interface ConfigSource {
   /** Resolves when everything that was there at the start has been told. */
   readonly synced: Promise<void>
   status(): readonly SourceStatus[]
+  /** What it holds now, for debug pages. */
+  objects(): Iterable<KubeObject>
   stop(): void
 }
 

@@ -1,8 +1,12 @@
 /** Configuration: where it comes from, and how its state is written back. */
 export { aggregate } from './aggregate.ts'
 export { changeKey, type ConfigChange, type ConfigSink, type ConfigSource, type SourceStatus } from './change.ts'
-export * from './kinds.ts'
+export { createEvent, type EventText } from './events.ts'
+export { type FileSource, type FileSourceOptions, fileSource } from './file-source.ts'
+export { GATEWAY_API_TYPES, ISTIO_TYPES, MESH_KINDS, type WatchedKind } from './kinds.ts'
 export { type KubeSource, type KubeSourceOptions, kubeSource } from './kube-source.ts'
 export { type MemorySource, memorySource } from './memory-source.ts'
 export { type LabelSelector, matchesSelector, selectsNamespace } from './namespace-filter.ts'
 export type { Projection } from './projections.ts'
+export { type FileProblem, formatProblem, type LocatedObject, readObjects } from './read-objects.ts'
+export { type Condition, createStatusWriter, type StatusWriter, type StatusWriterOptions } from './status-writer.ts'

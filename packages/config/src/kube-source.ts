@@ -3,11 +3,11 @@
  * real changes leave.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type KubeObject, objectKey } from '@lateen/api'
+import { type KubeObject, objectKey, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 import type { ConfigChange, ConfigSink, ConfigSource } from './change.ts'
-import { CUSTOM_RESOURCE_DEFINITION, MESH_KINDS, type WatchedKind } from './kinds.ts'
+import { MESH_KINDS, type WatchedKind } from './kinds.ts'
 import { type LabelSelector, selectsNamespace } from './namespace-filter.ts'
 
 export interface KubeSourceOptions {
@@ -67,6 +67,10 @@ class KubernetesSource implements KubeSource {
     this.#sink = undefined
     this.#definitions?.stop()
     for (const followed of this.#followed) followed.watch?.stop()
+  }
+
+  *objects(): Generator<KubeObject> {
+    for (const { objects } of this.#followed) for (const object of objects.values()) if (this.#tells(object)) yield object
   }
 
   status() {
@@ -172,7 +176,7 @@ class KubernetesSource implements KubeSource {
     }
     return listWatch(
       this.#options.client,
-      CUSTOM_RESOURCE_DEFINITION,
+      RESOURCE_TYPES.CustomResourceDefinition,
       { optional: true, project: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata: { name: metadata.name } }), pageSize: 100, log },
       { replace: (objects) => objects.forEach(notice), set: notice, delete: () => undefined },
     )

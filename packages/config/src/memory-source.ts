@@ -29,6 +29,7 @@ export function memorySource(name = 'memory', initial: readonly KubeObject[] = [
     },
     synced: Promise.resolve(),
     status: () => [{ name, state: sink ? 'watching' : 'stopped', objects: objects.size }],
+    objects: () => objects.values(),
     stop: () => {
       sink = undefined
     },

@@ -413,6 +413,11 @@ export class Graph {
     return fresh
   }
 
+  /** The values that a family now keeps, with their keys; for dumps and for finding what made a value. */
+  *entries<K extends FamilyKey, V>(family: Family<K, V>): Iterable<readonly [K, V]> {
+    for (const [key, cell] of family.cells) if (cell.computed && cell.error === undefined) yield [key, cell.result()]
+  }
+
   /** How many computed values are kept, by family: for dumps and leak tests. */
   statistics(families: readonly Family<never, unknown>[]): Record<string, number> {
     return Object.fromEntries(families.map((family) => [family.name, family.cells.size]))

@@ -1,4 +1,5 @@
 /** What the mesh configuration and the program's own settings say that translation depends on. */
+import type { HTTPRetry, LocalityLoadBalancerSetting, TcpKeepalive } from '@lateen/api'
 
 /** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */
 export interface MeshSettings {
@@ -13,11 +14,21 @@ export interface MeshSettings {
   readonly networks: unknown
 }
 
+/** TLS versions and ciphers of a kind of connection. */
+export interface TlsSettingsView {
+  readonly minProtocolVersion?: string
+  readonly cipherSuites?: readonly string[]
+  readonly ecdhCurves?: readonly string[]
+}
+
 /** The fields of MeshConfig that translation reads. */
 export interface MeshConfigView {
   readonly connectTimeout?: string
   readonly protocolDetectionTimeout?: string
-  readonly outboundTrafficPolicy?: { readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY'; readonly egressProxy?: { readonly host: string; readonly port?: { readonly number?: number }; readonly subset?: string } }
+  readonly outboundTrafficPolicy?: {
+    readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY'
+    readonly egressProxy?: { readonly host: string; readonly port?: { readonly number?: number }; readonly subset?: string }
+  }
   readonly inboundTrafficPolicy?: { readonly mode?: 'PASSTHROUGH' | 'LOCALHOST' }
   readonly enableAutoMtls?: boolean
   readonly defaultServiceExportTo?: readonly string[]
@@ -26,19 +37,17 @@ export interface MeshConfigView {
   readonly accessLogFile?: string
   readonly accessLogFormat?: string
   readonly accessLogEncoding?: 'TEXT' | 'JSON'
-  readonly localityLbSetting?: unknown
-  readonly tcpKeepalive?: unknown
+  readonly localityLbSetting?: LocalityLoadBalancerSetting
+  readonly tcpKeepalive?: TcpKeepalive
   readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE'
-  readonly defaultHttpRetryPolicy?: unknown
+  readonly defaultHttpRetryPolicy?: HTTPRetry
   readonly pathNormalization?: { readonly normalization?: string }
+  readonly meshMTLS?: TlsSettingsView
+  readonly tlsDefaults?: TlsSettingsView
   readonly dnsRefreshRate?: string
-  readonly ingressClass?: string
-  readonly ingressService?: string
-  readonly ingressSelector?: string
-  readonly ingressControllerMode?: string
-  readonly verifyCertificateAtClient?: boolean
   readonly proxyListenPort?: number
   readonly proxyInboundListenPort?: number
-  readonly [field: string]: unknown
+  readonly trustDomain?: string
+  readonly trustDomainAliases?: readonly string[]
+  readonly rootNamespace?: string
 }
-

@@ -1,1 +1,14 @@
+/** The xDS server and its contract with whoever makes resources. The client side is `@lateen/xds/client`. */
 export * from './resource-source.ts'
+export { DEFAULT_LIMITS, type XdsLimits } from './server/limits.ts'
+export type { XdsObserver } from './server/observer.ts'
+export {
+  createXdsServer,
+  grpcServerOptions,
+  type RunningListener,
+  type StartOptions,
+  type XdsServer,
+  type XdsServerOptions,
+} from './server/server.ts'
+export type { ConnectionStatus, TypeStatus } from './server/status.ts'
+export { CertificateStore, type ServerCertificate } from './server/tls.ts'

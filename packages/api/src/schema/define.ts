@@ -36,8 +36,10 @@ export interface Message<F extends Fields> {
 /** The TypeScript type of a message's definition. */
 export type Static<M> =
   M extends Message<infer F>
-    ? { readonly [K in RequiredKeys<F>]: TypeOf<F[K]> } & { readonly [K in Exclude<keyof F, RequiredKeys<F>>]?: TypeOf<F[K]> }
+    ? Flat<{ readonly [K in RequiredKeys<F>]: TypeOf<F[K]> } & { readonly [K in Exclude<keyof F, RequiredKeys<F>>]?: TypeOf<F[K]> }>
     : never
+
+type Flat<T> = { [K in keyof T]: T[K] }
 
 interface Extra {
   readonly rules?: readonly CelRule[]
@@ -121,11 +123,11 @@ export function oneOf<const V extends readonly string[]>(values: V, description?
   return field({ kind: 'enum', values, ...described(description), ...(numbers && { numbers }) })
 }
 
-export function list<T>(items: Field<T> | Item<T>, description?: string, extra: ListExtra = {}): Field<readonly T[]> {
+export function list<T>(items: Field<T>, description?: string, extra: ListExtra = {}): Field<readonly T[]> {
   return field({ kind: 'list', items: items.node, ...described(description), ...extra })
 }
 
-export function map<T>(values: Field<T> | Item<T>, description?: string, extra: MapExtra = {}): Field<Readonly<Record<string, T>>> {
+export function map<T>(values: Field<T>, description?: string, extra: MapExtra = {}): Field<Readonly<Record<string, T>>> {
   return field({ kind: 'map', values: values.node, ...described(description), ...extra })
 }
 
@@ -136,12 +138,6 @@ export function free(description?: string): Field<Readonly<Record<string, unknow
 
 export function intOrText(description?: string): Field<number | string> {
   return field({ kind: 'int-or-text', ...described(description) })
-}
-
-/** The element of a list or map that is a message: `list(item<HTTPRoute>(HTTPRoute))`. */
-export interface Item<T> {
-  readonly node: Node
-  readonly [type]?: T
 }
 
 /** A field that holds a message; the description says what it means here. */

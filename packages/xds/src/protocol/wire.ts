@@ -63,7 +63,7 @@ export class WireReader {
 
   /** The content of a bytes field as text. */
   text(): string {
-    return this.#content().utf8Slice(this.start, this.stop)
+    return this.#content().toString('utf8', this.start, this.stop)
   }
 
   /** The content of a bytes field, not copied. */

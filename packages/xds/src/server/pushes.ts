@@ -61,6 +61,8 @@ export class PushCache {
   #previous = new WeakMap<ResourceSet, WeakMap<ResourceSet, ByKey>>()
   #timer: NodeJS.Timeout | undefined
   #nonces = 0
+  /** Whether something was made since the last turn. */
+  #fresh = false
 
   constructor(options: PushCacheOptions) {
     this.#keepMs = options.keepMs
@@ -96,13 +98,15 @@ export class PushCache {
 
   // Two generations: what is in the older one is dropped as a whole, so nothing needs to be walked.
   #startTimer(): void {
-    this.#timer ??= setTimeout(() => this.#turn(true), this.#keepMs).unref()
+    this.#fresh = true
+    this.#timer ??= setTimeout(() => this.#turn(), this.#keepMs).unref()
   }
 
-  #turn(again: boolean): void {
+  #turn(): void {
+    this.#timer = this.#fresh ? setTimeout(() => this.#turn(), this.#keepMs).unref() : undefined
     this.#previous = this.#current
     this.#current = new WeakMap()
-    this.#timer = again ? setTimeout(() => this.#turn(false), this.#keepMs).unref() : undefined
+    this.#fresh = false
   }
 }
 

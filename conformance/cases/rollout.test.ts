@@ -1,0 +1,55 @@
+/** What must not cost a request: new versions of an application, and the death of the control plane. */
+import { beforeAll, expect, test } from 'vitest'
+import { eventually } from '../harness/eventually.ts'
+import { deployShop, versionOf, virtualService } from '../harness/fixtures.ts'
+import { describeWithMesh, whySkipped } from '../harness/mesh.ts'
+import { callGateway, countAnswers, startLoad } from '../harness/traffic.ts'
+
+const HOST = 'shop.example'
+const hello = { host: HOST, path: '/hello' }
+const route = (subset?: string) =>
+  virtualService(
+    'front',
+    `  hosts: [${HOST}]\n  gateways: [front]\n  http:\n    - route: [{ destination: { host: hello, port: { number: 5000 }${subset ? `, subset: ${subset}` : ''} } }]\n`,
+  )
+
+describeWithMesh('under load', (mesh) => {
+  beforeAll(async () => {
+    if (whySkipped()) return
+    await deployShop(mesh())
+    await mesh().apply(route())
+    await eventually(async () => (await callGateway(mesh(), hello)).status === 200)
+  })
+
+  test('a rolling update fails no request', async () => {
+    const load = startLoad(mesh(), hello)
+    await eventually(() => load.sent() > 50)
+    for (const deployment of ['hello-v1', 'hello-v2']) {
+      await mesh().kubectl('rollout', 'restart', `deployment/${deployment}`, '-n', 'shop')
+      await mesh().rolledOut(deployment, 'shop')
+    }
+    const after = load.sent()
+    await eventually(() => load.sent() > after + 100)
+    const { sent, failures } = await load.stop()
+    expect(failures).toEqual({})
+    expect(sent).toBeGreaterThan(150)
+  })
+
+  test('the control plane killed and started again fails no request, and then configures again', async () => {
+    const load = startLoad(mesh(), hello)
+    await eventually(() => load.sent() > 50)
+    const pod = (
+      await mesh().kubectl('get', 'pod', '-n', 'istio-system', '-l', 'app=istiod', '-o', 'jsonpath={.items[0].metadata.name}')
+    ).trim()
+    const restarts = () =>
+      mesh().kubectl('get', 'pod', pod, '-n', 'istio-system', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')
+    const before = Number(await restarts())
+    await mesh().tryKubectl(['exec', pod, '-n', 'istio-system', '--', 'sh', '-c', 'kill -9 1'])
+    await eventually(async () => expect(Number(await restarts())).toBeGreaterThan(before))
+    await mesh().rolledOut('istiod', 'istio-system')
+    await mesh().apply(route('v2'))
+    await eventually(async () => expect(await countAnswers(mesh(), 20, hello, versionOf)).toEqual({ v2: 20 }))
+    const { failures } = await load.stop()
+    expect(failures).toEqual({})
+  })
+})

@@ -1,0 +1,166 @@
+/**
+ * Keeps an identity from the CA fresh: fetched at the start, renewed before half of its life, retried with back-off.
+ *
+ * The private key lives in this process, goes to Envoy over the unix socket, and to the last-good file where that is on.
+ */
+import { type CertificateInfo, inspect, joinTrustBundle, rotationTime } from '@lateen/ca'
+import { logger } from '@lateen/base'
+import { exponentialBackoff } from './backoff.ts'
+import { watchFiles } from './file-watch.ts'
+import type { IdentitySource, WorkloadIdentity } from './identity.ts'
+import { loadIdentity, saveIdentity } from './last-good.ts'
+import { readFileSync } from 'node:fs'
+
+const log = logger('cache')
+
+export interface RenewingIdentityOptions {
+  /** Gets a new identity; is given the one held. */
+  readonly fetch: (held: WorkloadIdentity | undefined) => Promise<WorkloadIdentity>
+  /** The identity that a saved certificate must be for. */
+  readonly uri: string
+  /** Where the last good identity is kept; absent to keep none. */
+  readonly lastGoodFile?: string
+  /** Roots mounted beside, trusted as well as those that the CA sends. */
+  readonly rootFile?: string
+  readonly graceRatio: number
+  readonly jitterRatio: number
+  /** Called with each new identity, before subscribers. */
+  readonly onIdentity?: (identity: WorkloadIdentity, roots: string) => Promise<void>
+}
+
+/** How long a renewal may fail before the saved identity is used at the start. */
+const FIRST_RETRY_MS = 200
+const MAX_RETRY_MS = 30_000
+/** setTimeout's limit; a longer wait is taken in parts. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+export class RenewingIdentity implements IdentitySource {
+  readonly #options: RenewingIdentityOptions
+  readonly #listeners = new Set<() => void>()
+  readonly #backoff = exponentialBackoff(FIRST_RETRY_MS, MAX_RETRY_MS)
+  readonly #stopWatch: () => void
+  #current: WorkloadIdentity | undefined
+  #info: CertificateInfo | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  /** Certificates got and attempts that failed, for metrics. */
+  readonly counts = { renewed: 0, failed: 0 }
+
+  constructor(options: RenewingIdentityOptions) {
+    this.#options = options
+    this.#stopWatch = options.rootFile ? watchFiles([options.rootFile], () => this.#notify()) : () => undefined
+  }
+
+  get current(): WorkloadIdentity | undefined {
+    return this.#current
+  }
+
+  /** The certificate now in use. */
+  get info(): CertificateInfo | undefined {
+    return this.#info
+  }
+
+  get roots(): string | undefined {
+    return this.#current && this.#join(this.#current)
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Starts; fulfilled once there is an identity, saved or new. Never rejects: attempts go on until `close`. */
+  async start(): Promise<void> {
+    const saved = await this.#loadSaved()
+    if (saved && Date.now() < this.#renewalTime(inspect(saved.chainPem))) {
+      log.info('using the certificate kept from before the restart')
+      await this.#use(saved)
+      return
+    }
+    await this.#renew(saved)
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#stopWatch()
+    this.#listeners.clear()
+  }
+
+  /** One attempt, and the next one's timer. Fulfilled when there is an identity, which a later attempt may bring. */
+  async #renew(fallback?: WorkloadIdentity): Promise<void> {
+    try {
+      const identity = await this.#options.fetch(this.#current ?? fallback)
+      if (this.#closed) return
+      this.#backoff.reset()
+      this.counts.renewed++
+      await this.#use(identity)
+      await this.#save(identity)
+      return
+    } catch (error) {
+      this.counts.failed++
+      const wait = this.#backoff.next()
+      log.warn(`no new certificate: ${error instanceof Error ? error.message : String(error)}; next attempt in ${Math.round(wait)} ms`)
+      if (fallback && !this.#current) {
+        log.warn('the control plane gives no certificate; using the one kept from before the restart')
+        await this.#use(fallback)
+      }
+      if (this.#closed) return
+      const retry = Promise.withResolvers<void>()
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#renew().then(retry.resolve), wait)
+      if (!this.#current) await retry.promise
+    }
+  }
+
+  async #use(identity: WorkloadIdentity): Promise<void> {
+    const info = inspect(identity.chainPem)
+    this.#current = identity
+    this.#info = info
+    log.info(`certificate ${info.serial} for ${info.uris.join(', ')} is in use until ${info.notAfter.toISOString()}`)
+    await this.#options.onIdentity?.(identity, this.#join(identity))
+    this.#notify()
+    this.#schedule(this.#renewalTime(info))
+  }
+
+  #renewalTime(info: CertificateInfo): number {
+    return rotationTime(info, Math.random(), { graceRatio: this.#options.graceRatio, jitterRatio: this.#options.jitterRatio })
+  }
+
+  #schedule(at: number): void {
+    if (this.#closed) return
+    clearTimeout(this.#timer)
+    const wait = at - Date.now()
+    this.#timer = setTimeout(() => (wait > MAX_TIMER_MS ? this.#schedule(at) : void this.#renew()), Math.min(MAX_TIMER_MS, Math.max(0, wait)))
+  }
+
+  #join(identity: WorkloadIdentity): string {
+    const { rootFile } = this.#options
+    if (!rootFile) return identity.rootsPem
+    try {
+      return joinTrustBundle(identity.rootsPem, readFileSync(rootFile, 'utf8'))
+    } catch {
+      return identity.rootsPem
+    }
+  }
+
+  async #loadSaved(): Promise<WorkloadIdentity | undefined> {
+    const { lastGoodFile, uri } = this.#options
+    if (!lastGoodFile) return undefined
+    const { identity, unusable } = await loadIdentity(lastGoodFile, uri, Date.now())
+    if (unusable) log.warn(`the certificate kept in ${lastGoodFile} is not used: ${unusable}`)
+    return identity
+  }
+
+  async #save(identity: WorkloadIdentity): Promise<void> {
+    const { lastGoodFile } = this.#options
+    if (!lastGoodFile) return
+    await saveIdentity(lastGoodFile, identity).catch((error: Error) =>
+      log.warn(`cannot keep the certificate in ${lastGoodFile}: ${error.message}; a restart without the control plane will not serve`),
+    )
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Keeps Envoy running: starts it, passes its log through, restarts it with back-off when it dies, ends it when told.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { logger } from '@lateen/base'
+import { type Backoff, exponentialBackoff } from '../certs/backoff.ts'
+
+const log = logger('envoy')
+
+export interface SupervisorOptions {
+  readonly binary: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Where Envoy's process id is kept, so that one left behind by an agent that was killed is found and ended. */
+  readonly pidFile: string
+  /** A line of Envoy's own output. */
+  readonly onLine: (line: string) => void
+}
+
+/** A run this long counts as a success; restarts are counted from there anew. */
+const STABLE_MS = 60_000
+const MAX_RESTARTS = 10
+const FIRST_RESTART_MS = 200
+const MAX_RESTART_MS = 10_000
+/** How long Envoy may take to end by itself. */
+const STOP_MS = 5000
+const MAX_LINE = 16 * 1024
+
+export class EnvoySupervisor {
+  readonly #options: SupervisorOptions
+  readonly #backoff: Backoff = exponentialBackoff(FIRST_RESTART_MS, MAX_RESTART_MS)
+  readonly #ended = Promise.withResolvers<number>()
+  #child: ChildProcess | undefined
+  #startedAt = 0
+  #restarts = 0
+  #stopping = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+  }
+
+  /** Fulfilled with an exit code when Envoy has ended for good: 0 after `stop`, its own code when restarts were in vain. */
+  get ended(): Promise<number> {
+    return this.#ended.promise
+  }
+
+  /** Envoy's process id while it runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** How often Envoy was started again. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  start(): void {
+    endLeftOver(this.#options)
+    this.#spawn()
+  }
+
+  /** Ends Envoy now: SIGTERM, and SIGKILL when that does not help. Fulfilled when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#timer)
+    const child = this.#child
+    if (!child) {
+      this.#ended.resolve(0)
+      return
+    }
+    child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await this.ended
+    clearTimeout(kill)
+  }
+
+  #spawn(): void {
+    const { binary, args, env, cwd, pidFile } = this.#options
+    this.#startedAt = Date.now()
+    const child = spawn(binary, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => this.#options.onLine(line.slice(0, MAX_LINE)))
+    }
+    child.on('error', (error) => log.error(`cannot start ${binary}: ${error.message}`))
+    // "close" and not "exit": all output has been passed on by then. It also follows an "error".
+    child.on('close', (code, signal) => this.#gone(code, signal))
+    if (child.pid !== undefined) {
+      writeFileSync(pidFile, `${child.pid}\n`)
+      log.info(`started Envoy, process ${child.pid}`)
+    }
+  }
+
+  #gone(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#child = undefined
+    rmSync(this.#options.pidFile, { force: true })
+    if (this.#stopping) {
+      log.info('Envoy has ended')
+      this.#ended.resolve(0)
+      return
+    }
+    const how = signal ? `was ended by ${signal}` : `exited with code ${code}`
+    if (Date.now() - this.#startedAt >= STABLE_MS) {
+      this.#backoff.reset()
+      this.#restarts = 0
+    }
+    if (this.#restarts === MAX_RESTARTS) {
+      log.error(`Envoy ${how}; ${MAX_RESTARTS} restarts did not help, giving up`)
+      this.#ended.resolve(code || 1)
+      return
+    }
+    this.#restarts++
+    const wait = Math.round(this.#backoff.next())
+    log.error(`Envoy ${how}; restart ${this.#restarts} of ${MAX_RESTARTS} in ${wait} ms`)
+    this.#timer = setTimeout(() => this.#spawn(), wait)
+  }
+}
+
+/**
+ * Ends an Envoy that outlived the agent which started it: its listeners share their ports with a new one's, which would then get
+ * only a part of the connections. It is recognised by its binary and its configuration file, never by the number alone.
+ */
+function endLeftOver({ pidFile, binary, args }: SupervisorOptions): void {
+  try {
+    const pid = Number(readFileSync(pidFile, 'utf8').trim())
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    const config = args[args.indexOf('-c') + 1] ?? ''
+    const ours = commandLine.includes(config) && [commandLine[0], readlinkSync(`/proc/${pid}/exe`)].includes(binary)
+    if (!ours || !Number.isInteger(pid) || pid <= 1) return
+    process.kill(pid, 'SIGKILL')
+    log.warn(`ended an Envoy that a former agent left behind, process ${pid}`)
+  } catch {
+    // No file, or no such process: nothing is left behind.
+  }
+}

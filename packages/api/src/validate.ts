@@ -1,0 +1,130 @@
+/** An object as a user wrote it → what is wrong with it, and its typed form. */
+import type { Diagnostic } from '@lateen/base'
+import { At, Report } from './diagnostics/at.ts'
+import { didYouMean } from './diagnostics/suggest.ts'
+import { CHECKS } from './kinds/checks.ts'
+import type { Kind } from './kinds/kind.ts'
+import { kindOf, splitApiVersion } from './kinds/kinds.ts'
+import type { KubeObject } from './object.ts'
+import { isObject, readMessage } from './schema/read.ts'
+
+/** A position in a file, counted from 1. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+/** A diagnostic with the place in the file that it speaks of. */
+export interface LocatedDiagnostic extends Diagnostic {
+  readonly file?: string
+  readonly position?: Position
+}
+
+export interface ValidateOptions {
+  /** The file that the object was read from. */
+  readonly file?: string
+  /** Where a path of the object stands in the file (`ParsedObject.positionOf`). */
+  readonly positions?: (path: string) => Position | undefined
+}
+
+/**
+ * Everything that is wrong with an object of Istio's API: its shape, and what Istio's webhook refuses or warns about.
+ *
+ * Objects of other kinds have no diagnostics. `Error` means that the object is refused, `Warning` that it works but surely not as
+ * meant, `Info` that some readers (a Kubernetes API server's schema) are stricter.
+ */
+export function validate(object: unknown, options: ValidateOptions = {}): LocatedDiagnostic[] {
+  const report = new Report(refOfUnknown(object))
+  if (isObject(object)) check(object, report)
+  return withoutEchoes(report.diagnostics).map((diagnostic) => located(diagnostic, options))
+}
+
+/**
+ * The typed form of an object: fields in lowerCamelCase, enum values as words, numbers as numbers; unknown fields and unusable
+ * values are left out, and nothing is filled in. Objects of other kinds come back unchanged.
+ */
+export function normalize<Spec, Status>(object: KubeObject<Spec, Status>): KubeObject<Spec, Status> {
+  const kind = kindOf(splitApiVersion(object.apiVersion).group, object.kind)
+  if (!kind || !isObject(object.spec)) return object
+  const spec = readMessage(kind.spec, object.spec, new At(new Report(refOfUnknown(object)), 'spec'))
+  // `read` follows the schema that the kind's TypeScript type is inferred from.
+  return { ...object, spec: spec as Spec }
+}
+
+const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
+
+function check(object: Readonly<Record<string, unknown>>, report: Report): void {
+  const top = new At(report, '')
+  const { group, version } = splitApiVersion(typeof object.apiVersion === 'string' ? object.apiVersion : '')
+  const kind = kindOf(group, String(object.kind))
+  if (!kind) return
+  if (!kind.versions.some(({ name }) => name === version)) {
+    top.in('apiVersion').say('UnknownVersion', { kind: kind.kind, version, allowed: kind.versions.map(({ name }) => `${group}/${name}`).join(' or ') })
+  }
+  for (const field of Object.keys(object)) {
+    if (!TOP_FIELDS.includes(field)) top.in(field).say('UnknownTopField', { hint: didYouMean(field, TOP_FIELDS) })
+  }
+  checkSpec(object, kind, top)
+}
+
+function checkSpec(object: Readonly<Record<string, unknown>>, kind: Kind, top: At): void {
+  const at = top.in('spec')
+  if (object.spec !== undefined && object.spec !== null && !isObject(object.spec)) return at.say('WrongType', { found: 'no object', wanted: 'an object', hint: '' })
+  if (!object.spec && kind.specRequired) at.say('ServerRefuses', { reason: 'it must be set' })
+  const given = isObject(object.spec) ? object.spec : {}
+  const faults = top.report.diagnostics.length
+  const spec = readMessage(kind.spec, given, at)
+  // What could not be read would be called missing once more.
+  const readable = top.report.diagnostics.slice(faults).every(({ severity, code }) => severity !== 'Error' || code === UNKNOWN_FIELD)
+  const metadata = isObject(object.metadata) ? object.metadata : {}
+  const annotations = texts(metadata.annotations)
+  if (!checkAnnotations(annotations, kind, spec, top)) return
+  const name = typeof metadata.name === 'string' ? metadata.name : ''
+  const namespace = typeof metadata.namespace === 'string' ? metadata.namespace : ''
+  // The spec was read with the schema of this very kind, so it is what the kind's check takes.
+  if (readable) CHECKS[kind.kind]?.({ spec: spec as never, at, top, name, namespace, labels: texts(metadata.labels), annotations })
+}
+
+const UNKNOWN_FIELD = 'LTN0101'
+
+const DRY_RUN = 'istio.io/dry-run'
+const ALWAYS_REJECT = 'internal.istio.io/webhook-always-reject'
+
+/** Answers whether the rest is worth checking. */
+function checkAnnotations(annotations: Readonly<Record<string, string>>, kind: Kind, spec: Readonly<Record<string, unknown>>, top: At): boolean {
+  const at = top.in('metadata', 'annotations')
+  const dryRun = annotations[DRY_RUN]
+  const before = top.report.diagnostics.length
+  if (dryRun !== undefined) {
+    const action = String(spec.action ?? 'ALLOW')
+    if (kind.kind !== 'AuthorizationPolicy') at.key(DRY_RUN).say('DryRunNotSupported', { annotation: DRY_RUN })
+    else if (action !== 'ALLOW' && action !== 'DENY') at.key(DRY_RUN).say('DryRunAction', { annotation: DRY_RUN, action })
+    else if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(dryRun)) at.key(DRY_RUN).say('DryRunValue', { annotation: DRY_RUN, value: dryRun })
+  }
+  if (ALWAYS_REJECT in annotations) at.key(ALWAYS_REJECT).say('AlwaysReject', { annotation: ALWAYS_REJECT })
+  return top.report.diagnostics.length === before
+}
+
+function texts(value: unknown): Readonly<Record<string, string>> {
+  if (!isObject(value)) return {}
+  return Object.fromEntries(Object.entries(value).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text]] : [])))
+}
+
+function refOfUnknown(object: unknown): Report['object'] {
+  const fields = isObject(object) ? object : {}
+  const metadata = isObject(fields.metadata) ? fields.metadata : {}
+  const text = (value: unknown) => (typeof value === 'string' ? value : '')
+  return { kind: text(fields.kind), namespace: text(metadata.namespace), name: text(metadata.name) }
+}
+
+/** Leaves out what only repeats an error of the same place as information. */
+function withoutEchoes(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const errors = diagnostics.filter(({ severity }) => severity === 'Error').map(({ path }) => path)
+  const covers = (a: string, b: string) => a === b || (a.startsWith(b) && /^[.[]/.test(a.slice(b.length)))
+  return diagnostics.filter(({ severity, path }) => severity !== 'Info' || !errors.some((error) => covers(error, path) || covers(path, error)))
+}
+
+function located(diagnostic: Diagnostic, { file, positions }: ValidateOptions): LocatedDiagnostic {
+  const position = positions?.(diagnostic.path)
+  return { ...diagnostic, ...(file !== undefined && { file }), ...(position && { position }) }
+}

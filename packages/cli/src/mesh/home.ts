@@ -1,0 +1,80 @@
+/** The folder of one mesh: what lies where under `$LATEEN_HOME`. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CommandError } from '../shell/exit-codes.ts'
+
+export interface Home {
+  readonly root: string
+  readonly kubeconfig: string
+  /** The API server's store. */
+  readonly data: string
+  /** Pods' folders, logs and records. */
+  readonly node: string
+  readonly logs: string
+  /** What the user chose once and keeps: ports. */
+  readonly settings: string
+  /** What the supervisor says about itself and its children. */
+  readonly state: string
+}
+
+export function homeAt(root: string): Home {
+  return {
+    root,
+    kubeconfig: join(root, 'kubeconfig'),
+    data: join(root, 'data'),
+    node: join(root, 'node'),
+    logs: join(root, 'logs'),
+    settings: join(root, 'settings.json'),
+    state: join(root, 'run', 'state.json'),
+  }
+}
+
+/**
+ * Makes the folders; the home is the user's alone, since it holds keys and tokens.
+ *
+ * @throws CommandError when the folder cannot be written, with the remedy
+ */
+export function makeHome(home: Home): void {
+  try {
+    for (const folder of [home.root, home.data, home.node, home.logs, dirname(home.state)])
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeJson(join(home.root, 'run', '.probe'), { writable: true })
+  } catch (error) {
+    throw new CommandError(whyNotWritable(home.root, error), { cause: error })
+  }
+}
+
+/** One sentence for the errors that writing under the home can meet. */
+export function whyNotWritable(path: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `${path}: the disk is full. Free some space there, or name another folder with --home DIR`
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return `${path}: no permission to write here. Name another folder with --home DIR or LATEEN_HOME=DIR`
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${path}: a file is in the way. Remove it, or name another folder with --home DIR`
+    default:
+      return `${path}: cannot be written (${error instanceof Error ? error.message : String(error)}). Name another folder with --home DIR`
+  }
+}
+
+/** Whole or not at all: a reader never sees half a file. */
+export function writeJson(path: string, value: unknown): void {
+  const temporary = `${path}.${process.pid}.new`
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
+  renameSync(temporary, path)
+}
+
+/** The parsed file; `undefined` when it is missing or is not JSON. */
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}

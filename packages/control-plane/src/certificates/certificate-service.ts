@@ -1,0 +1,92 @@
+/** `istio.v1.auth.IstioCertificateService/CreateCertificate`: signs a workload's key for the identity that the caller has proven. */
+import { type handleUnaryCall, type Server, type ServerUnaryCall, status as Status, type ServiceDefinition } from '@grpc/grpc-js'
+import { logger } from '@lateen/base'
+import { CaError, type CertificateAuthority } from '@lateen/ca'
+import type { Authenticator } from '../identity/authenticator.ts'
+import { urisOf } from '../identity/subject-alternative-names.ts'
+import { ReviewUnavailable } from '../identity/token-reviewer.ts'
+import { type CertificateRequest, MalformedMessage, readCertificateRequest, writeCertificateResponse } from './certificate-messages.ts'
+
+/** Counted by whoever keeps metrics. */
+export interface CertificateObserver {
+  requested(): void
+  issued(): void
+  failed(why: 'authentication' | 'parsing' | 'signing'): void
+}
+
+export interface CertificateServiceOptions {
+  readonly authority: () => CertificateAuthority
+  readonly authenticator: Authenticator
+  readonly observer: CertificateObserver
+}
+
+const log = logger('ca')
+/** A CSR of an RSA key of 8192 bits is under 3 KiB. */
+const MAX_REQUEST_BYTES = 64 << 10
+
+const SERVICE: ServiceDefinition = {
+  CreateCertificate: {
+    path: '/istio.v1.auth.IstioCertificateService/CreateCertificate',
+    requestStream: false,
+    responseStream: false,
+    // Parsed in the call, after the caller is known.
+    requestDeserialize: (bytes: Buffer) => bytes,
+    requestSerialize: (bytes: Buffer) => bytes,
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: (bytes: Buffer) => bytes,
+  },
+}
+
+/** Adds the service to a gRPC server whose listeners have TLS. */
+export function registerCertificateService(server: Server, options: CertificateServiceOptions): void {
+  const createCertificate: handleUnaryCall<Buffer, Buffer> = (call, respond) => {
+    options.observer.requested()
+    sign(call, options).then(
+      (response) => {
+        options.observer.issued()
+        respond(null, response)
+      },
+      (error: unknown) => {
+        const failure = failureOf(error)
+        options.observer.failed(failure.why)
+        log.warn('refused to sign a certificate', { address: call.getPeer(), reason: failure.details })
+        respond({ code: failure.code, details: failure.details })
+      },
+    )
+  }
+  server.addService(SERVICE, { CreateCertificate: createCertificate })
+}
+
+async function sign(call: ServerUnaryCall<Buffer, Buffer>, { authority, authenticator }: CertificateServiceOptions): Promise<Buffer> {
+  if (call.request.length > MAX_REQUEST_BYTES) throw new MalformedMessage(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)
+  const [authorization] = call.metadata.get('authorization')
+  const caller = await authenticator.authenticate({
+    certificateIdentities: urisOf(call.getAuthContext().sslPeerCertificate?.subjectaltname),
+    authorization: typeof authorization === 'string' ? authorization : undefined,
+  })
+  if ('refused' in caller) throw new Unauthenticated(caller.refused)
+  const request: CertificateRequest = readCertificateRequest(call.request)
+  const signed = authority().signWorkload(request.csr, { identities: caller.identities, ttlMs: Math.max(0, request.validitySeconds) * 1000 })
+  log.debug('signed a certificate', { identity: caller.identities[0], by: caller.by, notAfter: signed.notAfter.toISOString() })
+  return writeCertificateResponse(signed.chain)
+}
+
+class Unauthenticated extends Error {}
+
+interface Failure {
+  readonly code: Status
+  readonly details: string
+  readonly why: 'authentication' | 'parsing' | 'signing'
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Unauthenticated) return { code: Status.UNAUTHENTICATED, details: error.message, why: 'authentication' }
+  if (error instanceof ReviewUnavailable) return { code: Status.UNAVAILABLE, details: error.message, why: 'authentication' }
+  if (error instanceof MalformedMessage) return { code: Status.INVALID_ARGUMENT, details: error.message, why: 'parsing' }
+  if (error instanceof CaError) {
+    const isCallers = error.code === 'REQUEST_INVALID' || error.code === 'KEY_REFUSED' || error.code === 'SUBJECT_REFUSED'
+    return { code: isCallers ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE, details: error.message, why: isCallers ? 'parsing' : 'signing' }
+  }
+  log.error('a certificate could not be signed', { error })
+  return { code: Status.INTERNAL, details: 'the certificate could not be signed; see the log of the control plane', why: 'signing' }
+}

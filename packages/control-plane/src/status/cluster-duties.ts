@@ -1,0 +1,102 @@
+/**
+ * What the control plane does for the cluster it runs in: roots in every namespace, the CA in webhook configurations, verdicts of
+ * proxies on the objects' status. What must be done once for all replicas is done by the leader.
+ */
+import { hostname } from 'node:os'
+import { type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
+import { logger, type ObjectRef } from '@lateen/base'
+import type { CertificateAuthority } from '@lateen/ca'
+import { createStatusWriter, ISTIO_TYPES, type LabelSelector, selectsNamespace } from '@lateen/config'
+import { type Election, electLeader, type KubeClient } from '@lateen/kube'
+import { distributeRoots, type RootDistribution } from '../certificates/root-distribution.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { DiscoveryOptions } from '../options/discovery-options.ts'
+import { type CaBundlePatcher, patchCaBundles } from '../webhooks/ca-bundle.ts'
+import type { RejectionListener } from '../xds/rejections.ts'
+import { createVerdicts } from './verdicts.ts'
+
+export interface ClusterDuties extends RejectionListener {
+  /** Sees each object as the API server sent it. */
+  inspect(object: KubeObject): void
+  namespaceAnnotations(namespace: string): Readonly<Record<string, string>> | undefined
+  /** Begins what needs the CA, and takes part in the election. */
+  begin(context: DutyContext): void
+  /** Roots or selected namespaces have changed. */
+  refresh(): void
+  stop(): Promise<void>
+}
+
+export interface DutyContext {
+  readonly authority: () => CertificateAuthority
+  readonly discoverySelectors: () => readonly LabelSelector[]
+}
+
+export interface ClusterDutiesOptions {
+  readonly client: KubeClient
+  readonly options: DiscoveryOptions
+  readonly metrics: Metrics
+  readonly isRefused: (object: ObjectRef) => boolean
+}
+
+const log = logger('leader')
+/** Short, so that a control plane that was killed and started again soon has its duties back. */
+const LEASE = { leaseDurationMs: 6_000, retryMs: 1_000 }
+
+export function startClusterDuties({ client, options, metrics, isRefused }: ClusterDutiesOptions): ClusterDuties {
+  const writer = createStatusWriter({ client, typeOf, component: 'istiod' })
+  const verdicts = createVerdicts(writer, isRefused)
+  const annotations = new Map<string, Readonly<Record<string, string>>>()
+  let parts: { readonly roots: RootDistribution; readonly bundles: CaBundlePatcher } | undefined
+  let election: Election | undefined
+  const lead = (signal: AbortSignal) => {
+    parts?.roots.lead(signal)
+    parts?.bundles.lead(signal)
+    writer.lead(signal)
+    verdicts.lead(signal)
+  }
+  return {
+    inspect: (object) => {
+      if (object.kind === 'Namespace') annotations.set(object.metadata.name, object.metadata.annotations ?? {})
+      verdicts.inspect(object)
+    },
+    namespaceAnnotations: (namespace) => annotations.get(namespace),
+    rejected: (rejection) => verdicts.rejected(rejection),
+    cleared: (object) => verdicts.cleared(object),
+    begin: ({ authority, discoverySelectors }) => {
+      const roots = () => authority().rootsPem
+      parts = {
+        roots: distributeRoots({ client, configMap: options.ca.rootConfigMap, roots, isSelected: (labels) => selectsNamespace(discoverySelectors(), labels) }),
+        bundles: patchCaBundles({
+          client,
+          revision: options.revision,
+          injectionName: options.injection.webhookName,
+          validationName: options.validationWebhookName,
+          namespace: options.namespace,
+          roots,
+          onPatched: (outcome, name) => metrics.webhookPatched(outcome, name),
+        }),
+      }
+      if (!options.leaderElection) return lead(new AbortController().signal)
+      const identity = options.podName ?? `${hostname()}-${process.pid}`
+      const name = options.revision === 'default' ? 'istio-leader' : `istio-leader-${options.revision}`
+      election = electLeader(client, { namespace: options.namespace, name, identity, ...LEASE }, lead)
+    },
+    refresh: () => {
+      parts?.roots.refresh()
+      parts?.bundles.refresh()
+    },
+    stop: async () => {
+      parts?.roots.stop()
+      parts?.bundles.stop()
+      writer.stop()
+      verdicts.stop()
+      await election?.stop()
+      log.debug('gave up the duties of the leader')
+    },
+  }
+}
+
+/** Kinds that carry conditions of ours. */
+function typeOf({ kind }: ObjectRef): ResourceType | undefined {
+  return ISTIO_TYPES.find((type) => type.kind === kind) ?? (kind === 'HTTPRoute' || kind === 'GRPCRoute' ? RESOURCE_TYPES[kind] : undefined)
+}

@@ -1,0 +1,144 @@
+/**
+ * The mesh as the xDS server's source: opens a session for a node that has proven who it is, passes its sets through, and keeps
+ * from it what it may not see.
+ */
+import { objectName, type ObjectRef } from '@lateen/base'
+import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
+import type { MeshState, ProxySession } from '@lateen/translate'
+import { type PeerIdentity, type Rejection, type ResourceSource, type Session, type SessionOptions, SessionRefused, type XdsNode } from '@lateen/xds'
+import { authorizeNode } from '../identity/node-authorization.ts'
+import { culprits, RejectionLedger, type RejectionListener } from './rejections.ts'
+import type { SecretAccess } from './secret-access.ts'
+
+export interface MeshSourceOptions {
+  readonly mesh: MeshState
+  readonly checkIdentity: boolean
+  /** Without one (no Kubernetes) a proven namespace is enough. */
+  readonly secretAccess: SecretAccess | undefined
+  readonly rejections: RejectionListener
+}
+
+export interface OpenSession {
+  readonly node: XdsNode
+  resources(typeUrl: string): ResourceSet
+  origins(typeUrl: string, name: string): readonly ObjectRef[]
+}
+
+export interface MeshSource extends ResourceSource {
+  /** The newest session of a node, by its id or by `pod.namespace`. */
+  find(proxyId: string): OpenSession | undefined
+  isRefused(object: ObjectRef): boolean
+}
+
+const NOTHING: ResourceSet = { parts: [] }
+
+export function createMeshSource(options: MeshSourceOptions): MeshSource {
+  return new MeshResourceSource(options)
+}
+
+class MeshResourceSource implements MeshSource {
+  readonly #options: MeshSourceOptions
+  readonly #sessions = new Map<Session, NodeSession>()
+  readonly #ledger: RejectionLedger<Session>
+
+  constructor(options: MeshSourceOptions) {
+    this.#options = options
+    this.#ledger = new RejectionLedger(options.rejections)
+  }
+
+  open(node: XdsNode, peer: PeerIdentity, options: SessionOptions, onChange: () => void): Session {
+    const proven = this.#authorize(node, peer)
+    const session = new NodeSession(node, proven, this.#options, (opened) => {
+      this.#sessions.delete(opened)
+      this.#ledger.close(opened)
+    })
+    session.begin(this.#options.mesh.open(node, options, onChange), onChange)
+    this.#sessions.set(session, session)
+    return session
+  }
+
+  rejected({ session, typeUrl, names, message }: Rejection): void {
+    const known = this.#sessions.get(session)
+    if (!known) return
+    const refused = culprits(names, message).map((name) => ({ name, origins: uniqueOrigins(known.origins(typeUrl, name)) }))
+    this.#ledger.reject(session, typeUrl, known.node.id, refused, message)
+  }
+
+  accepted(session: Session, typeUrl: string): void {
+    this.#ledger.accept(session, typeUrl)
+  }
+
+  find(proxyId: string): OpenSession | undefined {
+    let found: NodeSession | undefined
+    for (const session of this.#sessions.values()) {
+      if (session.node.id === proxyId || session.node.id.split('~')[2] === proxyId) found = session
+    }
+    return found
+  }
+
+  isRefused(object: ObjectRef): boolean {
+    return this.#ledger.isRefused(object)
+  }
+
+  #authorize(node: XdsNode, peer: PeerIdentity): ProvenAccount | undefined {
+    if (peer.identities.length === 0) return undefined
+    const result = authorizeNode(node, peer.identities)
+    if (!('refused' in result)) return result
+    if (this.#options.checkIdentity) throw new SessionRefused(result.refused)
+    return undefined
+  }
+}
+
+interface ProvenAccount {
+  readonly namespace: string
+  readonly serviceAccount: string
+}
+
+class NodeSession implements Session, OpenSession {
+  readonly node: XdsNode
+  readonly #proven: ProvenAccount | undefined
+  readonly #options: MeshSourceOptions
+  readonly #onClose: (session: NodeSession) => void
+  #inner: ProxySession | undefined
+  #onChange: () => void = () => undefined
+
+  constructor(node: XdsNode, proven: ProvenAccount | undefined, options: MeshSourceOptions, onClose: (session: NodeSession) => void) {
+    this.node = node
+    this.#proven = proven
+    this.#options = options
+    this.#onClose = onClose
+  }
+
+  begin(inner: ProxySession, onChange: () => void): void {
+    this.#inner = inner
+    this.#onChange = onChange
+  }
+
+  resources(typeUrl: string): ResourceSet {
+    if (!this.#inner) return NOTHING
+    if (typeUrl === TYPE_URL.SDS && !this.#maySeeSecrets()) return NOTHING
+    return this.#inner.resources(typeUrl)
+  }
+
+  origins(typeUrl: string, name: string): readonly ObjectRef[] {
+    return this.#inner ? this.#options.mesh.origins(this.#inner, typeUrl, name) : []
+  }
+
+  close(): void {
+    this.#inner?.close()
+    this.#inner = undefined
+    this.#onClose(this)
+  }
+
+  /** Secrets go to a proxy that has proven which service account it runs as, if that account may read them. */
+  #maySeeSecrets(): boolean {
+    const proven = this.#proven
+    if (!proven) return false
+    const { secretAccess } = this.#options
+    return secretAccess ? secretAccess.mayRead(proven.namespace, proven.serviceAccount, () => this.#inner && this.#onChange()) === true : true
+  }
+}
+
+function uniqueOrigins(origins: readonly ObjectRef[]): ObjectRef[] {
+  return [...new Map(origins.map((origin) => [objectName(origin), origin])).values()]
+}

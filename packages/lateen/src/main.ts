@@ -1,0 +1,13 @@
+/**
+ * The program `lateen`: looks at the first word, loads the one package that owns it, and runs that.
+ *
+ * Also answers to `pilot-agent` and `pilot-discovery`, whose arguments are the same.
+ */
+import { enableCompileCache } from 'node:module'
+import { runProgram } from './dispatch.ts'
+
+// Saves compiling the same chunk at every start; where the folder cannot be written, nothing changes.
+enableCompileCache()
+
+// A program that has come to its end is not kept by a connection or timer that it forgot.
+process.exit(await runProgram(process.argv.slice(2), process.env))

@@ -1,0 +1,117 @@
+/** Runs a further command inside a running container. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readlinkSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import { asUser, type Credentials, withEnvironment } from './container-process.ts'
+import { childrenOf, descendantsOf, signal as sendSignal } from './process-table.ts'
+import { line } from './shell-text.ts'
+
+export interface ExecTarget {
+  /** The container's first process. */
+  readonly pid: number
+  readonly credentials: Credentials
+  readonly env: Readonly<Record<string, string>>
+  readonly workingDirectory: string
+  readonly manyIds: boolean
+}
+
+export interface ExecStreams {
+  readonly stdin?: Readable
+  readonly stdout?: Writable
+  readonly stderr?: Writable
+  readonly tty: boolean
+  readonly resize?: (listener: (columns: number, rows: number) => void) => void
+  readonly signal: AbortSignal
+}
+
+const MAX_CAPTURED = 64 << 10
+
+/** Exit code of the command; 126 and 127 when it could not be executed or found. */
+export async function execIn(target: ExecTarget, command: readonly string[], streams: ExecStreams): Promise<{ exitCode: number }> {
+  const words = commandLine(target, command)
+  const child = streams.tty ? spawnWithTerminal(words, target.env.TERM ?? 'xterm') : spawn(words[0] ?? '', words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env: {}, detached: true })
+  const stop = () => {
+    for (const pid of [...descendantsOf(child.pid ?? 0), child.pid ?? 0]) if (pid > 0) sendSignal(pid, 'SIGKILL')
+  }
+  streams.signal.addEventListener('abort', stop, { once: true })
+  if (streams.signal.aborted) stop()
+  connectStreams(child, streams)
+  if (streams.tty) streams.resize?.((columns, rows) => resizeTerminal(child, columns, rows))
+  try {
+    return { exitCode: await exitOf(child) }
+  } finally {
+    streams.signal.removeEventListener('abort', stop)
+    streams.stdin?.unpipe()
+  }
+}
+
+/** Runs a command to its end and keeps what it says, for probes and hooks. */
+export async function execCaptured(target: ExecTarget, command: readonly string[], timeout: number): Promise<{ exitCode: number; output: string; timedOut: boolean }> {
+  const words = commandLine(target, command)
+  const child = spawn(words[0] ?? '', words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: {}, detached: true })
+  let output = ''
+  const keep = (chunk: Buffer) => {
+    if (output.length < MAX_CAPTURED) output += chunk.toString()
+  }
+  child.stdout?.on('data', keep)
+  child.stderr?.on('data', keep)
+  let timedOut = false
+  const deadline = setTimeout(() => {
+    timedOut = true
+    for (const pid of [...descendantsOf(child.pid ?? 0), child.pid ?? 0]) if (pid > 0) sendSignal(pid, 'SIGKILL')
+  }, timeout)
+  try {
+    return { exitCode: await exitOf(child), output, timedOut }
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+function commandLine(target: ExecTarget, command: readonly string[]): string[] {
+  const enter = ['/usr/bin/env', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'nsenter', '-t', String(target.pid), '--net', '--uts', '--ipc', '--mount', '--pid']
+  const inside = ['sh', '-c', 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"', 'sh', target.workingDirectory]
+  return [...enter, '--', ...inside, ...asUser(target.credentials, target.manyIds), ...withEnvironment(target.env), ...command]
+}
+
+/** `script` gives the command a terminal; its own input and output stay plain pipes. */
+function spawnWithTerminal(words: readonly string[], term: string): ChildProcess {
+  return spawn('/usr/bin/env', [`TERM=${term}`, 'PATH=/usr/local/bin:/usr/bin:/bin', 'SHELL=/bin/sh', 'script', '--quiet', '--return', '--flush', '--command', `exec ${line(...words)}`, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {},
+    detached: true,
+  })
+}
+
+function connectStreams(child: ChildProcess, streams: ExecStreams): void {
+  child.stdin?.on('error', () => undefined)
+  if (streams.stdin && child.stdin) streams.stdin.pipe(child.stdin)
+  else if (!streams.tty) child.stdin?.end()
+  if (streams.stdout) child.stdout?.pipe(streams.stdout, { end: false })
+  else child.stdout?.resume()
+  const errors = streams.stderr ?? (streams.tty ? streams.stdout : undefined)
+  if (errors) child.stderr?.pipe(errors, { end: false })
+  else child.stderr?.resume()
+}
+
+function resizeTerminal(child: ChildProcess, columns: number, rows: number): void {
+  const terminal = childrenOf(child.pid ?? 0).map(terminalOf).find((path) => path !== undefined)
+  if (!terminal || !Number.isInteger(columns) || !Number.isInteger(rows)) return
+  spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
+}
+
+function terminalOf(pid: number): string | undefined {
+  try {
+    const path = readlinkSync(`/proc/${pid}/fd/0`)
+    return path.startsWith('/dev/pts/') ? path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`the command could not be run: ${error.message}`)))
+    // `close` comes after the output has been read, `exit` may come before.
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)))
+  })
+}

@@ -1,0 +1,30 @@
+/** What all pods of the node share. */
+import type { KubeClient } from '@lateen/kube'
+import type { ImageCatalogue } from '../images/catalogue.ts'
+import type { TokenSource } from '../volumes/volume-files.ts'
+import type { ConfigSource } from './environment.ts'
+import type { EventRecorder } from './event-recorder.ts'
+import type { NodeFacts } from './field-values.ts'
+import type { RootEntry } from './host-root.ts'
+import type { ClusterNames } from './pod-files.ts'
+import type { Mount } from './root-builder.ts'
+import type { StateLayout } from './state-layout.ts'
+
+export interface NodeContext {
+  readonly client: KubeClient
+  readonly layout: StateLayout
+  readonly catalogue: ImageCatalogue
+  readonly source: ConfigSource
+  readonly tokens: TokenSource
+  readonly events: EventRecorder
+  readonly facts: NodeFacts
+  readonly names: ClusterNames
+  readonly bridge: string
+  readonly gateway: string
+  readonly rootPlan: readonly RootEntry[]
+  readonly programMounts: readonly Mount[]
+  /** The prepared `/dev`. */
+  readonly dev: string
+  readonly rootless: boolean
+  readonly manyIds: boolean
+}

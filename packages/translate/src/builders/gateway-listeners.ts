@@ -1,0 +1,178 @@
+/** Listeners of gateways: one for each port, with a filter chain for each server that is told apart by SNI. */
+import type { Server } from '@lateen/api'
+import { packAny, type Resource } from '@lateen/envoy'
+import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
+import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import type { GatewayConfig, MeshSettings } from '@lateen/model'
+import { clusterName } from '../names.ts'
+import { encode } from '../resource.ts'
+import { unroutedLogs } from './access-log.ts'
+import { ads, AGENT_SECRETS } from './config-source.ts'
+import { gatewayManager, type NetworkFilterInit, tcpProxy } from './connection-manager.ts'
+import { type FilterChainInit, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import { exactNames, ROOT_CERTIFICATE, socket, tlsVersion, type TransportSocketInit, WORKLOAD_CERTIFICATE } from './tls-context.ts'
+
+export interface GatewayServer {
+  readonly gateway: GatewayConfig
+  readonly server: Server
+  /** The port on which the workload listens. */
+  readonly bindPort: number
+}
+
+export interface GatewayTcpRoute {
+  readonly serverNames: readonly string[]
+  readonly destinations: readonly { readonly host: string; readonly port: number; readonly subset: string; readonly weight: number }[]
+}
+
+/** What a server does with its connections. */
+export type ServerKind = 'http' | 'https' | 'tls-passthrough' | 'tcp' | 'tls-terminated-tcp'
+
+export function serverProtocol(server: Server): ServerKind {
+  const protocol = (server.port.protocol ?? 'HTTP').toUpperCase()
+  const mode = server.tls?.mode ?? 'PASSTHROUGH'
+  if (protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-WEB') return 'http'
+  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return server.tls ? 'tls-passthrough' : 'tcp'
+  if (protocol === 'HTTPS') return 'https'
+  return 'tls-terminated-tcp'
+}
+
+/** The name of a server's route configuration; undefined for servers without HTTP routes. */
+export function routeNameOf({ server, gateway }: GatewayServer): string | undefined {
+  const kind = serverProtocol(server)
+  if (kind === 'http') return `http.${server.port.number}`
+  if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}`
+  return undefined
+}
+
+const ANY = '0.0.0.0'
+
+export function gatewayListeners(servers: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): Resource[] {
+  const byPort = new Map<string, GatewayServer[]>()
+  for (const server of servers) {
+    const key = `${server.server.bind || ANY}_${server.bindPort}`
+    byPort.set(key, [...(byPort.get(key) ?? []), server])
+  }
+  return [...byPort].flatMap(([name, group]) => portListener(name, group, settings, tcpRoutes))
+}
+
+function portListener(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): Resource[] {
+  const [first] = group
+  if (!first) return []
+  // The oldest server decides whether a port speaks plain HTTP; others of another kind on it are left out.
+  const plain = serverProtocol(first.server) === 'http'
+  const filterChains = plain ? httpChains(name, group, settings) : tlsChains(name, group, settings, tcpRoutes)
+  if (filterChains.length === 0) return []
+  return [
+    encode(ListenerSchema, name, {
+      name,
+      address: socketAddress(first.server.bind || ANY, first.bindPort),
+      trafficDirection: TrafficDirection.OUTBOUND,
+      accessLog: unroutedLogs(settings),
+      listenerFilters: plain || serverProtocol(first.server) === 'tcp' ? [] : [TLS_INSPECTOR],
+      filterChains,
+    }),
+  ]
+}
+
+function httpChains(name: string, group: readonly GatewayServer[], settings: MeshSettings): FilterChainInit[] {
+  const first = group.find((entry) => serverProtocol(entry.server) === 'http')
+  const rds = first && routeNameOf(first)
+  return rds ? [{ filters: [gatewayManager(settings, `outbound_${name}`, { rds })] }] : []
+}
+
+function tlsChains(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): FilterChainInit[] {
+  const chains: FilterChainInit[] = []
+  // Envoy refuses a listener with two chains for one server name: the oldest server keeps it.
+  const taken = new Set<string>()
+  const claim = (names: readonly string[]): string[] | undefined => {
+    const list = names.includes('*') || names.length === 0 ? ['*'] : [...names]
+    const free = list.filter((entry) => !taken.has(entry))
+    for (const entry of free) taken.add(entry)
+    return free.length > 0 ? free : undefined
+  }
+  const match = (names: readonly string[]) => (names.includes('*') ? {} : { serverNames: [...names] })
+  for (const entry of group) {
+    const kind = serverProtocol(entry.server)
+    const hosts = entry.server.hosts.map((host) => host.slice(host.indexOf('/') + 1))
+    const rds = routeNameOf(entry)
+    if (kind === 'https' && rds !== undefined) {
+      const names = claim(hosts)
+      const transportSocket = names && serverSocket(entry.server, settings, ['h2', 'http/1.1'])
+      if (names && transportSocket) chains.push({ filterChainMatch: match(names), filters: [gatewayManager(settings, `outbound_${name}`, { rds })], transportSocket })
+      continue
+    }
+    if (kind === 'http') continue
+    for (const route of tcpRoutes(entry)) {
+      const names = claim(kind === 'tls-passthrough' ? route.serverNames : kind === 'tcp' ? ['*'] : hosts)
+      if (!names || route.destinations.length === 0) continue
+      const transportSocket = kind === 'tls-terminated-tcp' ? serverSocket(entry.server, settings, []) : undefined
+      chains.push({ filterChainMatch: match(names), filters: [tcpTargets(settings, route)], ...(transportSocket && { transportSocket }) })
+    }
+  }
+  return chains
+}
+
+function tcpTargets(settings: MeshSettings, route: GatewayTcpRoute): NetworkFilterInit {
+  const [only] = route.destinations
+  const name = (target: GatewayTcpRoute['destinations'][number]) => clusterName('outbound', target.port, target.subset, target.host)
+  if (only && route.destinations.length === 1) return tcpProxy(settings, name(only))
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    configType: {
+      case: 'typedConfig',
+      value: packAny(TcpProxySchema, {
+        statPrefix: only ? name(only) : '',
+        clusterSpecifier: { case: 'weightedClusters', value: { clusters: route.destinations.filter((target) => target.weight > 0).map((target) => ({ name: name(target), weight: target.weight })) } },
+      }),
+    },
+  }
+}
+
+/** The TLS context of a server; undefined when it names no certificate. */
+function serverSocket(server: Server, settings: MeshSettings, alpn: readonly string[]): TransportSocketInit | undefined {
+  const { tls } = server
+  if (!tls) return undefined
+  const mutual = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL'
+  const names = exactNames(tls.subjectAltNames ?? [])
+  const credential = tls.credentialNames?.[0] ?? tls.credentialName
+  const parameters = {
+    tlsMinimumProtocolVersion: tlsVersion(tls.minProtocolVersion ?? settings.mesh.tlsDefaults?.minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),
+    ...(tls.maxProtocolVersion && tls.maxProtocolVersion !== 'TLS_AUTO' && { tlsMaximumProtocolVersion: tlsVersion(tls.maxProtocolVersion, TlsParameters_TlsProtocol.TLSv1_3) }),
+    ...(tls.cipherSuites?.length && { cipherSuites: [...tls.cipherSuites] }),
+  }
+  const fromAds = (name: string) => ({ name: `kubernetes://${name}`, sdsConfig: ads() })
+  const file = (value: string) => ({ specifier: { case: 'filename' as const, value } })
+  const certificates =
+    tls.mode === 'ISTIO_MUTUAL'
+      ? { tlsCertificateSdsSecretConfigs: [{ name: WORKLOAD_CERTIFICATE, sdsConfig: AGENT_SECRETS }] }
+      : credential
+        ? { tlsCertificateSdsSecretConfigs: [...(tls.credentialNames ?? [credential])].map(fromAds) }
+        : tls.serverCertificate && tls.privateKey
+          ? { tlsCertificates: [{ certificateChain: file(tls.serverCertificate), privateKey: file(tls.privateKey) }] }
+          : undefined
+  if (!certificates) return undefined
+  const validation = !mutual
+    ? {}
+    : tls.mode === 'ISTIO_MUTUAL' || credential
+      ? {
+          validationContextType: {
+            case: 'combinedValidationContext' as const,
+            value: {
+              defaultValidationContext: { matchTypedSubjectAltNames: names },
+              validationContextSdsSecretConfig: tls.mode === 'ISTIO_MUTUAL' ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS } : fromAds(`${credential ?? ''}-cacert`),
+            },
+          },
+        }
+      : tls.caCertificates
+        ? { validationContextType: { case: 'validationContext' as const, value: { trustedCa: file(tls.caCertificates), matchTypedSubjectAltNames: names } } }
+        : {}
+  return socket(
+    packAny(DownstreamTlsContextSchema, {
+      ...(mutual && { requireClientCertificate: tls.mode !== 'OPTIONAL_MUTUAL' }),
+      commonTlsContext: { tlsParams: parameters, alpnProtocols: [...alpn], ...certificates, ...validation },
+    }),
+  )
+}

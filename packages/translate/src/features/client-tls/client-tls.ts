@@ -1,0 +1,120 @@
+/**
+ * `tls` of a DestinationRule, and automatic mutual TLS where no rule speaks of TLS: each endpoint whose workload can terminate it
+ * gets mutual TLS, the others plain text, inside one cluster.
+ */
+import type { ClientTLSSettings, TrafficPolicy } from '@lateen/api'
+import { packAny } from '@lateen/envoy'
+import { RawBufferSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
+import { UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { isHttp, isHttp2 } from '@lateen/model'
+import { ads } from '../../builders/config-source.ts'
+import { exactNames, MESH_ALPN, meshClientSocket, socket, type TransportSocketInit } from '../../builders/tls-context.ts'
+import { clusterSni } from '../../names.ts'
+import type { ClusterContext, ClusterContribution, ClusterFeature } from '../cluster-feature.ts'
+
+export const clientTls: ClusterFeature = (policy, at) => {
+  const tls = policy.tls
+  if (!tls) return automatic(policy, at)
+  switch (tls.mode ?? 'DISABLE') {
+    case 'DISABLE':
+      return undefined
+    case 'ISTIO_MUTUAL':
+      return { cluster: { transportSocket: meshSocket(policy, at, tls) } }
+    default:
+      return originate(tls, policy, at)
+  }
+}
+
+function automatic(policy: TrafficPolicy, at: ClusterContext): ClusterContribution | undefined {
+  if (at.settings.mesh.enableAutoMtls === false || at.service.external) return undefined
+  if (at.service.resolution === 'alias') return undefined
+  return {
+    cluster: {
+      transportSocketMatches: [
+        { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: meshSocket(policy, at, undefined) },
+        { name: 'tlsMode-disabled', match: {}, transportSocket: RAW },
+      ],
+    },
+  }
+}
+
+const RAW: TransportSocketInit = { name: 'envoy.transport_sockets.raw_buffer', configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) } }
+
+function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSettings | undefined): TransportSocketInit {
+  const names = tls?.subjectAltNames?.length ? tls.subjectAltNames : at.service.subjectAltNames.length > 0 ? at.service.subjectAltNames : at.identities
+  return meshClientSocket({
+    sni: tls?.sni || clusterSni(at.port.number, at.subset, at.service.host),
+    alpn: alpnOf(policy, at),
+    names,
+  })
+}
+
+/** What is offered for a cluster whose protocol is fixed; routes correct it where the protocol follows the caller's. */
+function alpnOf(policy: TrafficPolicy, at: ClusterContext): readonly string[] {
+  if (isHttp2(at.port.protocol) || policy.connectionPool?.http?.h2UpgradePolicy === 'UPGRADE') return MESH_ALPN.http2
+  return isHttp(at.port.protocol) ? MESH_ALPN.http1 : MESH_ALPN.tcp
+}
+
+/** SIMPLE and MUTUAL: TLS towards a server that is not of the mesh. */
+function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: ClusterContext): ClusterContribution {
+  const mutual = tls.mode === 'MUTUAL'
+  const names = exactNames(tls.subjectAltNames ?? at.service.subjectAltNames)
+  const sni = tls.sni ?? ''
+  const alpn = isHttp2(at.port.protocol) || policy.connectionPool?.http?.h2UpgradePolicy === 'UPGRADE' ? ['h2'] : []
+  const certificates = mutual ? certificateSecrets(tls) : {}
+  return {
+    cluster: {
+      transportSocket: socket(
+        packAny(UpstreamTlsContextSchema, {
+          sni,
+          commonTlsContext: {
+            alpnProtocols: alpn,
+            ...certificates,
+            ...validation(tls, names),
+          },
+        }),
+      ),
+    },
+    // Without a name of its own, the server is asked and checked by the host of the request.
+    ...(sni === '' && { http: { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: names.length === 0 && verifies(tls) } } }),
+  }
+}
+
+const verifies = (tls: ClientTLSSettings): boolean => !tls.insecureSkipVerify
+
+function certificateSecrets(tls: ClientTLSSettings) {
+  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [{ name: `kubernetes://${tls.credentialName}`, sdsConfig: ads() }] }
+  return {
+    tlsCertificates: [
+      {
+        certificateChain: { specifier: { case: 'filename' as const, value: tls.clientCertificate ?? '' } },
+        privateKey: { specifier: { case: 'filename' as const, value: tls.privateKey ?? '' } },
+      },
+    ],
+  }
+}
+
+function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>) {
+  if (!verifies(tls)) return {}
+  if (tls.credentialName) {
+    return {
+      validationContextType: {
+        case: 'combinedValidationContext' as const,
+        value: {
+          defaultValidationContext: { matchTypedSubjectAltNames: names },
+          validationContextSdsSecretConfig: { name: `kubernetes://${tls.credentialName}-cacert`, sdsConfig: ads() },
+        },
+      },
+    }
+  }
+  // The system's certificate store, unless the rule names a file of its own.
+  const file = !tls.caCertificates || tls.caCertificates === 'system' ? SYSTEM_ROOTS : tls.caCertificates
+  return {
+    validationContextType: {
+      case: 'validationContext' as const,
+      value: { trustedCa: { specifier: { case: 'filename' as const, value: file } }, matchTypedSubjectAltNames: names },
+    },
+  }
+}
+
+const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt'

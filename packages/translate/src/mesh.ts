@@ -1,0 +1,99 @@
+/** The mesh as a value: objects go in, resource sets for proxies come out. See `mesh-contract.ts`. */
+import type { KubeObject } from '@lateen/api'
+import type { Diagnostic, ObjectRef } from '@lateen/base'
+import { Graph } from '@lateen/graph'
+import { applyChange, createInputs, createModel, inputKind, type MeshConfigView, type MeshSettings, proxyOf } from '@lateen/model'
+import type { ConfigChange, MeshState, ProxyNode, ProxySession } from './mesh-contract.ts'
+import { createGateways } from './view/gateway.ts'
+import { createInbound } from './view/inbound.ts'
+import { createNameTable } from './view/name-table.ts'
+import { originsOf } from './view/origins.ts'
+import { createOutbound } from './view/outbound.ts'
+import { createProxySets, NOTHING } from './view/proxy-sets.ts'
+import { createScopes } from './view/scope.ts'
+
+export interface MeshOptions {
+  /** `Kubernetes` unless the installation says otherwise. */
+  readonly clusterId: string
+  /** DNS suffix of services: `cluster.local`. */
+  readonly domain: string
+  readonly rootNamespace: string
+  readonly trustDomain: string
+  readonly revision?: string
+  /** Hears of computations that threw: faults of this program. */
+  readonly onFault?: (where: string, error: unknown) => void
+}
+
+/** Kinds whose objects users write and which are checked before they take effect. */
+const CHECKED = /^(networking|security|telemetry|extensions)\.istio\.io\//
+
+export function createMesh(options: MeshOptions): MeshState {
+  const graph = new Graph()
+  if (options.onFault) graph.onError = options.onFault
+  const inputs = createInputs(graph)
+  const model = createModel(graph, inputs)
+  const scopes = createScopes(graph, model)
+  const outbound = createOutbound(graph, model, scopes)
+  const inbound = createInbound(graph, model)
+  const gateways = createGateways(graph, model, outbound)
+  const nameTable = createNameTable(graph, model, scopes, outbound)
+  const proxySets = createProxySets({ model, scopes, outbound, inbound, gateways, nameTable })
+  const found = new Map<string, readonly Diagnostic[]>()
+  let settings: MeshSettings = settingsFrom(options, {}, undefined)
+  graph.batch(() => inputs.settings.set('', settings))
+
+  const put = (next: MeshSettings) => {
+    settings = next
+    graph.batch(() => inputs.settings.set('', settings))
+  }
+
+  /** A bad object counts as absent, and says why. */
+  const accept = (change: ConfigChange): ConfigChange => {
+    const kind = inputKind(change.object)
+    if (kind === undefined || !CHECKED.test(kind)) return change
+    const id = `${kind} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}`
+    found.delete(id)
+    if (change.operation === 'delete') return change
+    const diagnostics = problemsOf(change.object)
+    if (diagnostics.length > 0) found.set(id, diagnostics)
+    return diagnostics.some((diagnostic) => diagnostic.severity === 'Error') ? { operation: 'delete', object: change.object } : change
+  }
+
+  return {
+    apply: (changes) => {
+      graph.batch(() => {
+        for (const change of changes) applyChange(inputs, accept(change))
+      })
+    },
+    setMeshConfig: (config) => put(settingsFrom(options, isRecord(config) ? config : {}, settings.networks)),
+    setMeshNetworks: (networks) => put({ ...settings, networks }),
+    open: (node: ProxyNode, session, onChange): ProxySession => {
+      const proxy = graph.intern(proxyOf(node, session))
+      const watch = graph.watch(proxySets, proxy, onChange)
+      const opened: ProxySession = {
+        resources: (typeUrl) => watch.value().get(typeUrl) ?? NOTHING,
+        close: () => watch.close(),
+      }
+      return opened
+    },
+    origins: (session, typeUrl, name): readonly ObjectRef[] => originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
+    diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),
+  }
+}
+
+const problemsOf = (_: KubeObject): readonly Diagnostic[] => []
+
+function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unknown>>, networks: unknown): MeshSettings {
+  const mesh = config as MeshConfigView
+  return {
+    clusterId: options.clusterId,
+    domain: options.domain,
+    rootNamespace: mesh.rootNamespace || options.rootNamespace,
+    trustDomain: mesh.trustDomain || options.trustDomain,
+    trustDomainAliases: mesh.trustDomainAliases ?? [],
+    mesh,
+    networks,
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)

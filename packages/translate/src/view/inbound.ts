@@ -1,0 +1,107 @@
+/** Incoming traffic on the graph: what of a workload its listeners depend on, and the resources made from that. */
+import type { KubeObject } from '@lateen/api'
+import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
+import {
+  type EndpointSliceView,
+  type MeshModel,
+  modeOfPort,
+  peerPolicyOf,
+  type Proxy,
+  selects,
+  type Service,
+  type ServicePort,
+  settingsOf,
+} from '@lateen/model'
+import { inboundClusters, type InboundInput, type InboundPort, virtualInbound } from '../builders/inbound.ts'
+import { equalParts, type Part, partOf } from '../resource.ts'
+
+/** Everything that incoming traffic depends on, but for the mesh settings. */
+export type InboundScope = Omit<InboundInput, 'settings'>
+
+export interface Inbound {
+  readonly scopeOf: Family<Interned<Proxy>, Interned<InboundScope>>
+  readonly listeners: Family<Interned<InboundScope>, Part>
+  readonly clusters: Family<Interned<InboundScope>, Part>
+}
+
+/** A port of a service that a workload serves, and the port on which it does. */
+export interface ServedPort {
+  readonly service: Service
+  readonly port: ServicePort
+  readonly target: number
+}
+
+export function createInbound(graph: Graph, model: MeshModel): Inbound {
+  const scopeOf = new Family<Interned<Proxy>, Interned<InboundScope>>('inboundScope', (context, key) => {
+    const proxy = key.value
+    const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, proxy.namespace, proxy.labels)
+    const ports = new Map<number, InboundPort>()
+    for (const { service, port, target } of servedPorts(context, model, proxy)) {
+      if (port.protocol === 'udp') continue
+      const known = ports.get(target)
+      const entry = { host: service.host, name: service.name, namespace: service.namespace }
+      ports.set(target, {
+        port: target,
+        // Two services may call one port by different protocols: the first's holds, as in Istio.
+        protocol: known?.protocol ?? port.protocol,
+        mode: modeOfPort(policy, target),
+        services: [...(known?.services ?? []), entry],
+      })
+    }
+    const policyPorts = Object.entries(policy.ports)
+      .map(([port, mode]) => ({ port: Number(port), mode }))
+      .filter(({ port }) => !ports.has(port))
+      .sort((a, b) => a.port - b.port)
+    return graph.intern<InboundScope>({
+      ports: [...ports.values()].sort((a, b) => a.port - b.port),
+      policyPorts,
+      mode: policy.mode,
+      socketMark: proxy.socketMark,
+    })
+  })
+  const input = (context: Context, scope: InboundScope): InboundInput => ({ ...scope, settings: settingsOf(context, model.inputs) })
+  return {
+    scopeOf,
+    listeners: new Family('inboundListeners', (context, scope) => partOf([virtualInbound(input(context, scope.value))]), { equal: equalParts }),
+    clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value))), { equal: equalParts }),
+  }
+}
+
+/**
+ * The services that have an endpoint at one of a proxy's addresses, oldest first, with the port behind each of their ports. A
+ * workload whose endpoints are not published yet is found by the services' selectors.
+ */
+export function servedPorts(context: Context, model: MeshModel, proxy: Proxy): ServedPort[] {
+  const found = new Map<string, ServedPort>()
+  const add = (service: Service, port: ServicePort, target: number | undefined) => {
+    if (target !== undefined) found.set(`${service.key}|${port.number}`, { service, port, target })
+  }
+  for (const address of proxy.addresses) {
+    for (const slice of context.list(model.inputs.kinds['discovery.k8s.io/EndpointSlice'], 'address', address)) {
+      const view = slice as KubeObject & EndpointSliceView
+      const name = slice.metadata.labels?.['kubernetes.io/service-name'] ?? ''
+      const service = context.get(model.kubernetesServices, `Service/${slice.metadata.namespace ?? ''}/${name}`)
+      for (const port of service?.ports ?? []) {
+        const target = view.ports?.find((candidate) => (candidate.name ?? '') === port.name)?.port
+        if (service) add(service, port, target)
+      }
+    }
+  }
+  const workload = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
+  const named = (target: number | string) => (typeof target === 'number' ? target : workload?.ports[target])
+  const selecting = [
+    ...context.list(model.kubernetesServices, 'selecting', proxy.namespace),
+    ...context.list(model.serviceEntries, 'selecting', proxy.namespace),
+  ]
+  for (const service of selecting) {
+    if (!service.selector || !selects(service.selector, proxy.labels)) continue
+    for (const port of service.ports) if (!found.has(`${service.key}|${port.number}`)) add(service, port, named(port.target))
+  }
+  return [...found.values()].sort((a, b) => order(a.service, b.service) || a.port.number - b.port.number)
+}
+
+function order(a: Service, b: Service): number {
+  if (a.created !== b.created) return a.created < b.created ? -1 : 1
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+

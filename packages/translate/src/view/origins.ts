@@ -1,0 +1,73 @@
+/** From a resource back to the objects that it was made from: by what was read when it was made. */
+import { type KubeObject, refOf } from '@lateen/api'
+import { objectName, type ObjectRef } from '@lateen/base'
+import type { Resource } from '@lateen/envoy'
+import type { Graph } from '@lateen/graph'
+import type { MeshModel } from '@lateen/model'
+import type { ProxySession } from '../mesh-contract.ts'
+import type { Gateways } from './gateway.ts'
+import type { Inbound } from './inbound.ts'
+import { inPart, type Outbound, type ResourceVisitor } from './outbound.ts'
+
+export interface OriginQuery {
+  readonly graph: Graph
+  readonly model: MeshModel
+  readonly outbound: Outbound
+  readonly inbound: Inbound
+  readonly gateways: Gateways
+  readonly session: ProxySession
+  readonly typeUrl: string
+  readonly name: string
+}
+
+/** Kinds that a user would look at to find a mistake; pods and slices are read for every endpoint and say nothing. */
+const TELLING: ReadonlySet<string> = new Set(['Service', 'Secret', 'VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'Sidecar', 'PeerAuthentication', 'WorkloadEntry'])
+
+/** Made for one kind of object: others that were read stand behind it. */
+const PREFERRED = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'Sidecar', 'PeerAuthentication', 'Secret', 'WorkloadEntry', 'Service']
+
+export function originsOf(query: OriginQuery): readonly ObjectRef[] {
+  const resource = heldResource(query)
+  if (!resource) return []
+  const refs = new Map<string, ObjectRef>()
+  const visit: ResourceVisitor = (family, holds) => {
+    for (const [key, value] of query.graph.entries(family)) {
+      if (!holds(value, resource)) continue
+      for (const [source, keys] of query.graph.origins(family, key)) for (const ref of refsOf(query.model, source, keys)) refs.set(objectName(ref), ref)
+    }
+  }
+  query.outbound.visitResources(visit)
+  visit(query.inbound.listeners, inPart)
+  visit(query.inbound.clusters, inPart)
+  visit(query.gateways.listeners, inPart)
+  visit(query.gateways.routes, inPart)
+  visit(query.gateways.secrets, inPart)
+  return [...refs.values()]
+    .filter((ref) => TELLING.has(ref.kind))
+    .sort((a, b) => PREFERRED.indexOf(a.kind) - PREFERRED.indexOf(b.kind) || (objectName(a) < objectName(b) ? -1 : 1))
+}
+
+function heldResource(query: OriginQuery): Resource | undefined {
+  for (const part of query.session.resources(query.typeUrl).parts) {
+    const resource = part.get(query.name)
+    if (resource) return resource
+  }
+  return undefined
+}
+
+function refsOf(model: MeshModel, source: string, keys: readonly string[]): ObjectRef[] {
+  const collections = [model.virtualServices, model.destinationRules, model.gateways, model.sidecars, model.peerPolicies, model.kubernetesServices, model.serviceEntries, model.workloadEntries]
+  const collection = collections.find((candidate) => candidate.name === source)
+  if (collection) {
+    return keys.flatMap((key) => {
+      const value = collection.peek(key)
+      if (!value) return []
+      return 'origins' in value ? [...value.origins] : [value.origin]
+    })
+  }
+  const kind = Object.entries(model.inputs.kinds).find(([name]) => name === source)?.[1]
+  return keys.flatMap((key) => {
+    const object: KubeObject | undefined = kind?.peek(key)
+    return object ? [refOf(object)] : []
+  })
+}

@@ -1,0 +1,382 @@
+/**
+ * Outgoing traffic on the graph: clusters, endpoints, listeners and routes, in chunks by service namespace, so that a change looks
+ * at one chunk and every scope that sees the chunk alike shares it.
+ */
+import type { Destination } from '@lateen/api'
+import type { Resource } from '@lateen/envoy'
+import { type Context, Family, type FamilyKey, type Graph, type Interned } from '@lateen/graph'
+import {
+  effectiveRule,
+  type EffectiveRule,
+  importsHost,
+  isHttp,
+  isWildcard,
+  MESH_GATEWAY,
+  type MeshModel,
+  portOf,
+  type Proxy,
+  type Service,
+  type ServicePort,
+  settingsOf,
+  type VirtualService,
+  virtualServiceFor,
+  visibleTo,
+} from '@lateen/model'
+import { outboundClusters } from '../builders/cluster.ts'
+import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
+import { outboundListeners, sniffedRouteName, virtualOutbound } from '../builders/outbound-listeners.ts'
+import { defaultRoute, virtualServiceRoutes } from '../builders/routes.ts'
+import { catchAll, hostDomains, routeConfiguration, serviceDomains, virtualHostInit, virtualHostResource, wholeRouteConfiguration } from '../builders/virtual-hosts.ts'
+import type { RouteInit, Target } from '../features/route-feature.ts'
+import { clusterName, spiffeId } from '../names.ts'
+import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
+import { type CallerScope, type ChunkScope, claimants, type Scope, type Scopes, serviceFor } from './scope.ts'
+
+/** One port of a service in a chunk: what its resources are keyed by. */
+interface PortKey {
+  readonly service: string
+  readonly port: number
+  readonly client: string
+  readonly gateway: boolean
+  readonly selectedRules: readonly string[]
+}
+
+interface RouteKey extends PortKey {
+  /** The client's namespace where the service is of that namespace: short names count there. */
+  readonly local: string
+  readonly caller: CallerScope
+}
+
+interface RoutesScope {
+  readonly chunk: ChunkScope
+  readonly local: string
+  readonly caller: CallerScope
+}
+
+interface ListenerKey {
+  readonly scope: Scope
+  readonly port: number
+}
+
+interface ConfigurationKey {
+  readonly port: number
+  readonly allowAny: boolean
+  readonly vhds: boolean
+}
+
+interface OrphanKey {
+  readonly client: string
+  readonly imports: Scope['imports']
+  readonly ports: readonly number[]
+  readonly caller: CallerScope
+  readonly namespace: string
+}
+
+/** Called with a family and with what tells whether one of its values holds a resource. */
+export type ResourceVisitor = <K extends FamilyKey, V>(family: Family<K, V>, holds: (value: V, resource: Resource) => boolean) => void
+
+const inList = (list: readonly Resource[], wanted: Resource): boolean => list.some((resource) => equalResources(resource, wanted))
+
+/** Whether a part holds a resource in the same version. */
+export const inPart = (part: Part, wanted: Resource): boolean => equalResources(part.get(wanted.name), wanted)
+
+export interface Outbound {
+  clusterParts(context: Context, scope: Interned<Scope>): Part[]
+  endpointParts(context: Context, scope: Interned<Scope>): Part[]
+  listenerParts(context: Context, scope: Interned<Scope>): Part[]
+  routeParts(context: Context, scope: Interned<Scope>, proxy: Interned<Proxy>): { readonly routes: Part[]; readonly virtualHosts: Part[] }
+  /** Where a destination leads, for routes of gateways too. */
+  resolve(context: Context, client: string, destination: Destination, listenPort: number): Target
+  /** Services of a namespace as a client sees them. */
+  readonly servicesOf: Family<Interned<ChunkScope>, readonly Service[]>
+  /** Shows every family in which resources are made: what leads from a resource back to its objects. */
+  visitResources(visit: ResourceVisitor): void
+}
+
+const samePart = { equal: equalParts }
+const sameResources = { equal: (a: readonly Resource[], b: readonly Resource[]) => a.length === b.length && a.every((resource, i) => equalResources(resource, b[i])) }
+
+export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): Outbound {
+  const settings = (context: Context) => settingsOf(context, model.inputs)
+  const find = (context: Context, key: string): Service | undefined => context.get(model.kubernetesServices, key) ?? context.get(model.serviceEntries, key)
+
+  const servicesOf = new Family<Interned<ChunkScope>, readonly Service[]>('services', (context, { value: chunk }) => {
+    const all = [...context.list(model.kubernetesServices, 'namespace', chunk.namespace), ...context.list(model.serviceEntries, 'namespace', chunk.namespace)]
+    return all.filter(
+      (service) =>
+        visibleTo(service.visibility, chunk.client) &&
+        importsHost(chunk.imports, service.namespace, service.host) &&
+        serviceFor(context, model, chunk.client, service.host)?.key === service.key,
+    )
+  })
+
+  const ruleFor = (context: Context, service: Service, key: Pick<PortKey, 'client' | 'selectedRules'>): EffectiveRule | undefined =>
+    effectiveRule(context, model.inputs, model.destinationRules, { client: key.client, host: service.host, namespace: service.namespace, selected: key.selectedRules })
+
+  const portKeys = (chunk: ChunkScope, service: Service): Interned<PortKey>[] =>
+    service.ports
+      .filter((port) => port.protocol !== 'udp')
+      .map((port) =>
+        graph.intern<PortKey>({ service: service.key, port: port.number, client: chunk.client, gateway: chunk.gateway, selectedRules: chunk.selectedRules }),
+      )
+
+  /** Identities of a port's endpoints; they change seldom, so that endpoints come and go without touching the cluster. */
+  const identities = new Family<string, readonly string[]>('identities', (context, key) => {
+    const { trustDomain, trustDomainAliases } = settings(context)
+    const accounts = context.read(model.endpoints, key).filter((endpoint) => endpoint.serviceAccount !== '')
+    const ids = accounts.flatMap((endpoint) => [trustDomain, ...trustDomainAliases].map((domain) => spiffeId(domain, endpoint.namespace, endpoint.serviceAccount)))
+    return [...new Set(ids)].sort()
+  })
+
+  const clusters = new Family<Interned<PortKey>, readonly Resource[]>(
+    'clusters',
+    (context, { value: key }) => {
+      const service = find(context, key.service)
+      const port = service && portOf(service, key.port)
+      if (!service || !port) return []
+      const rule = ruleFor(context, service, key)
+      const endpointKey = `${service.key}|${port.number}`
+      const labels = (subset: string) => rule?.subsets.find((candidate) => candidate.name === subset)?.labels ?? {}
+      return outboundClusters({
+        service,
+        port,
+        rule,
+        settings: settings(context),
+        gateway: key.gateway,
+        identities: service.external ? [] : context.read(identities, endpointKey),
+        assignment: (subset) =>
+          assignmentInit({
+            cluster: clusterName('outbound', port.number, subset, service.host),
+            endpoints: service.externalName
+              ? [aliasEndpoint(service, port)]
+              : context.read(model.endpoints, endpointKey),
+            labels: labels(subset),
+          }),
+      })
+    },
+    sameResources,
+  )
+
+  const clusterChunk = new Family<Interned<ChunkScope>, Part>(
+    'clusterChunk',
+    (context, chunk) => partOf(context.read(servicesOf, chunk).flatMap((service) => portKeys(chunk.value, service).flatMap((key) => context.read(clusters, key)))),
+    samePart,
+  )
+
+  const assignments = new Family<Interned<PortKey>, readonly Resource[]>(
+    'assignments',
+    (context, { value: key }) => {
+      const service = find(context, key.service)
+      if (!service || !(service.resolution === 'static' || (service.resolution === 'passthrough' && key.gateway))) return []
+      const endpoints = context.read(model.endpoints, `${service.key}|${key.port}`)
+      const rule = ruleFor(context, service, key)
+      return [{ name: '', labels: {} }, ...(rule?.subsets ?? [])].map((subset) =>
+        loadAssignment({ cluster: clusterName('outbound', key.port, subset.name, service.host), endpoints, labels: subset.labels ?? {} }),
+      )
+    },
+    sameResources,
+  )
+
+  const endpointChunk = new Family<Interned<ChunkScope>, Part>(
+    'endpointChunk',
+    (context, chunk) => partOf(context.read(servicesOf, chunk).flatMap((service) => portKeys(chunk.value, service).flatMap((key) => context.read(assignments, key)))),
+    samePart,
+  )
+
+  const listeners = new Family<Interned<ListenerKey>, Part>(
+    'listeners',
+    (context, { value: { scope, port } }) => {
+      const text = String(port)
+      const all = [...context.list(model.kubernetesServices, 'port', text), ...context.list(model.serviceEntries, 'port', text)]
+      const seen = all.flatMap((service) => {
+        const chunk = scopes.chunk(scope, service.namespace).value
+        const servicePort = portOf(service, port)
+        if (!servicePort || !visibleTo(service.visibility, chunk.client) || !importsHost(scope.imports, service.namespace, service.host)) return []
+        if (serviceFor(context, model, chunk.client, service.host)?.key !== service.key) return []
+        const perPod = service.headless && !isHttp(servicePort.protocol)
+        const podAddresses = perPod ? context.read(model.endpoints, `${service.key}|${port}`).map((endpoint) => endpoint.address) : []
+        return [{ service, port: servicePort, podAddresses }]
+      })
+      seen.sort((a, b) => (a.service.created < b.service.created ? -1 : a.service.created > b.service.created ? 1 : a.service.key < b.service.key ? -1 : 1))
+      return partOf(outboundListeners({ port, services: seen, settings: settings(context), allowAny: scope.allowAny }))
+    },
+    samePart,
+  )
+
+  const outboundListener = new Family<string, Part>('virtualOutbound', (context, allow) => partOf([virtualOutbound(settings(context), allow === 'allow')]), samePart)
+
+  const resolve = (context: Context, client: string, destination: Destination, listenPort: number, selectedRules: readonly string[] = []): Target => {
+    const service = serviceFor(context, model, client, destination.host)
+    const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
+    const port = destination.port?.number ?? only ?? listenPort
+    return {
+      cluster: clusterName('outbound', port, destination.subset ?? '', destination.host),
+      service,
+      port,
+      rule: service && ruleFor(context, service, { client, selectedRules }),
+    }
+  }
+
+  const callerInput = (caller: CallerScope) => ({ gateways: [MESH_GATEWAY], namespace: caller.namespace, labels: caller.labels })
+
+  /** The routes of a service's port: its VirtualService's, else the one to itself. */
+  const routesOf = (context: Context, service: Service, port: ServicePort, key: RouteKey): readonly RouteInit[] => {
+    const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: service.host })
+    const own = () => resolve(context, key.client, { host: service.host, port: { number: port.number } }, port.number, key.selectedRules)
+    if (!vs?.spec.http?.length) return [defaultRoute(own(), settings(context))]
+    return virtualServiceRoutes({
+      virtualService: vs,
+      settings: settings(context),
+      listenPort: port.number,
+      caller: callerInput(key.caller),
+      resolve: (destination) => resolve(context, key.client, destination, port.number, key.selectedRules),
+    })
+  }
+
+  const inPortRoutes = (service: Service, port: ServicePort): boolean => isHttp(port.protocol) || (port.protocol === 'auto' && service.addresses.length === 0)
+
+  const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
+    'virtualHost',
+    (context, { value: key }) => {
+      const service = find(context, key.service)
+      const port = service && portOf(service, key.port)
+      if (!service || !port || !inPortRoutes(service, port)) return []
+      const { domain } = settings(context)
+      const routes = routesOf(context, service, port, key)
+      return routes.length > 0 ? [virtualHostResource(String(port.number), `${service.host}:${port.number}`, serviceDomains(service, key.local, domain), routes)] : []
+    },
+    sameResources,
+  )
+
+  const sniffedRoutes = new Family<Interned<RouteKey>, readonly Resource[]>(
+    'sniffedRoutes',
+    (context, { value: key }) => {
+      const service = find(context, key.service)
+      const port = service && portOf(service, key.port)
+      if (!service || !port || port.protocol !== 'auto') return []
+      const name = sniffedRouteName(service, port.number)
+      return [wholeRouteConfiguration(name, [virtualHostInit(name, ['*'], routesOf(context, service, port, key))])]
+    },
+    sameResources,
+  )
+
+  const routeKeys = (scope: RoutesScope, service: Service) =>
+    portKeys(scope.chunk, service).map((key) => graph.intern<RouteKey>({ ...key.value, local: scope.local, caller: scope.caller }))
+
+  const virtualHostChunk = new Family<Interned<RoutesScope>, Part>(
+    'virtualHostChunk',
+    (context, { value: scope }) => partOf(context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(virtualHost, key)))),
+    samePart,
+  )
+
+  const sniffedChunk = new Family<Interned<RoutesScope>, Part>(
+    'sniffedChunk',
+    (context, { value: scope }) => partOf(context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(sniffedRoutes, key)))),
+    samePart,
+  )
+
+  /** Ports of a chunk that have a route configuration of their own. */
+  const portsOfChunk = new Family<Interned<ChunkScope>, readonly number[]>('portsOfChunk', (context, chunk) => {
+    const ports = context.read(servicesOf, chunk).flatMap((service) => service.ports.filter((port) => inPortRoutes(service, port)).map((port) => port.number))
+    return [...new Set(ports)].sort((a, b) => a - b)
+  })
+
+  const configuration = new Family<Interned<ConfigurationKey>, Part>(
+    'routeConfiguration',
+    (context, { value: key }) => partOf([routeConfiguration(String(key.port), catchAll(settings(context), key.allowAny), { vhds: key.vhds })]),
+    samePart,
+  )
+
+  /** Hosts of VirtualServices that no service has: they exist on every HTTP port. */
+  const orphanHosts = new Family<Interned<OrphanKey>, Part>(
+    'orphanHosts',
+    (context, { value: key }) => {
+      const candidates = context.list(model.virtualServices, 'gateway', MESH_GATEWAY).filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
+      const resources = new Map<string, Resource>()
+      for (const vs of candidates) {
+        for (const host of vs.hosts) {
+          if (host === '*' || !importsHost(key.imports, vs.namespace, host)) continue
+          if (!isWildcard(host) && claimants(context, model, host).some((service) => visibleTo(service.visibility, key.client))) continue
+          if (virtualServiceFor(context, model.virtualServices, { client: key.client, host })?.key !== vs.key) continue
+          for (const port of key.ports) {
+            const resource = orphanHost(context, vs, host, port, key)
+            if (resource) resources.set(resource.name, resource)
+          }
+        }
+      }
+      return partOf(resources.values())
+    },
+    samePart,
+  )
+
+  const orphanHost = (context: Context, vs: VirtualService, host: string, port: number, key: OrphanKey): Resource | undefined => {
+    const routes = virtualServiceRoutes({
+      virtualService: vs,
+      settings: settings(context),
+      listenPort: port,
+      caller: callerInput(key.caller),
+      resolve: (destination) => resolve(context, key.client, destination, port),
+    })
+    return routes.length > 0 ? virtualHostResource(String(port), `${host}:${port}`, hostDomains(host), routes) : undefined
+  }
+
+  const chunks = (context: Context, scope: Scope): Interned<ChunkScope>[] => context.read(scopes.namespaces, '').map((namespace) => scopes.chunk(scope, namespace))
+
+  const routesScope = (chunk: Interned<ChunkScope>, proxy: Proxy, caller: CallerScope): Interned<RoutesScope> =>
+    graph.intern<RoutesScope>({ chunk: chunk.value, local: chunk.value.namespace === proxy.namespace ? proxy.namespace : '', caller })
+
+  return {
+    servicesOf,
+    resolve,
+    visitResources: (visit) => {
+      visit(clusters, inList)
+      visit(assignments, inList)
+      visit(virtualHost, inList)
+      visit(sniffedRoutes, inList)
+      visit(listeners, inPart)
+      visit(orphanHosts, inPart)
+    },
+    clusterParts: (context, scope) => chunks(context, scope.value).map((chunk) => context.read(clusterChunk, chunk)),
+    endpointParts: (context, scope) => chunks(context, scope.value).map((chunk) => context.read(endpointChunk, chunk)),
+    listenerParts: (context, scope) => {
+      const ports = new Set([...context.texts(model.kubernetesServices, 'port'), ...context.texts(model.serviceEntries, 'port')])
+      const numbers = [...ports].map(Number).sort((a, b) => a - b)
+      return [
+        context.read(outboundListener, scope.value.allowAny ? 'allow' : 'block'),
+        ...numbers.map((port) => context.read(listeners, graph.intern<ListenerKey>({ scope: scope.value, port }))),
+      ]
+    },
+    routeParts: (context, scope, proxy) => {
+      const caller = context.read(scopes.callerOf, proxy).value
+      const inView = chunks(context, scope.value)
+      const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
+      const vhds = proxy.value.vhds
+      const routeScopes = inView.map((chunk) => routesScope(chunk, proxy.value, caller))
+      const orphans = graph.intern<OrphanKey>({ client: scope.value.client, imports: scope.value.imports, ports, caller, namespace: '' })
+      const virtualHosts = [...routeScopes.map((key) => context.read(virtualHostChunk, key)), context.read(orphanHosts, orphans)]
+      const fixed = ports.map((port) => context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.value.allowAny, vhds })))
+      const sniffed = routeScopes.map((key) => context.read(sniffedChunk, key))
+      return { routes: [...fixed, ...sniffed], virtualHosts }
+    },
+  }
+}
+
+/** The name behind an ExternalName service, to be resolved by the proxy. */
+function aliasEndpoint(service: Service, port: ServicePort) {
+  return {
+    address: service.externalName ?? service.host,
+    port: Number(port.target) || port.number,
+    health: 'healthy' as const,
+    labels: {},
+    locality: { region: '', zone: '', subzone: '' },
+    network: '',
+    weight: 1,
+    tlsMode: '',
+    namespace: service.namespace,
+    serviceAccount: '',
+    workload: '',
+    node: '',
+    cluster: '',
+  }
+}
+

@@ -1,0 +1,146 @@
+/** The resource sets of a proxy: parts of its scopes put together, shared with every proxy that has the same scopes. */
+import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
+import { type Context, Family, type Interned } from '@lateen/graph'
+import type { MeshModel, Proxy } from '@lateen/model'
+import { blackHoleCluster, passthroughCluster } from '../builders/fixed-clusters.ts'
+import { type Part, partOf, resourceOf } from '../resource.ts'
+import type { Gateways } from './gateway.ts'
+import type { Inbound } from './inbound.ts'
+import type { createNameTable } from './name-table.ts'
+import type { Outbound } from './outbound.ts'
+import type { Scopes } from './scope.ts'
+
+/** Sets by type URL. */
+export type ProxySets = ReadonlyMap<string, ResourceSet>
+
+export interface ProxySetInput {
+  readonly model: MeshModel
+  readonly scopes: Scopes
+  readonly outbound: Outbound
+  readonly inbound: Inbound
+  readonly gateways: Gateways
+  readonly nameTable: ReturnType<typeof createNameTable>
+}
+
+const sameSets = (a: ProxySets, b: ProxySets): boolean => a.size === b.size && [...a].every(([type, set]) => b.get(type) === set)
+
+export const NOTHING: ResourceSet = { parts: [] }
+
+export function createProxySets(input: ProxySetInput): Family<Interned<Proxy>, ProxySets> {
+  const shared = new SharedSets()
+  const sidecarFixed = partOf([blackHoleCluster(), passthroughCluster()])
+  const gatewayFixed = partOf([blackHoleCluster()])
+  const { scopes, outbound, inbound, gateways } = input
+
+  const sidecar = (context: Context, proxy: Interned<Proxy>): [string, readonly Part[]][] => {
+    const scope = context.read(scopes.scopeOf, proxy)
+    const own = context.read(inbound.scopeOf, proxy)
+    const { routes, virtualHosts } = outbound.routeParts(context, scope, proxy)
+    return [
+      [TYPE_URL.CDS, [...outbound.clusterParts(context, scope), context.read(inbound.clusters, own), sidecarFixed]],
+      [TYPE_URL.EDS, outbound.endpointParts(context, scope)],
+      [TYPE_URL.LDS, [...outbound.listenerParts(context, scope), context.read(inbound.listeners, own)]],
+      [TYPE_URL.RDS, proxy.value.vhds ? routes : withVirtualHosts(routes, virtualHosts)],
+      ...(proxy.value.vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
+      ...(proxy.value.dnsCapture ? ([[TYPE_URL.NDS, [input.nameTable(context, scope.value, proxy.value.namespace)]]] satisfies [string, readonly Part[]][]) : []),
+    ]
+  }
+
+  const router = (context: Context, proxy: Interned<Proxy>): [string, readonly Part[]][] => {
+    const scope = context.read(scopes.scopeOf, proxy)
+    const own = context.read(gateways.scopeOf, proxy)
+    return [
+      [TYPE_URL.CDS, [...outbound.clusterParts(context, scope), gatewayFixed]],
+      [TYPE_URL.EDS, outbound.endpointParts(context, scope)],
+      [TYPE_URL.LDS, [context.read(gateways.listeners, own)]],
+      [TYPE_URL.RDS, [context.read(gateways.routes, own)]],
+      [TYPE_URL.SDS, [context.read(gateways.secrets, own)]],
+    ]
+  }
+
+  return new Family<Interned<Proxy>, ProxySets>(
+    'proxySets',
+    (context, proxy) => {
+      const parts = proxy.value.type === 'router' ? router(context, proxy) : proxy.value.type === 'sidecar' ? sidecar(context, proxy) : []
+      return new Map(parts.map(([type, list]) => [type, shared.setOf(list)]))
+    },
+    { equal: sameSets },
+  )
+}
+
+/**
+ * One set object for one list of parts: a tree over the parts' identities. Weak all the way, so that sets go when their parts do.
+ */
+class SharedSets {
+  private readonly root: SetNode = { next: new WeakMap() }
+
+  setOf(parts: readonly Part[]): ResourceSet {
+    const used = parts.filter((part) => part.size > 0)
+    let node = this.root
+    for (const part of used) {
+      let next = node.next.get(part)
+      if (!next) node.next.set(part, (next = { next: new WeakMap() }))
+      node = next
+    }
+    const known = node.set?.deref()
+    if (known) return known
+    const set: ResourceSet = { parts: used }
+    node.set = new WeakRef(set)
+    return set
+  }
+}
+
+interface SetNode {
+  readonly next: WeakMap<Part, SetNode>
+  set?: WeakRef<ResourceSet>
+}
+
+/**
+ * Puts virtual hosts into their route configurations, for clients that cannot take them apart. A repeated field's encoding is the
+ * concatenation of its elements: cached bytes are joined, nothing is encoded again.
+ */
+function withVirtualHosts(routes: readonly Part[], virtualHosts: readonly Part[]): Part[] {
+  const byConfiguration = new Map<string, Uint8Array[]>()
+  for (const part of virtualHosts) {
+    for (const { name, bytes } of part.values()) {
+      const configuration = name.slice(0, name.indexOf('/'))
+      const list = byConfiguration.get(configuration)
+      if (list) list.push(bytes)
+      else byConfiguration.set(configuration, [bytes])
+    }
+  }
+  return routes.map((part) =>
+    partOf(
+      [...part.values()].map((route) => {
+        const hosts = byConfiguration.get(route.name)
+        return hosts ? resourceOf(route.name, appendField(route.bytes, VIRTUAL_HOSTS_FIELD, hosts)) : route
+      }),
+    ),
+  )
+}
+
+/** RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS_FIELD = 2
+
+function appendField(message: Uint8Array, field: number, values: readonly Uint8Array[]): Uint8Array {
+  const chunks: Uint8Array[] = [message]
+  for (const value of values) chunks.push(header(field, value.length), value)
+  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, at)
+    at += chunk.length
+  }
+  return joined
+}
+
+/** Tag and length of a length-delimited field. */
+function header(field: number, length: number): Uint8Array {
+  const bytes = [(field << 3) | 2]
+  let rest = length
+  while (rest > 127) {
+    bytes.push((rest & 127) | 128)
+    rest >>>= 7
+  }
+  return Uint8Array.from([...bytes, rest])
+}

@@ -1,0 +1,58 @@
+/** The state of each connection, for `proxy-status`, `/debug/syncz` and the console. */
+import type { XdsNode } from '../resource-source.ts'
+
+export interface TypeStatus {
+  readonly typeUrl: string
+  /**
+   * `SYNCED`: the client took the last response. `STALE`: it has not answered yet, or refused a resource. `NOT SENT`: it asked, and
+   * there was nothing to send.
+   */
+  readonly state: 'SYNCED' | 'STALE' | 'NOT SENT'
+  readonly nonceSent: string
+  readonly nonceAcked: string
+  /** Names subscribed to; -1 for all. */
+  readonly subscribed: number
+  /** Times in milliseconds since 1970; 0 for never. */
+  readonly sentAt: number
+  readonly answeredAt: number
+  /** The last refusal, until a response is taken again; empty otherwise. */
+  readonly error: string
+}
+
+export interface ConnectionStatus {
+  /** Unique among the connections of a server's lifetime: `<node id>-<number>`. */
+  readonly id: string
+  readonly node: XdsNode
+  readonly identities: readonly string[]
+  readonly address: string
+  readonly encrypted: boolean
+  readonly delta: boolean
+  readonly connectedAt: number
+  readonly types: readonly TypeStatus[]
+}
+
+/** Keeps one type's status up to date. */
+export class TypeRecord {
+  nonceSent = ''
+  nonceAcked = ''
+  sentAt = 0
+  answeredAt = 0
+  error = ''
+
+  sent(nonce: string, now: number): void {
+    this.nonceSent = nonce
+    this.sentAt = now
+  }
+
+  answered(nonce: string, error: string, now: number): void {
+    if (error === '') this.nonceAcked = nonce
+    this.answeredAt = now
+    this.error = error
+  }
+
+  status(typeUrl: string, subscribed: number): TypeStatus {
+    const { nonceSent, nonceAcked, sentAt, answeredAt, error } = this
+    const state = nonceSent === '' ? 'NOT SENT' : nonceSent === nonceAcked && error === '' ? 'SYNCED' : 'STALE'
+    return { typeUrl, state, nonceSent, nonceAcked, subscribed, sentAt, answeredAt, error }
+  }
+}
