@@ -3,7 +3,7 @@
  *
  * Enters: the pinned Envoy binary, which embeds the descriptors of every message it knows, so the code is never a version off;
  * `roots.json`, the files wanted (their import closure is added); `istio.mjs`, Istio's own few messages.
- * Leaves: gen/**\/*_pb.{js,d.ts}, gen/index.{js,d.ts} is not made: import the files by name.
+ * Leaves: gen/**\/*_pb.{js,d.ts}, imported by name, and gen/files.{js,d.ts}, the list of all files for registries.
  *
  * usage: envoy.mjs ENVOY_BINARY
  */
@@ -130,4 +130,10 @@ for (const file of response.file) {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, file.content)
 }
+const modules = response.file.filter((file) => file.name.endsWith('_pb.js')).map((file) => ({
+  path: `./${file.name}`,
+  descriptor: /export const (file_\w+) =/.exec(file.content)?.[1],
+}))
+writeFileSync(join(out, 'files.js'), `${modules.map(({ path, descriptor }) => `import { ${descriptor} } from '${path}'`).join('\n')}\nexport const files = [${modules.map(({ descriptor }) => descriptor).join(', ')}]\n`)
+writeFileSync(join(out, 'files.d.ts'), "import type { GenFile } from '@bufbuild/protobuf/codegenv2'\nexport declare const files: readonly GenFile[]\n")
 console.error(`packages/envoy/gen: ${response.file.length} files from ${files.size} descriptors`)

@@ -46,6 +46,7 @@ const agent = spawn(process.execPath, [...process.argv.slice(2), join(folder.pat
   cwd: folder.path,
   stdio: ['ignore', 'inherit', 'inherit'],
   env: {
+    ...process.env,
     PATH: process.env.PATH,
     ENVOY_PATH: ENVOY,
     POD_NAMESPACE: 'shop',
@@ -63,12 +64,12 @@ await eventually(async () => {
   if ((await ask(ports.envoyStatus, '/healthz/ready')).status !== 200) throw new Error('not ready')
 })
 print('ready', agent)
-await sleep(5000)
-print('after 5 s', agent)
+await sleep(2000)
+print('after 2 s', agent)
 await burst()
 print('after 5,000 DNS queries and 20 scrapes', agent)
-await sleep(10_000)
-print('10 s later', agent)
+await sleep(3000)
+print('3 s later', agent)
 agent.kill('SIGTERM')
 await new Promise((resolve) => agent.once('exit', resolve))
 await plane.close()

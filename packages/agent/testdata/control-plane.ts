@@ -1,7 +1,7 @@
 /** A little control plane for the agent's tests: the certificate service and delta ADS on one TLS port, over the real CA. */
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type DescMessage } from '@bufbuild/protobuf'
-import { Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import { experimental, Server, type ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { CaError, CertificateAuthority, createSelfSignedRoot } from '@lateen/ca'
 import { packMessage, typeUrl } from '@lateen/envoy'
 import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '@lateen/envoy/gen/envoy/service/discovery/v3/discovery_pb.js'
@@ -97,11 +97,23 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
       `127.0.0.1:${options.port ?? 0}`,
-      ServerCredentials.createSsl(Buffer.from(ca.rootsPem), [{ private_key: Buffer.from(serving.keyPem), cert_chain: Buffer.from(serving.chainPem) }], false),
+      askForClientCertificate(ca.rootsPem, serving),
       (error, bound) => (error ? reject(error) : resolve(bound)),
     ),
   )
   return Object.assign(plane, { port })
+}
+
+/** A client certificate is asked for and not demanded; grpc-js has that only in its certificate providers. */
+function askForClientCertificate(rootsPem: string, serving: { keyPem: string; chainPem: string }): ServerCredentials {
+  const provider = {
+    addCaCertificateListener: (listener: (update: { caCertificate: Buffer }) => void) => listener({ caCertificate: Buffer.from(rootsPem) }),
+    removeCaCertificateListener: () => undefined,
+    addIdentityCertificateListener: (listener: (update: { certificate: Buffer; privateKey: Buffer }) => void) =>
+      listener({ certificate: Buffer.from(serving.chainPem), privateKey: Buffer.from(serving.keyPem) }),
+    removeIdentityCertificateListener: () => undefined,
+  }
+  return experimental.createCertificateProviderServerCredentials(provider, provider, false)
 }
 
 export function newAuthority(): CertificateAuthority {

@@ -1,7 +1,7 @@
 /** Verdicts compared with those of Istio, case by case, when the cases are at hand. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseDocuments } from './parse-documents.ts'
+import { parseDocuments } from './reading/parse-documents.ts'
 import { validate } from './validate.ts'
 
 const CASES = new URL('../../../../shared/conformance/validate/', import.meta.url)

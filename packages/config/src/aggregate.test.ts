@@ -4,8 +4,14 @@ import { aggregate } from './aggregate.ts'
 import type { ConfigChange } from './change.ts'
 import { memorySource } from './memory-source.ts'
 
-const rule = (name: string, host: string): KubeObject => ({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name, namespace: 'shop' }, spec: { hosts: [host] } })
-const told = (changes: readonly ConfigChange[]) => changes.map(({ operation, object }) => `${operation} ${object.metadata.name} ${JSON.stringify(object.spec)}`)
+const rule = (name: string, host: string): KubeObject => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'VirtualService',
+  metadata: { name, namespace: 'shop' },
+  spec: { hosts: [host] },
+})
+const told = (changes: readonly ConfigChange[]) =>
+  changes.map(({ operation, object }) => `${operation} ${object.metadata.name} ${JSON.stringify(object.spec)}`)
 
 test('an object that two sources have comes from the first, and from the second when the first drops it', () => {
   const [files, kube] = [memorySource('files', [rule('a', 'file')]), memorySource('kube', [rule('a', 'kube'), rule('b', 'kube')])]

@@ -1,6 +1,6 @@
 /** Several sources as one. */
 import type { KubeObject } from '@lateen/api'
-import { changeKey, type ConfigChange, type ConfigSink, type ConfigSource } from './change.ts'
+import { type ConfigChange, type ConfigSink, type ConfigSource, changeKey } from './change.ts'
 
 /**
  * Joins sources. An object that several of them have is taken from the first in the list; when that one drops it, the next one's

@@ -21,7 +21,10 @@ const MAX_MESSAGE = 1_024
 export async function createEvent(client: KubeClient, object: KubeObject, text: EventText): Promise<void> {
   const namespace = object.metadata.namespace ?? 'default'
   const message = text.message.slice(0, MAX_MESSAGE)
-  const hash = createHash('sha256').update(`${object.metadata.uid ?? ''} ${text.reason} ${message}`).digest('hex').slice(0, 16)
+  const hash = createHash('sha256')
+    .update(`${object.metadata.uid ?? ''} ${text.reason} ${message}`)
+    .digest('hex')
+    .slice(0, 16)
   const name = `${object.metadata.name.slice(0, 200)}.${hash}`
   const now = `${new Date().toISOString().slice(0, 19)}Z`
   const event: KubeObject = {

@@ -23,7 +23,8 @@ afterEach(() => {
 })
 
 const write = (name: string, text: string) => writeFileSync(join(directory, name), text)
-const rule = (name: string, host: string) => `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ${name}}\nspec: {hosts: [${host}]}\n`
+const rule = (name: string, host: string) =>
+  `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ${name}}\nspec: {hosts: [${host}]}\n`
 
 function start() {
   source = fileSource({ directory, pollMs: 20 })
@@ -52,7 +53,12 @@ async function problem() {
 test('objects of all files are told, and what changes in the folder is followed', async () => {
   write('a.yaml', `${rule('a', 'one')}---\n${rule('b', 'two')}`)
   await start()
-  expect(hosts).toEqual(new Map([['default/a', { hosts: ['one'] }], ['default/b', { hosts: ['two'] }]]))
+  expect(hosts).toEqual(
+    new Map([
+      ['default/a', { hosts: ['one'] }],
+      ['default/b', { hosts: ['two'] }],
+    ]),
+  )
   write('a.yaml', rule('a', 'three'))
   await until(() => !hosts.has('default/b'))
   expect(hosts.get('default/a')).toEqual({ hosts: ['three'] })
@@ -76,6 +82,9 @@ test('an object without a name, and one that is given twice, are reported', asyn
   write('b.yaml', rule('b', 'first'))
   write('c.yaml', `# a comment\n${rule('b', 'second')}`)
   await start()
-  expect(await problem()).toEqual([expect.stringMatching(/a\.yaml:1: the object has no metadata\.name/), expect.stringMatching(/c\.yaml:2: VirtualService b is already in another place/)])
+  expect(await problem()).toEqual([
+    expect.stringMatching(/a\.yaml:1: the object has no metadata\.name/),
+    expect.stringMatching(/c\.yaml:2: VirtualService b is already in another place/),
+  ])
   expect(hosts.get('default/b')).toEqual({ hosts: ['first'] })
 })

@@ -8,7 +8,7 @@ import { join, relative } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { changeKey, type ConfigChange, type ConfigSink, type ConfigSource } from './change.ts'
+import { type ConfigChange, type ConfigSink, type ConfigSource, changeKey } from './change.ts'
 import { type FileProblem, formatProblem, type LocatedObject, readObjects } from './read-objects.ts'
 
 export interface FileSourceOptions {
@@ -83,7 +83,9 @@ class FolderSource implements FileSource {
 
   status() {
     const error = this.#error ?? this.problems().map(formatProblem)[0]
-    return [{ name: this.#options.directory, state: this.#sink ? 'watching' : 'stopped', objects: this.#told.size, ...(error ? { error } : {}) }]
+    return [
+      { name: this.#options.directory, state: this.#sink ? 'watching' : 'stopped', objects: this.#told.size, ...(error ? { error } : {}) },
+    ]
   }
 
   #notice(): void {
@@ -113,7 +115,8 @@ class FolderSource implements FileSource {
         },
         (error: unknown) => {
           const message = error instanceof Error ? error.message : String(error)
-          if (message !== this.#error) log.error(`cannot read the configuration folder ${this.#options.directory}: ${message}; keeping what was read before`)
+          if (message !== this.#error)
+            log.error(`cannot read the configuration folder ${this.#options.directory}: ${message}; keeping what was read before`)
           this.#error = message
         },
       )
@@ -146,9 +149,12 @@ class FolderSource implements FileSource {
       const { mtimeMs, size, ino } = await stat(path)
       const signature = `${ino}:${size}:${mtimeMs}`
       if (known?.signature === signature) return known
-      if (size > MAX_FILE_BYTES) return bad(signature, known, [{ file: name, line: 0, message: `the file is larger than ${MAX_FILE_BYTES} bytes` }])
+      if (size > MAX_FILE_BYTES)
+        return bad(signature, known, [{ file: name, line: 0, message: `the file is larger than ${MAX_FILE_BYTES} bytes` }])
       const { objects, problems } = readObjects(await readFile(path, 'utf8'), name)
-      const checked = objects.flatMap(({ object, line }) => (this.#options.check?.(object) ?? []).map((message) => ({ file: name, line, message })))
+      const checked = objects.flatMap(({ object, line }) =>
+        (this.#options.check?.(object) ?? []).map((message) => ({ file: name, line, message })),
+      )
       const all = [...problems, ...checked]
       return all.length > 0 ? bad(signature, known, all) : { signature, objects: objects.map(inNamespace), problems: [] }
     } catch (error) {
@@ -164,7 +170,12 @@ class FolderSource implements FileSource {
       for (const { object, line } of file.objects) {
         const key = changeKey(object)
         if (!objects.has(key)) objects.set(key, object)
-        else duplicates.push({ file: path, line, message: `${object.kind} ${object.metadata.name} is already in another place of the folder; this one is not used` })
+        else
+          duplicates.push({
+            file: path,
+            line,
+            message: `${object.kind} ${object.metadata.name} is already in another place of the folder; this one is not used`,
+          })
       }
     }
     if (!isDeepStrictEqual(duplicates, this.#duplicates)) for (const problem of duplicates) log.warn(formatProblem(problem))
@@ -182,11 +193,14 @@ class FolderSource implements FileSource {
 /** A file that cannot be used: says so once, and keeps its last good objects. */
 function bad(signature: string, known: KnownFile | undefined, problems: readonly FileProblem[]): KnownFile {
   if (known && known.signature === signature && isDeepStrictEqual(known.problems, problems)) return known
-  for (const problem of problems) log.error(`${formatProblem(problem)}${known?.objects.length ? '; the objects last read from this file stay in force' : ''}`)
+  for (const problem of problems)
+    log.error(`${formatProblem(problem)}${known?.objects.length ? '; the objects last read from this file stay in force' : ''}`)
   return { signature, objects: known?.objects ?? [], problems }
 }
 
-const CLUSTER_SCOPED = new Set(Object.values(RESOURCE_TYPES).flatMap(({ group, kind, namespaced }) => (namespaced ? [] : [`${group}/${kind}`])))
+const CLUSTER_SCOPED = new Set(
+  Object.values(RESOURCE_TYPES).flatMap(({ group, kind, namespaced }) => (namespaced ? [] : [`${group}/${kind}`])),
+)
 
 /** As kubectl would put it: an object without namespace belongs to `default`. */
 function inNamespace(located: LocatedObject): LocatedObject {

@@ -1,6 +1,6 @@
 /** Configuration: where it comes from, and how its state is written back. */
 export { aggregate } from './aggregate.ts'
-export { changeKey, type ConfigChange, type ConfigSink, type ConfigSource, type SourceStatus } from './change.ts'
+export { type ConfigChange, type ConfigSink, type ConfigSource, changeKey, type SourceStatus } from './change.ts'
 export { createEvent, type EventText } from './events.ts'
 export { type FileSource, type FileSourceOptions, fileSource } from './file-source.ts'
 export { GATEWAY_API_TYPES, ISTIO_TYPES, MESH_KINDS, type WatchedKind } from './kinds.ts'

@@ -41,7 +41,12 @@ export const GATEWAY_API_TYPES: readonly ResourceType[] = [
   types.ReferenceGrant,
 ]
 
-const required = (type: ResourceType, project: Projection, extra: Partial<WatchedKind> = {}): WatchedKind => ({ type, project, optional: false, ...extra })
+const required = (type: ResourceType, project: Projection, extra: Partial<WatchedKind> = {}): WatchedKind => ({
+  type,
+  project,
+  optional: false,
+  ...extra,
+})
 const optional = (type: ResourceType, project: Projection): WatchedKind => ({ type, project, optional: true })
 
 /** Everything that the mesh reads. Custom kinds are optional: a mesh of Services alone is a mesh. */

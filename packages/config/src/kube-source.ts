@@ -149,7 +149,11 @@ class KubernetesSource implements KubeSource {
   #contents(namespace: string): ConfigChange[] {
     const operation = this.#visible(namespace, this.#namespaces.get(namespace)) ? 'set' : 'delete'
     return this.#followed.flatMap(({ kind, objects }) =>
-      kind.type.namespaced ? [...objects.values()].filter((object) => object.metadata.namespace === namespace).map((object) => ({ operation, object }) as const) : [],
+      kind.type.namespaced
+        ? [...objects.values()]
+            .filter((object) => object.metadata.namespace === namespace)
+            .map((object) => ({ operation, object }) as const)
+        : [],
     )
   }
 
@@ -177,7 +181,12 @@ class KubernetesSource implements KubeSource {
     return listWatch(
       this.#options.client,
       RESOURCE_TYPES.CustomResourceDefinition,
-      { optional: true, project: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata: { name: metadata.name } }), pageSize: 100, log },
+      {
+        optional: true,
+        project: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata: { name: metadata.name } }),
+        pageSize: 100,
+        log,
+      },
       { replace: (objects) => objects.forEach(notice), set: notice, delete: () => undefined },
     )
   }

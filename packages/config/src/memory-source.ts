@@ -1,6 +1,6 @@
 /** Objects that the program itself makes, and those of tests. */
 import type { KubeObject } from '@lateen/api'
-import { changeKey, type ConfigChange, type ConfigSink, type ConfigSource } from './change.ts'
+import { type ConfigChange, type ConfigSink, type ConfigSource, changeKey } from './change.ts'
 
 export interface MemorySource extends ConfigSource {
   apply(changes: readonly ConfigChange[]): void

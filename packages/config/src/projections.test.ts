@@ -9,16 +9,37 @@ const metadata = {
   generation: 3,
   labels: { app: 'cart' },
   managedFields: [{ manager: 'kubectl' }],
-  annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{…}', 'sidecar.istio.io/status': '{…}', 'sidecar.istio.io/statsInclusionPrefixes': 'x', other: 'y' },
+  annotations: {
+    'kubectl.kubernetes.io/last-applied-configuration': '{…}',
+    'sidecar.istio.io/status': '{…}',
+    'sidecar.istio.io/statsInclusionPrefixes': 'x',
+    other: 'y',
+  },
 }
 
 test('a pod keeps what identifies, places and exposes it', () => {
   const pod = projectPod({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...metadata, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'cart', uid: 'r', controller: true, blockOwnerDeletion: true }] },
-    spec: { nodeName: 'n1', serviceAccountName: 'cart', volumes: [{}], containers: [{ name: 'app', image: 'app:1', env: [{}], ports: [{ name: 'http', containerPort: 8080, hostPort: 1 }] }] },
-    status: { phase: 'Running', podIP: '10.0.0.1', hostIP: 'x', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: 't' }, { type: 'Initialized', status: 'True' }] },
+    metadata: {
+      ...metadata,
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'cart', uid: 'r', controller: true, blockOwnerDeletion: true }],
+    },
+    spec: {
+      nodeName: 'n1',
+      serviceAccountName: 'cart',
+      volumes: [{}],
+      containers: [{ name: 'app', image: 'app:1', env: [{}], ports: [{ name: 'http', containerPort: 8080, hostPort: 1 }] }],
+    },
+    status: {
+      phase: 'Running',
+      podIP: '10.0.0.1',
+      hostIP: 'x',
+      conditions: [
+        { type: 'Ready', status: 'True', lastTransitionTime: 't' },
+        { type: 'Initialized', status: 'True' },
+      ],
+    },
   })
   expect(pod).toEqual({
     apiVersion: 'v1',
@@ -55,14 +76,22 @@ test("a node's heartbeat leaves nothing behind that changes", () => {
 
 test('of Secrets, those with certificates are kept, and of these the certificates', () => {
   const secret = (type: string, data: object) => projectSecret({ apiVersion: 'v1', kind: 'Secret', metadata, type, data })
-  expect(secret('kubernetes.io/tls', { 'tls.crt': 'a', 'tls.key': 'b', notes: 'c' })).toMatchObject({ data: { 'tls.crt': 'a', 'tls.key': 'b' } })
+  expect(secret('kubernetes.io/tls', { 'tls.crt': 'a', 'tls.key': 'b', notes: 'c' })).toMatchObject({
+    data: { 'tls.crt': 'a', 'tls.key': 'b' },
+  })
   expect(secret('Opaque', { password: 'x' })).toBeUndefined()
   expect(secret('kubernetes.io/service-account-token', { 'ca.crt': 'x', token: 'y' })).toBeUndefined()
 })
 
 test('status and managed fields of configuration do not count as change; the generation stays', () => {
   const rule = (status: object, resourceVersion: string) =>
-    projectConfig({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { ...metadata, resourceVersion }, spec: { hosts: ['a'] }, status })
+    projectConfig({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { ...metadata, resourceVersion },
+      spec: { hosts: ['a'] },
+      status,
+    })
   expect(rule({ conditions: [] }, '1')).toEqual(rule({ conditions: [{ type: 'X' }] }, '2'))
   expect(rule({}, '1')?.metadata.generation).toBe(3)
 })
@@ -75,5 +104,8 @@ test("a Service keeps its load balancer's addresses", () => {
     spec: { clusterIP: '10.96.0.5', ports: [{ port: 80 }], sessionAffinity: 'None' },
     status: { loadBalancer: { ingress: [{ ip: '1.2.3.4', ipMode: 'VIP' }] } },
   })
-  expect(service).toMatchObject({ spec: { clusterIP: '10.96.0.5', ports: [{ port: 80 }] }, status: { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } } })
+  expect(service).toMatchObject({
+    spec: { clusterIP: '10.96.0.5', ports: [{ port: 80 }] },
+    status: { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } },
+  })
 })

@@ -21,7 +21,11 @@ function pick(value: unknown, names: readonly string[]): Record<string, unknown>
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** Names, labels, annotations and age; the rest serves other programs. */
-function metadata(object: KubeObject, extra: readonly (keyof ObjectMeta)[] = [], keep = (name: string) => name !== LAST_APPLIED): ObjectMeta {
+function metadata(
+  object: KubeObject,
+  extra: readonly (keyof ObjectMeta)[] = [],
+  keep = (name: string) => name !== LAST_APPLIED,
+): ObjectMeta {
   const annotations = Object.entries(object.metadata.annotations ?? {}).filter(([name]) => keep(name))
   return {
     name: object.metadata.name,
@@ -84,7 +88,15 @@ export const projectPod: Projection = (object) => {
     metadata: {
       ...metadata(object, ['deletionTimestamp'], isMeshAnnotation),
       ...(object.metadata.ownerReferences
-        ? { ownerReferences: object.metadata.ownerReferences.map(({ apiVersion, kind, name, uid, controller }) => ({ apiVersion, kind, name, uid, ...(controller ? { controller } : {}) })) }
+        ? {
+            ownerReferences: object.metadata.ownerReferences.map(({ apiVersion, kind, name, uid, controller }) => ({
+              apiVersion,
+              kind,
+              name,
+              uid,
+              ...(controller ? { controller } : {}),
+            })),
+          }
         : {}),
     },
     spec: {
@@ -116,7 +128,9 @@ export const projectNode: Projection = (object) => ({
   ...identity(object),
   metadata: {
     name: object.metadata.name,
-    labels: Object.fromEntries(Object.entries(object.metadata.labels ?? {}).filter(([name]) => TOPOLOGY.some((prefix) => name.startsWith(prefix)))),
+    labels: Object.fromEntries(
+      Object.entries(object.metadata.labels ?? {}).filter(([name]) => TOPOLOGY.some((prefix) => name.startsWith(prefix))),
+    ),
   },
   status: { addresses: list(fields(object.status).addresses).map((address) => pick(address, ['type', 'address'])) },
 })
@@ -132,4 +146,8 @@ export const projectSecret: Projection = (object) => {
   return { ...identity(object), metadata: metadata(object, [], () => false), ...pick(object, ['type']), data }
 }
 
-export const projectIngress: Projection = (object) => ({ ...identity(object), metadata: metadata(object, ['uid', 'generation']), spec: object.spec ?? {} })
+export const projectIngress: Projection = (object) => ({
+  ...identity(object),
+  metadata: metadata(object, ['uid', 'generation']),
+  spec: object.spec ?? {},
+})

@@ -15,7 +15,8 @@ export interface FileProblem {
   readonly message: string
 }
 
-export const formatProblem = (problem: FileProblem): string => `${problem.file}${problem.line ? `:${problem.line}` : ''}: ${problem.message}`
+export const formatProblem = (problem: FileProblem): string =>
+  `${problem.file}${problem.line ? `:${problem.line}` : ''}: ${problem.message}`
 
 const MAX_PROBLEMS = 20
 
@@ -51,7 +52,14 @@ function startOf(node: Node): number {
 const wordYamlError = (message: string): string => (/tab/i.test(message) ? `${message} (YAML is indented by spaces, not tabs)` : message)
 
 function isList(value: unknown): value is { items: unknown[] } {
-  return typeof value === 'object' && value !== null && 'kind' in value && String(value.kind).endsWith('List') && 'items' in value && Array.isArray(value.items)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    String(value.kind).endsWith('List') &&
+    'items' in value &&
+    Array.isArray(value.items)
+  )
 }
 
 function isObject(value: unknown): value is KubeObject {

@@ -3,7 +3,7 @@
  * set; writing happens later, at a limited rate, only while this replica leads, and only where it changes something.
  */
 import type { KubeObject, ResourceType } from '@lateen/api'
-import { logger, objectName, type ObjectRef } from '@lateen/base'
+import { logger, type ObjectRef, objectName } from '@lateen/base'
 import { isConflict, isNotFound, type KubeClient } from '@lateen/kube'
 import { createEvent } from './events.ts'
 
@@ -169,7 +169,10 @@ function mergeConditions(object: KubeObject, ours: readonly Condition[]): { merg
     if (!isSame) changed.push(condition)
     const stored: StoredCondition = {
       ...condition,
-      lastTransitionTime: before?.status === condition.status && before.lastTransitionTime ? before.lastTransitionTime : `${new Date().toISOString().slice(0, 19)}Z`,
+      lastTransitionTime:
+        before?.status === condition.status && before.lastTransitionTime
+          ? before.lastTransitionTime
+          : `${new Date().toISOString().slice(0, 19)}Z`,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     }
     if (index < 0) merged.push(stored)

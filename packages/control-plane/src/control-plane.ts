@@ -10,7 +10,8 @@ import { createMesh, type MeshState } from '@lateen/translate'
 import { CertificateStore, createXdsServer, grpcServerOptions, type XdsLimits, type XdsServer } from '@lateen/xds'
 import { type CaSource, openCaSource } from './certificates/ca-source.ts'
 import { registerCertificateService } from './certificates/certificate-service.ts'
-import { serveCertificates, type ServerCertificates } from './certificates/server-certificate.ts'
+import { podLabels } from './certificates/peer-labels.ts'
+import { type ServerCertificates, serveCertificates } from './certificates/server-certificate.ts'
 import { createDebugAccess, type DebugAccess } from './debug/debug-access.ts'
 import { startGrpc } from './grpc/grpc-listener.ts'
 import type { RunningHttpServer } from './http/http-server.ts'
@@ -24,12 +25,11 @@ import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { DiscoveryOptions } from './options/discovery-options.ts'
 import { type Pipeline, startPipeline } from './pipeline/config-pipeline.ts'
 import { DEBOUNCE_DEFAULTS } from './pipeline/debouncer.ts'
-import { reasonsOf } from './pipeline/reasons.ts'
 import { type ClusterDuties, startClusterDuties } from './status/cluster-duties.ts'
+import { VERSION } from './version.ts'
 import { startWebhooks } from './webhooks/webhook-port.ts'
 import { createMeshSource, type MeshSource } from './xds/mesh-source.ts'
 import { createSecretAccess } from './xds/secret-access.ts'
-import { VERSION } from './version.ts'
 
 /** The ports that are listened on, which differ from the options where those say 0. */
 export interface Ports {
@@ -123,14 +123,26 @@ class RunningControlPlane implements ControlPlane {
       rootNamespace: view.rootNamespace,
       trustDomain: view.trustDomain,
       revision: options.revision,
+      onFault: (where, error) =>
+        log.error(`translation of ${where} failed; what it made before stays`, {
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        }),
     })
     this.#mesh = mesh
     mesh.setMeshConfig(watcher.current.mesh)
     mesh.setMeshNetworks(watcher.current.networks)
 
-    const duties = client ? startClusterDuties({ client, options, metrics, isRefused: (object) => state.meshSource?.isRefused(object) ?? false }) : undefined
+    const duties = client
+      ? startClusterDuties({ client, options, metrics, isRefused: (object) => state.meshSource?.isRefused(object) ?? false })
+      : undefined
     if (duties) this.#closers.push(() => duties.stop())
-    if (client) kube = kubeSource({ client, rootNamespace: view.rootNamespace, discoverySelectors: view.discoverySelectors, inspect: (object) => duties?.inspect(object) })
+    if (client)
+      kube = kubeSource({
+        client,
+        rootNamespace: view.rootNamespace,
+        discoverySelectors: view.discoverySelectors,
+        inspect: (object) => duties?.inspect(object),
+      })
     const sources: ConfigSource[] = [...(options.configDir ? [fileSource({ directory: options.configDir })] : []), ...(kube ? [kube] : [])]
     const source = aggregate(sources.length > 0 ? sources : [memorySource()])
     state.source = source
@@ -143,7 +155,10 @@ class RunningControlPlane implements ControlPlane {
 
     const pipeline = this.#startPipeline(source, mesh, metrics)
     const certificates = await this.#startCertificates(client, view.trustDomain, metrics, duties)
-    duties?.begin({ authority: () => certificates.ca.current, discoverySelectors: () => meshView(watcher.current, options.namespace).discoverySelectors })
+    duties?.begin({
+      authority: () => certificates.ca.current,
+      discoverySelectors: () => meshView(watcher.current, options.namespace).discoverySelectors,
+    })
     await pipeline.synced
     if (this.#closing) return
 
@@ -154,7 +169,7 @@ class RunningControlPlane implements ControlPlane {
       rejections: { rejected: (rejection) => duties?.rejected(rejection), cleared: (object) => duties?.cleared(object) },
     })
     state.meshSource = meshSource
-    xds.server = await this.#openGrpc(meshSource, authenticator, certificates, metrics)
+    xds.server = await this.#openGrpc({ client, source: meshSource, authenticator, certificates, metrics })
     const webhooks = await startWebhooks({
       options,
       client,
@@ -198,7 +213,9 @@ class RunningControlPlane implements ControlPlane {
     return client
   }
 
-  async #openOperatorPorts(context: Parameters<typeof startOperatorPorts>[0]['context'] & { readonly authenticator: Authenticator }): Promise<void> {
+  async #openOperatorPorts(
+    context: Parameters<typeof startOperatorPorts>[0]['context'] & { readonly authenticator: Authenticator },
+  ): Promise<void> {
     const options = this.#options
     let access: DebugAccess | undefined
     const servers: { http?: RunningHttpServer | undefined; monitoring?: RunningHttpServer | undefined } = await startOperatorPorts({
@@ -223,25 +240,35 @@ class RunningControlPlane implements ControlPlane {
 
   #startPipeline(source: ConfigSource, mesh: MeshState, metrics: Metrics): Pipeline {
     const { quietMs, maxMs } = this.#options.debounce
-    const debounce = { ...DEBOUNCE_DEFAULTS, ...(quietMs === undefined ? {} : { quietMs, endpointQuietMs: quietMs }), ...(maxMs === undefined ? {} : { maxMs, endpointMaxMs: maxMs }) }
+    const debounce = {
+      ...DEBOUNCE_DEFAULTS,
+      ...(quietMs === undefined ? {} : { quietMs, endpointQuietMs: quietMs }),
+      ...(maxMs === undefined ? {} : { maxMs, endpointMaxMs: maxMs }),
+    }
     const pipeline = startPipeline(source, debounce, ({ changes, waitedMs, events }) => {
       const start = performance.now()
       try {
         mesh.apply(changes)
       } catch (error) {
         // A change that breaks the translation must not end the process: proxies keep what they have.
-        log.error(`a batch of ${changes.length} changes could not be applied`, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+        log.error(`a batch of ${changes.length} changes could not be applied`, {
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        })
       }
       const applyMs = performance.now() - start
-      for (const { operation, object } of changes) metrics.configEvent(object.kind, operation)
-      metrics.batchApplied({ events, waitedMs, applyMs, reasons: reasonsOf(changes) })
+      metrics.config.applied({ changes, events, waitedMs, applyMs })
       log.debug(`applied ${changes.length} changes in ${applyMs.toFixed(1)} ms`)
     })
     this.#closers.push(() => pipeline.stop())
     return pipeline
   }
 
-  async #startCertificates(client: KubeClient | undefined, trustDomain: string, metrics: Metrics, duties: ClusterDuties | undefined): Promise<Certificates> {
+  async #startCertificates(
+    client: KubeClient | undefined,
+    trustDomain: string,
+    metrics: Metrics,
+    duties: ClusterDuties | undefined,
+  ): Promise<Certificates> {
     const { ca, tls, namespace, domain, revision } = this.#options
     const onChange: Certificates['onChange'] = []
     let server: ServerCertificates | undefined
@@ -255,14 +282,22 @@ class RunningControlPlane implements ControlPlane {
       maxTtlMs: ca.maxTtlMs,
       onChange: (authority) => {
         server?.renew(authority)
-        metrics.authority(authority)
+        metrics.certificates.authority(authority)
         duties?.refresh()
       },
     })
-    metrics.authority(source.current)
+    metrics.certificates.authority(source.current)
     server = serveCertificates(
       source.current,
-      { namespace, domain, revision, customHost: ca.customHost, certFile: tls.certFile, keyFile: tls.keyFile, clientCaFile: tls.caCertFile },
+      {
+        namespace,
+        domain,
+        revision,
+        customHost: ca.customHost,
+        certFile: tls.certFile,
+        keyFile: tls.keyFile,
+        clientCaFile: tls.caCertFile,
+      },
       (material) => {
         for (const tell of onChange) tell(material)
       },
@@ -275,9 +310,13 @@ class RunningControlPlane implements ControlPlane {
     return { ca: source, server: certificates, onChange }
   }
 
-  async #openGrpc(source: MeshSource, authenticator: Authenticator, certificates: Certificates, metrics: Metrics): Promise<XdsServer> {
+  async #openGrpc({ client, source, authenticator, certificates, metrics }: GrpcParts): Promise<XdsServer> {
     const { listen, keepalive, xds, ca, shutdownMs } = this.#options
-    const limits: Partial<XdsLimits> = { keepaliveMs: keepalive.intervalMs, keepaliveTimeoutMs: keepalive.timeoutMs, streamsPerSecond: xds.maxRequestsPerSecond }
+    const limits: Partial<XdsLimits> = {
+      keepaliveMs: keepalive.intervalMs,
+      keepaliveTimeoutMs: keepalive.timeoutMs,
+      streamsPerSecond: xds.maxRequestsPerSecond,
+    }
     const server = createXdsServer({
       source,
       authenticate: authenticatePeer(authenticator, xds),
@@ -285,7 +324,10 @@ class RunningControlPlane implements ControlPlane {
       limits,
       identifier: JSON.stringify({ Component: 'istiod', ID: this.#options.podName ?? '', Info: { version: VERSION } }),
     })
-    const serverOptions = { ...grpcServerOptions(limits), ...(keepalive.maxAgeMs < 2 ** 31 ? { 'grpc.max_connection_age_ms': keepalive.maxAgeMs } : {}) }
+    const serverOptions = {
+      ...grpcServerOptions(limits),
+      ...(keepalive.maxAgeMs < 2 ** 31 ? { 'grpc.max_connection_age_ms': keepalive.maxAgeMs } : {}),
+    }
     const store = new CertificateStore(certificates.server.current)
     certificates.onChange.push((material) => store.replace(material))
     if (listen.secureGrpc) {
@@ -297,7 +339,15 @@ class RunningControlPlane implements ControlPlane {
         serverOptions,
         register: (grpc) => {
           server.register(grpc, { encrypted: true })
-          if (ca.enabled) registerCertificateService(grpc, { authority: () => certificates.ca.current, authenticator, observer: metrics.certificates })
+          if (ca.enabled) {
+            const labelsOf = client ? podLabels(client, this.#options.clusterId) : () => Promise.resolve({})
+            registerCertificateService(grpc, {
+              authority: () => certificates.ca.current,
+              authenticator,
+              observer: metrics.certificates,
+              labelsOf,
+            })
+          }
         },
       })
       this.ports.secureGrpc = secure.port
@@ -318,6 +368,14 @@ class RunningControlPlane implements ControlPlane {
     this.#closers.push(() => server.close({ graceMs: shutdownMs }))
     return server
   }
+}
+
+interface GrpcParts {
+  readonly client: KubeClient | undefined
+  readonly source: MeshSource
+  readonly authenticator: Authenticator
+  readonly certificates: Certificates
+  readonly metrics: Metrics
 }
 
 interface Certificates {

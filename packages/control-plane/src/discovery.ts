@@ -1,6 +1,6 @@
 /** `pilot-discovery discovery`: reads flags and environment, runs the control plane until it is told to end. */
 import { createWriteStream } from 'node:fs'
-import { setLogJson, setLogLevels, setLogSink, logger } from '@lateen/base'
+import { logger, setLogJson, setLogLevels, setLogSink } from '@lateen/base'
 import { CaError } from '@lateen/ca'
 import { KubeConfigError } from '@lateen/kube'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
@@ -52,7 +52,9 @@ function openLog({ levels, json, targets }: DiscoveryOptions['log']): void {
   const sinks = targets.map((target) => {
     if (target === 'stdout') return process.stdout
     if (target === 'stderr') return process.stderr
-    return createWriteStream(target, { flags: 'a' }).on('error', (error) => process.stderr.write(`cannot write the log to ${target}: ${error.message}\n`))
+    return createWriteStream(target, { flags: 'a' }).on('error', (error) =>
+      process.stderr.write(`cannot write the log to ${target}: ${error.message}\n`),
+    )
   })
   setLogSink((line) => {
     for (const sink of sinks) sink.write(line)
@@ -86,7 +88,8 @@ function complain(error: unknown): number {
     process.stderr.write(`Error: ${error.message}\n`)
     return EXIT.usage
   }
-  const isExpected = error instanceof KubeConfigError || error instanceof MeshConfigError || error instanceof CaError || error instanceof ListenError
+  const isExpected =
+    error instanceof KubeConfigError || error instanceof MeshConfigError || error instanceof CaError || error instanceof ListenError
   const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error)
   process.stderr.write(`Error: ${text}\n`)
   return error instanceof MeshConfigError || error instanceof CaError ? EXIT.badInput : EXIT.failed

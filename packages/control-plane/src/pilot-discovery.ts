@@ -1,6 +1,7 @@
 /** The command tree of `pilot-discovery`: discovery, request, version. */
-import { request } from 'node:http'
+
 import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { debugTokenPath } from './debug/debug-access.ts'
 import { VERSION } from './version.ts'
 
@@ -38,8 +39,13 @@ export async function runPilotDiscovery(argv: readonly string[], env: NodeJS.Pro
 function versionText(argv: readonly string[]): string {
   if (argv.includes('--short') || argv.includes('-s')) return `${VERSION}\n`
   const info = { version: VERSION, revision: 'lateen', golang_version: '', status: 'Clean', tag: VERSION }
-  const isJson = argv.some((argument, i) => argument === '--output=json' || argument === '-ojson' || ((argument === '-o' || argument === '--output') && argv[i + 1] === 'json'))
-  return isJson ? `${JSON.stringify(info, null, 2)}\n` : `version.BuildInfo{Version:"${VERSION}", GitRevision:"lateen", GolangVersion:"", BuildStatus:"Clean", GitTag:"${VERSION}"}\n`
+  const isJson = argv.some(
+    (argument, i) =>
+      argument === '--output=json' || argument === '-ojson' || ((argument === '-o' || argument === '--output') && argv[i + 1] === 'json'),
+  )
+  return isJson
+    ? `${JSON.stringify(info, null, 2)}\n`
+    : `version.BuildInfo{Version:"${VERSION}", GitRevision:"lateen", GolangVersion:"", BuildStatus:"Clean", GitTag:"${VERSION}"}\n`
 }
 
 const MONITORING_PORT = 15014
@@ -56,7 +62,14 @@ function sendRequest(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<n
   const token = readToken(port)
   return new Promise((resolve) => {
     const call = request(
-      { host: 'localhost', port, method: method.toUpperCase(), path: path.startsWith('/') ? path : `/${path}`, timeout: TIMEOUT_MS, headers: token ? { authorization: `Bearer ${token}` } : {} },
+      {
+        host: 'localhost',
+        port,
+        method: method.toUpperCase(),
+        path: path.startsWith('/') ? path : `/${path}`,
+        timeout: TIMEOUT_MS,
+        headers: token ? { authorization: `Bearer ${token}` } : {},
+      },
       (response) => {
         response.pipe(process.stdout, { end: false })
         response.on('end', () => {

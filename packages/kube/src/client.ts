@@ -12,7 +12,12 @@ const APPLY = 'application/apply-patch+yaml'
 export function createKubeClient(connection: Connection, options: TransportOptions = {}): KubeClient {
   const transport = createTransport(connection, options)
 
-  const call = async <T>(method: string, path: string, body?: unknown, extra: { contentType?: string; signal?: AbortSignal | undefined } = {}): Promise<T> => {
+  const call = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    extra: { contentType?: string; signal?: AbortSignal | undefined } = {},
+  ): Promise<T> => {
     const text = await transport.text({
       method,
       path,
@@ -26,7 +31,10 @@ export function createKubeClient(connection: Connection, options: TransportOptio
   return {
     get: (type, namespace, name) => call('GET', resourcePath(type, { namespace, name })),
     list: async <T extends KubeObject>(type: ResourceType, listOptions: ListOptions = {}): Promise<ListPage<T>> => {
-      const page = await call<RawList<T>>('GET', withQuery(resourcePath(type, { namespace: listOptions.namespace }), listQuery(listOptions)))
+      const page = await call<RawList<T>>(
+        'GET',
+        withQuery(resourcePath(type, { namespace: listOptions.namespace }), listQuery(listOptions)),
+      )
       return toPage(page, type)
     },
     create: (type, object, create = {}) =>
@@ -46,7 +54,10 @@ export function createKubeClient(connection: Connection, options: TransportOptio
     apply: (type, object, apply) =>
       call(
         'PATCH',
-        withQuery(objectPath(type, object, apply.subresource), { fieldManager: apply.fieldManager, force: apply.force ? 'true' : undefined }),
+        withQuery(objectPath(type, object, apply.subresource), {
+          fieldManager: apply.fieldManager,
+          force: apply.force ? 'true' : undefined,
+        }),
         object,
         { contentType: APPLY },
       ),
@@ -89,7 +100,13 @@ function objectPath(type: ResourceType, object: KubeObject, subresource: string 
 
 function listQuery(options: ListOptions): Record<string, string | undefined> {
   const { labelSelector, fieldSelector, limit, resourceVersion } = options
-  return { labelSelector, fieldSelector, limit: limit === undefined ? undefined : String(limit), continue: options.continue, resourceVersion }
+  return {
+    labelSelector,
+    fieldSelector,
+    limit: limit === undefined ? undefined : String(limit),
+    continue: options.continue,
+    resourceVersion,
+  }
 }
 
 /** Adds the parameters that have a value. */
@@ -112,4 +129,3 @@ function parseAnswer<T>(text: string, method: string, path: string): T {
     throw new ConnectionError('NOT_JSON', `${method} ${path}: the API server's answer is not JSON: ${text.slice(0, 100)}`, cause)
   }
 }
-

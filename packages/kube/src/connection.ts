@@ -36,7 +36,8 @@ export function inClusterConnection(env: NodeJS.ProcessEnv, directory = SERVICE_
   const port = env.KUBERNETES_SERVICE_PORT || '443'
   if (!host) throw new KubeConfigError('KUBERNETES_SERVICE_HOST is not set: this is no pod; pass --kubeconfig')
   const ca = readIfPresent(`${directory}/ca.crt`)
-  if (ca === undefined) throw new KubeConfigError(`${directory}/ca.crt is missing: the pod has no service account mounted; pass --kubeconfig`)
+  if (ca === undefined)
+    throw new KubeConfigError(`${directory}/ca.crt is missing: the pod has no service account mounted; pass --kubeconfig`)
   return {
     server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
     ca,

@@ -93,13 +93,21 @@ export function execCredentials(plugin: ExecPlugin, environment: NodeJS.ProcessE
 }
 
 function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<string> {
-  const info = { apiVersion: plugin.apiVersion, kind: 'ExecCredential', spec: { interactive: false, ...(plugin.cluster ? { cluster: plugin.cluster } : {}) } }
+  const info = {
+    apiVersion: plugin.apiVersion,
+    kind: 'ExecCredential',
+    spec: { interactive: false, ...(plugin.cluster ? { cluster: plugin.cluster } : {}) },
+  }
   const env = { ...environment, ...plugin.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) }
   return new Promise((resolve, reject) => {
     execFile(plugin.command, [...plugin.args], { env, timeout: EXEC_TIMEOUT_MS, maxBuffer: EXEC_MAX_OUTPUT }, (error, stdout, stderr) => {
       if (!error) return resolve(stdout)
       const hint = plugin.installHint ? `\n${plugin.installHint}` : ''
-      reject(new KubeConfigError(`the credential plugin ${plugin.command} failed: ${stderr.trim().slice(0, 500) || error.message}${hint}`, { cause: error }))
+      reject(
+        new KubeConfigError(`the credential plugin ${plugin.command} failed: ${stderr.trim().slice(0, 500) || error.message}${hint}`, {
+          cause: error,
+        }),
+      )
     })
   })
 }
@@ -116,7 +124,9 @@ function parseExecCredential(text: string, command: string): { credentials: Cred
   const cert = string(status?.clientCertificateData)
   const key = string(status?.clientKeyData)
   if (!token && !(cert && key)) {
-    throw new KubeConfigError(`the credential plugin ${command} gave neither status.token nor status.clientCertificateData with status.clientKeyData`)
+    throw new KubeConfigError(
+      `the credential plugin ${command} gave neither status.token nor status.clientCertificateData with status.clientKeyData`,
+    )
   }
   const expiry = Date.parse(string(status?.expirationTimestamp) ?? '')
   return {

@@ -49,7 +49,11 @@ export function connectionError(server: string, origin: string, cause: unknown):
   const code = codeOf(cause)
   const hint = HINTS[code] ?? (code.includes('CERT') || code.includes('SIGNATURE') ? CERTIFICATE : undefined)
   const detail = cause instanceof Error && cause.message ? cause.message : code
-  return new ConnectionError(code, `cannot reach the Kubernetes API at ${server} (${origin}): ${hint ? `${hint} (${detail})` : detail}`, cause)
+  return new ConnectionError(
+    code,
+    `cannot reach the Kubernetes API at ${server} (${origin}): ${hint ? `${hint} (${detail})` : detail}`,
+    cause,
+  )
 }
 
 const CERTIFICATE = 'its certificate is not trusted; set certificate-authority-data to the CA that signed it'

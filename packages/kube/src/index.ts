@@ -1,7 +1,8 @@
 /** The Kubernetes API: client, list-watch, leader election. */
-export { type Connection, inClusterConnection, isInCluster, SERVICE_ACCOUNT_DIRECTORY } from './connection.ts'
+
 export { createKubeClient, withQuery } from './client.ts'
-export { type Credentials, type CredentialSource, staticCredentials, tokenFileCredentials } from './credentials.ts'
+export { type Connection, inClusterConnection, isInCluster, SERVICE_ACCOUNT_DIRECTORY } from './connection.ts'
+export { type CredentialSource, type Credentials, staticCredentials, tokenFileCredentials } from './credentials.ts'
 export { ApiError, ConnectionError, isConflict, isGone, isNotFound, KubeConfigError } from './errors.ts'
 export { connectionFromText, type KubeConfigOptions, loadConnection } from './kubeconfig.ts'
 export { type Election, type ElectionOptions, electLeader, LEASE } from './leader-election.ts'

@@ -28,7 +28,9 @@ contexts: [{name: ${name}, context: {cluster: ${name}, user: ${name}, namespace:
 
 describe('kubeconfig', () => {
   test('files of the KUBECONFIG list are merged; the first current-context wins and --context chooses', () => {
-    const env = { KUBECONFIG: `${file('one', config('one', '{token: t1}'))}:${join(directory, 'absent')}:${file('two', config('two', '{token: t2}'))}` }
+    const env = {
+      KUBECONFIG: `${file('one', config('one', '{token: t1}'))}:${join(directory, 'absent')}:${file('two', config('two', '{token: t2}'))}`,
+    }
     expect(loadConnection({ env }).server.href).toBe('https://one.example:6443/')
     expect(loadConnection({ env, context: 'two' }).server.href).toBe('https://two.example:6443/')
     expect(() => loadConnection({ env, context: 'three' })).toThrow('there is no context "three"; there are: one, two')
@@ -39,7 +41,10 @@ describe('kubeconfig', () => {
     file('pki/ca.crt', 'CA')
     file('pki/c.crt', 'CERT')
     file('pki/c.key', 'KEY')
-    const path = file('certs', config('c', '{client-certificate: pki/c.crt, client-key: pki/c.key}', ', certificate-authority: pki/ca.crt, tls-server-name: api'))
+    const path = file(
+      'certs',
+      config('c', '{client-certificate: pki/c.crt, client-key: pki/c.key}', ', certificate-authority: pki/ca.crt, tls-server-name: api'),
+    )
     const connection = loadConnection({ path })
     expect(connection.ca).toBe('CA')
     expect(connection.tlsServerName).toBe('api')
@@ -59,7 +64,9 @@ describe('kubeconfig', () => {
   test('an exec plugin is run once until it expires or is refused', async () => {
     const expiry = '2999-01-01T00:00:00Z'
     const script = `echo run >> "${directory}/runs"; echo '{"status":{"token":"'"$PREFIX"'-from-plugin","expirationTimestamp":"${expiry}"}}'`
-    const user = JSON.stringify({ exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: ['-c', script], env: [{ name: 'PREFIX', value: 'p' }] } })
+    const user = JSON.stringify({
+      exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: ['-c', script], env: [{ name: 'PREFIX', value: 'p' }] },
+    })
     const { credentials } = connectionFromText(config('x', user), { directory })
     expect(await credentials.current()).toEqual({ token: 'p-from-plugin' })
     const { readFileSync } = await import('node:fs')
@@ -78,7 +85,9 @@ describe('kubeconfig', () => {
 
   test('what is missing is named', () => {
     expect(() => connectionFromText('clusters: []')).toThrow('current-context is not set')
-    expect(() => connectionFromText('current-context: a\ncontexts: [{name: a, context: {cluster: b}}]')).toThrow('names cluster "b", which does not exist')
+    expect(() => connectionFromText('current-context: a\ncontexts: [{name: a, context: {cluster: b}}]')).toThrow(
+      'names cluster "b", which does not exist',
+    )
     expect(() => connectionFromText(config('x', '{client-certificate: nowhere}'), { directory })).toThrow('nowhere, which cannot be read')
     expect(() => connectionFromText('\tx')).toThrow('is not YAML')
   })

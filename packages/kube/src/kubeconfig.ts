@@ -37,7 +37,10 @@ export function loadConnection(options: KubeConfigOptions = {}): Connection {
 }
 
 /** The connection of kubeconfig text, for tests and generated configurations; relative paths are taken from `directory`. */
-export function connectionFromText(text: string, options: { context?: string; directory?: string; env?: NodeJS.ProcessEnv } = {}): Connection {
+export function connectionFromText(
+  text: string,
+  options: { context?: string; directory?: string; env?: NodeJS.ProcessEnv } = {},
+): Connection {
   const file = parseFile(text, 'the kubeconfig', options.directory ?? process.cwd())
   return select([file], options.context, options.env ?? process.env)
 }
@@ -122,10 +125,12 @@ function select(files: readonly ConfigFile[], wanted: string | undefined, env: N
   }
   const clusterName = textOf(context.fields.cluster) ?? ''
   const cluster = find('clusters', clusterName)
-  if (!cluster) throw new KubeConfigError(`${context.file.path}: context "${contextName}" names cluster "${clusterName}", which does not exist`)
+  if (!cluster)
+    throw new KubeConfigError(`${context.file.path}: context "${contextName}" names cluster "${clusterName}", which does not exist`)
   const userName = textOf(context.fields.user)
   const user = userName === undefined ? undefined : find('users', userName)
-  if (userName !== undefined && !user) throw new KubeConfigError(`${context.file.path}: context "${contextName}" names user "${userName}", which does not exist`)
+  if (userName !== undefined && !user)
+    throw new KubeConfigError(`${context.file.path}: context "${contextName}" names user "${userName}", which does not exist`)
   const ca = data(cluster, 'certificate-authority')
   const tlsServerName = textOf(cluster.fields['tls-server-name'])
   return {
@@ -185,10 +190,14 @@ function execOf(exec: Fields, file: ConfigFile, cluster: Entry, env: NodeJS.Proc
       // As client-go: a bare name is searched in PATH, a path is relative to the file.
       command: command.includes('/') ? resolve(file.directory, command) : command,
       args: (Array.isArray(exec.args) ? exec.args : []).map(String),
-      env: Object.fromEntries(variables.map((entry) => [textOf(entry?.name) ?? '', textOf(entry?.value) ?? '']).filter(([name]) => name !== '')),
+      env: Object.fromEntries(
+        variables.map((entry) => [textOf(entry?.name) ?? '', textOf(entry?.value) ?? '']).filter(([name]) => name !== ''),
+      ),
       ...(installHint ? { installHint } : {}),
       ...(exec.provideClusterInfo === true
-        ? { cluster: { server: cluster.fields.server, ...(ca ? { 'certificate-authority-data': Buffer.from(ca).toString('base64') } : {}) } }
+        ? {
+            cluster: { server: cluster.fields.server, ...(ca ? { 'certificate-authority-data': Buffer.from(ca).toString('base64') } : {}) },
+          }
         : {}),
     },
     env,

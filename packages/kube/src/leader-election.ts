@@ -1,5 +1,5 @@
 /** Leader election through a Lease: of many replicas, at most one acts for a given task. */
-import { type KubeObject, type ResourceType } from '@lateen/api'
+import type { KubeObject, ResourceType } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { isConflict, isNotFound } from './errors.ts'
 import type { KubeClient } from './types.ts'
@@ -152,7 +152,12 @@ class LeaseElection implements Election {
   }
 
   #object(spec: LeaseSpec): KubeObject {
-    return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: this.#options.name, namespace: this.#options.namespace }, spec }
+    return {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: this.#options.name, namespace: this.#options.namespace },
+      spec,
+    }
   }
 }
 

@@ -14,7 +14,10 @@ async function collect(parts: readonly Uint8Array[], max = 1000): Promise<string
 
 test('lines are the same however the bytes are cut, even inside a character', async () => {
   const cuts = fc.array(fc.nat(200), { maxLength: 20 })
-  const texts = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => !text.includes('\n')), { maxLength: 10 })
+  const texts = fc.array(
+    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => !text.includes('\n')),
+    { maxLength: 10 },
+  )
   await fc.assert(
     fc.asyncProperty(texts, cuts, async (lines, at) => {
       const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))

@@ -49,8 +49,14 @@ const map = (name: string, resourceVersion: string) => ({ metadata: { name, name
 const list =
   (resourceVersion: string, names: string[], next?: string): Answer =>
   (_, response) =>
-    response.end(JSON.stringify({ metadata: { resourceVersion, ...(next ? { continue: next } : {}) }, items: names.map((name) => map(name, resourceVersion)) }))
-const event = (type: string, name: string, resourceVersion: string) => `${JSON.stringify({ type, object: { apiVersion: 'v1', kind: 'ConfigMap', ...map(name, resourceVersion) } })}\n`
+    response.end(
+      JSON.stringify({
+        metadata: { resourceVersion, ...(next ? { continue: next } : {}) },
+        items: names.map((name) => map(name, resourceVersion)),
+      }),
+    )
+const event = (type: string, name: string, resourceVersion: string) =>
+  `${JSON.stringify({ type, object: { apiVersion: 'v1', kind: 'ConfigMap', ...map(name, resourceVersion) } })}\n`
 const watch =
   (...lines: string[]): Answer =>
   (_, response) =>
@@ -69,24 +75,29 @@ function follow(client: KubeClient, options: { optional?: boolean; project?: (ob
     for (const claim of claims) if (claim.holds()) claim.resolve()
     claims = claims.filter((claim) => !claim.holds())
   }
-  const source: ListWatch = listWatch(client, CONFIG_MAP, { timing: TIMING, ...options }, {
-    replace: (objects) => {
-      known.clear()
-      for (const object of objects) known.set(object.metadata.name, object)
-      log.push(`replace ${objects.map((object) => object.metadata.name).join(',')}`)
-      check()
+  const source: ListWatch = listWatch(
+    client,
+    CONFIG_MAP,
+    { timing: TIMING, ...options },
+    {
+      replace: (objects) => {
+        known.clear()
+        for (const object of objects) known.set(object.metadata.name, object)
+        log.push(`replace ${objects.map((object) => object.metadata.name).join(',')}`)
+        check()
+      },
+      set: (object) => {
+        known.set(object.metadata.name, object)
+        log.push(`set ${object.metadata.name}`)
+        check()
+      },
+      delete: (object) => {
+        known.delete(object.metadata.name)
+        log.push(`delete ${object.metadata.name}`)
+        check()
+      },
     },
-    set: (object) => {
-      known.set(object.metadata.name, object)
-      log.push(`set ${object.metadata.name}`)
-      check()
-    },
-    delete: (object) => {
-      known.delete(object.metadata.name)
-      log.push(`delete ${object.metadata.name}`)
-      check()
-    },
-  })
+  )
   cleanups.push(() => source.stop())
   const until = (holds: () => boolean) =>
     new Promise<void>((resolve) => {
@@ -125,7 +136,10 @@ describe('list-watch', () => {
   })
 
   test('a line that is not JSON makes a new list, and nothing of it is believed', async () => {
-    const client = await scripted([list('1', ['a']), list('2', ['a', 'b'])], [watch('{"type":"ADDED","obj\n'), watch(event('ADDED', 'c', '3'))])
+    const client = await scripted(
+      [list('1', ['a']), list('2', ['a', 'b'])],
+      [watch('{"type":"ADDED","obj\n'), watch(event('ADDED', 'c', '3'))],
+    )
     const { log, until, known } = follow(client)
     await until(() => known.has('c'))
     expect(log).toEqual(['replace a', 'replace a,b', 'set c'])
@@ -158,7 +172,10 @@ describe('list-watch', () => {
   })
 
   test('a kind that goes away loses its objects only after a second look', async () => {
-    const client = await scripted([list('1', ['a']), status(404, 'NotFound'), status(404, 'NotFound')], [(_, response) => response.writeHead(404).end()])
+    const client = await scripted(
+      [list('1', ['a']), status(404, 'NotFound'), status(404, 'NotFound')],
+      [(_, response) => response.writeHead(404).end()],
+    )
     const { until, log } = follow(client)
     await until(() => log.length === 2)
     expect(log).toEqual(['replace a', 'replace '])
@@ -177,7 +194,8 @@ describe('list-watch', () => {
   test('a projection keeps what it returns, and an object that it drops is deleted', async () => {
     const client = await scripted([list('1', ['a', 'skip'])], [watch(event('MODIFIED', 'skip', '2'), event('ADDED', 'z', '3'))])
     const { until, known, log } = follow(client, {
-      project: (object) => (object.metadata.name === 'skip' ? undefined : { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: object.metadata.name } }),
+      project: (object) =>
+        object.metadata.name === 'skip' ? undefined : { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: object.metadata.name } },
     })
     await until(() => known.has('z'))
     expect(log).toEqual(['replace a', 'delete skip', 'set z'])
@@ -185,7 +203,10 @@ describe('list-watch', () => {
   })
 
   test('a server that refuses connections for a while is found again', async () => {
-    const client = await scripted([(request) => request.socket.destroy(), (request) => request.socket.destroy(), list('1', ['a'])], [watch()])
+    const client = await scripted(
+      [(request) => request.socket.destroy(), (request) => request.socket.destroy(), list('1', ['a'])],
+      [watch()],
+    )
     const { until, known, source } = follow(client)
     await until(() => known.has('a'))
     expect(source.state === 'listing' || source.state === 'watching').toBe(true)

@@ -286,7 +286,8 @@ function parseEvent(line: string): WatchEvent {
   } catch {
     throw new Error(`a watch event is not JSON: ${line.slice(0, 80)}`)
   }
-  if (typeof event !== 'object' || event === null || !('type' in event) || !('object' in event)) throw new Error('a watch event has no type or no object')
+  if (typeof event !== 'object' || event === null || !('type' in event) || !('object' in event))
+    throw new Error('a watch event has no type or no object')
   const { type, object } = event
   if (type === 'ERROR') return errorEvent(object)
   if (!isKubeObject(object)) throw new Error('a watch event holds no object with metadata')

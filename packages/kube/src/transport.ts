@@ -1,14 +1,12 @@
 /**
  * HTTP/1.1 to one API server: keep-alive for requests, a connection of its own for each watch, so that a slow watch never holds
  * up a request.
- *
- * HTTP/2 was measured against it: for some 40 watches it saves 2 MB and costs a shared flow-control window.
  */
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { ApiError, connectionError, ConnectionError } from './errors.ts'
+import { ApiError, ConnectionError, connectionError } from './errors.ts'
 import type { StatusCause } from './types.ts'
 
 export interface TransportOptions {
@@ -48,7 +46,8 @@ export function createTransport(connection: Connection, options: TransportOption
   const maxBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE
   const server = connection.server.href.replace(/\/$/, '')
   const agents = createAgents(connection)
-  const failure = (cause: unknown) => (cause instanceof ApiError || cause instanceof ConnectionError ? cause : connectionError(server, connection.origin, cause))
+  const failure = (cause: unknown) =>
+    cause instanceof ApiError || cause instanceof ConnectionError ? cause : connectionError(server, connection.origin, cause)
 
   const open = async (request: HttpRequest, kind: 'request' | 'stream'): Promise<IncomingMessage> => {
     const credentials = await connection.credentials.current()
@@ -68,7 +67,9 @@ export function createTransport(connection: Connection, options: TransportOption
         headers: headersOf(request, credentials, connection, options.userAgent),
         ...(request.signal ? { signal: request.signal } : {}),
       })
-      outgoing.setTimeout(timeoutMs, () => outgoing.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })))
+      outgoing.setTimeout(timeoutMs, () =>
+        outgoing.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })),
+      )
       outgoing.on('response', resolve)
       outgoing.on('error', (cause) => {
         // The server may close an idle connection just as it is used again; a read is safe to repeat once.
@@ -145,7 +146,12 @@ function createAgents(connection: Connection): Agents {
   }
 }
 
-function headersOf(request: HttpRequest, credentials: Credentials, connection: Connection, userAgent = 'lateen'): Record<string, string | string[]> {
+function headersOf(
+  request: HttpRequest,
+  credentials: Credentials,
+  connection: Connection,
+  userAgent = 'lateen',
+): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = { accept: 'application/json', 'user-agent': userAgent }
   if (request.body !== undefined) {
     headers['content-type'] = request.contentType ?? 'application/json'
@@ -189,7 +195,9 @@ function apiError(response: IncomingMessage, text: string, request: HttpRequest)
   const status = parseStatus(text)
   const retryAfter = Number(response.headers['retry-after'])
   const path = request.path.split('?')[0] ?? request.path
-  const message = status.message ?? `${request.method} ${path}: the API server answered ${code} ${response.statusMessage ?? ''} ${text.slice(0, 200)}`.trim()
+  const message =
+    status.message ??
+    `${request.method} ${path}: the API server answered ${code} ${response.statusMessage ?? ''} ${text.slice(0, 200)}`.trim()
   return new ApiError(code, status.reason ?? '', message, {
     causes: status.causes,
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
@@ -207,7 +215,8 @@ function parseStatus(text: string): { message?: string; reason?: string; causes:
   const message = 'message' in document && typeof document.message === 'string' && document.message ? { message: document.message } : {}
   const reason = 'reason' in document && typeof document.reason === 'string' ? { reason: document.reason } : {}
   const details = 'details' in document ? document.details : undefined
-  const causes = typeof details === 'object' && details !== null && 'causes' in details && Array.isArray(details.causes) ? details.causes : []
+  const causes =
+    typeof details === 'object' && details !== null && 'causes' in details && Array.isArray(details.causes) ? details.causes : []
   return { ...message, ...reason, causes: causes.filter(isCause) }
 }
 

@@ -39,7 +39,11 @@ export interface StatusCause {
 export interface KubeClient {
   get<T extends KubeObject = KubeObject>(type: ResourceType, namespace: string | undefined, name: string): Promise<T>
   list<T extends KubeObject = KubeObject>(type: ResourceType, options?: ListOptions): Promise<ListPage<T>>
-  create<T extends KubeObject = KubeObject>(type: ResourceType, object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean }): Promise<T>
+  create<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    object: KubeObject,
+    options?: { fieldManager?: string; dryRun?: boolean },
+  ): Promise<T>
   update<T extends KubeObject = KubeObject>(type: ResourceType, object: KubeObject, options?: { subresource?: string }): Promise<T>
   patch<T extends KubeObject = KubeObject>(
     type: ResourceType,
@@ -56,7 +60,12 @@ export interface KubeClient {
     options?: { gracePeriodSeconds?: number; propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'; uid?: string },
   ): Promise<void>
   /** Any request: TokenReview, TokenRequest, discovery, `/version`. The answer is parsed JSON. */
-  request<T = unknown>(method: string, path: string, body?: unknown, options?: { query?: Record<string, string>; contentType?: string; signal?: AbortSignal }): Promise<T>
+  request<T = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: { query?: Record<string, string>; contentType?: string; signal?: AbortSignal },
+  ): Promise<T>
   /** Raw streaming GET (watch, logs): the response body, chunk by chunk. */
   stream(path: string, options?: { query?: Record<string, string>; signal?: AbortSignal }): Promise<AsyncIterable<Uint8Array>>
   close(): void

@@ -1,5 +1,6 @@
 /** Services, endpoints, workloads, routes, gateways and policies, as collections on the graph. */
 export * from './authentication.ts'
+export * from './cidr.ts'
 export * from './destination-rules.ts'
 export * from './endpoint.ts'
 export * from './endpoints.ts'

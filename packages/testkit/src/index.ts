@@ -1,1 +1,4 @@
-export {}
+/** For tests only: meshes from YAML, golden cases, real Envoy. */
+export { goldenCases, translateCase } from './golden.ts'
+export { type CaseHeader, type CaseProxy, decodeResource, type MeshCase, meshOf, newMesh, openProxy, readCase, resourcesOf, SHOWN_TYPES } from './mesh-case.ts'
+export { staticBootstrap } from './static-bootstrap.ts'

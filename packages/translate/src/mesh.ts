@@ -1,5 +1,5 @@
 /** The mesh as a value: objects go in, resource sets for proxies come out. See `mesh-contract.ts`. */
-import type { KubeObject } from '@lateen/api'
+import { type KubeObject, refOf, validate } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import { Graph } from '@lateen/graph'
 import { applyChange, createInputs, createModel, inputKind, type MeshConfigView, type MeshSettings, proxyOf } from '@lateen/model'
@@ -37,7 +37,7 @@ export function createMesh(options: MeshOptions): MeshState {
   const inbound = createInbound(graph, model)
   const gateways = createGateways(graph, model, outbound)
   const nameTable = createNameTable(graph, model, scopes, outbound)
-  const proxySets = createProxySets({ model, scopes, outbound, inbound, gateways, nameTable })
+  const proxySets = createProxySets(graph, { model, scopes, outbound, inbound, gateways, nameTable })
   const found = new Map<string, readonly Diagnostic[]>()
   let settings: MeshSettings = settingsFrom(options, {}, undefined)
   graph.batch(() => inputs.settings.set('', settings))
@@ -81,7 +81,13 @@ export function createMesh(options: MeshOptions): MeshState {
   }
 }
 
-const problemsOf = (_: KubeObject): readonly Diagnostic[] => []
+function problemsOf(object: KubeObject): readonly Diagnostic[] {
+  try {
+    return validate(object)
+  } catch (error) {
+    return [{ code: 'LTN0001', severity: 'Error', object: refOf(object), path: '', message: `cannot be checked: ${error instanceof Error ? error.message : 'unknown fault'}` }]
+  }
+}
 
 function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unknown>>, networks: unknown): MeshSettings {
   const mesh = config as MeshConfigView

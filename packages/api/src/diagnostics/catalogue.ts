@@ -29,7 +29,7 @@ export const MESSAGES = {
   // Reading files
   NotYaml: error('LTN0001', 'not readable as YAML: {problem}'),
   TabIndent: error('LTN0002', 'the line is indented with a tab; YAML allows only spaces there, replace the tab'),
-  OddBlank: error('LTN0003', 'the line holds a {blank}, which looks like a space but is none; retype the blanks of this line'),
+  OddBlank: error('LTN0003', 'the line{others} a {blank}, which looks like a space but is none; replace it by a plain space'),
   DuplicateKey: error('LTN0004', '"{key}" is given twice in the same place; keep one of them'),
   TooLarge: error('LTN0005', 'the file is larger than {limit} MiB; split it'),
   TooDeep: error('LTN0006', 'nested deeper than {limit} levels'),
@@ -41,6 +41,7 @@ export const MESSAGES = {
   UnknownGroup: error('LTN0012', 'the API group {group} is not known{hint}'),
   UnknownVersion: error('LTN0013', '{kind} has no version {version}; use {allowed}'),
   TooManyDocuments: error('LTN0014', 'the file holds more than {limit} documents; split it'),
+  ShellCommand: error('LTN0016', 'the line looks like a shell command, not like YAML; remove it from the file'),
   SmartQuote: warning('LTN0015', 'the line holds a typographic quotation mark, which YAML takes as part of the text; use " or \''),
 
   // Shape
@@ -300,6 +301,7 @@ export const MESSAGES = {
   EnvoyFilterInUse: warning('LTN0916', 'an EnvoyFilter changes inner configuration that any upgrade may alter; use another API where one does the job'),
   ApplyToMissing: error('LTN0917', 'applyTo must be set'),
   PatchMissing: error('LTN0918', 'patch must be set'),
+  PatchUseless: warning('LTN0929', 'the entry has no patch and so does nothing; add one or remove the entry'),
   OperationNotSet: error('LTN0919', 'operation must be set'),
   PatchValueMissing: error('LTN0920', 'operation {operation} needs a value'),
   PatchMatchClass: error('LTN0921', 'applyTo {applyTo} goes with {wanted}, found {found}'),

@@ -7,6 +7,7 @@
 import { parseDuration } from '@lateen/base'
 import type { At } from '../diagnostics/at.ts'
 import { didYouMean } from '../diagnostics/suggest.ts'
+import type { Fields, Message, Static } from './define.ts'
 import type { EnumNode, FieldNode, FreeNode, ListNode, MapNode, MessageNode, Node, NumberNode, TextNode } from './node.ts'
 
 /** Deepest nesting of free-form values. */
@@ -35,6 +36,12 @@ export function read(node: Node, value: unknown, at: At): unknown {
     case 'int-or-text':
       return value
   }
+}
+
+/** The typed form of an object, as the definition's TypeScript type has it. */
+export function readAs<F extends Fields>(definition: Message<F>, value: Readonly<Record<string, unknown>>, at: At): Static<Message<F>> {
+  // `readMessage` makes what the definition says, and the type is inferred from the same definition.
+  return readMessage(definition.node, value, at) as Static<Message<F>>
 }
 
 /** The typed form of an object with known fields. */

@@ -1,4 +1,5 @@
 /** The check of limits on connections and requests. */
+import { parseDuration } from '@lateen/base'
 import type { At } from '../diagnostics/at.ts'
 import type { ConnectionPoolSettings } from '../messages/connection-pool.ts'
 import { checkDuration, checkNotNegative } from './values.ts'
@@ -18,7 +19,9 @@ export function checkConnectionPool(pool: ConnectionPoolSettings | undefined, at
   if (tcp) {
     const place = at.in('tcp')
     checkNotNegative(tcp.maxConnections, place.in('maxConnections'))
-    for (const field of ['connectTimeout', 'maxConnectionDuration', 'idleTimeout'] as const) checkDuration(tcp[field], place.in(field))
+    for (const field of ['connectTimeout', 'maxConnectionDuration'] as const) checkDuration(tcp[field], place.in(field))
+    // 0s turns the limit off.
+    if (parseDuration(tcp.idleTimeout ?? '') !== 0) checkDuration(tcp.idleTimeout, place.in('idleTimeout'))
     for (const field of ['time', 'interval'] as const) checkDuration(tcp.tcpKeepalive?.[field], place.in('tcpKeepalive', field))
   }
 }

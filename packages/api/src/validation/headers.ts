@@ -9,9 +9,9 @@ export function checkHeaderName(name: string, at: At): void {
   else if (!NAME.test(name)) at.say('BadHeaderName', { name })
 }
 
-/** A header of a route match; also `@request.auth.claims.…`, which stands for a claim of the token. */
+/** A header of a route match; also `:authority` and the like, and `@request.auth.claims.…`, which stands for a claim of the token. */
 export function checkMatchHeaderName(name: string, at: At): void {
-  if (!isClaimHeader(name)) checkHeaderName(name, at)
+  if (!isClaimHeader(name)) checkHeaderName(name.replace(/^:(?=.)/, ''), at)
 }
 
 /** Whether a match key stands for a claim of the token: `@request.auth.claims.group` or `@request.auth.claims[group][sub]`. */

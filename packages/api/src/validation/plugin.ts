@@ -28,7 +28,7 @@ function checkPluginUrl(url: string | undefined, at: At): void {
   if (!url) return at.say('Required')
   const { scheme, problem } = parseUrl(url)
   // Without a scheme it is an image of a registry, `registry/image:tag`.
-  const usable = scheme !== '' || url.startsWith('/') ? problem : (problem ?? parseUrl(`http://${url}`).problem)
+  const usable = scheme !== '' || url.startsWith('/') ? problem : parseUrl(`http://${url}`).problem
   if (usable !== undefined) at.say('BadUrl', { value: url, problem: usable })
   else if (!SCHEMES.includes(scheme)) at.say('UrlScheme', { scheme, allowed: 'file, http, https, oci' })
 }

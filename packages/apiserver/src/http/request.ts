@@ -17,7 +17,7 @@ export interface ApiRequest {
 /** Where a streamed answer goes. */
 export interface StreamSink {
   /** Whether the reader keeps up; `false` asks to slow down or to give up. */
-  write(text: string): boolean
+  write(data: string | Uint8Array): boolean
   end(): void
 }
 

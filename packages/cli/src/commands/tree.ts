@@ -2,12 +2,16 @@
 import type { Foreign, Tree } from '../shell/tree.ts'
 
 export const TREE: Tree = {
+  up: { summary: 'start a mesh on this machine', load: async () => (await import('./mesh/up.ts')).up },
   down: { summary: 'stop the mesh of this home', load: async () => (await import('./mesh/down.ts')).down },
   status: { summary: 'what of the mesh runs', load: async () => (await import('./mesh/status.ts')).status },
+  demo: { summary: 'start a mesh, run Bookinfo in it, show its routing', load: async () => (await import('./demo/demo.ts')).demo },
   kubeconfig: { summary: 'where kubectl finds the mesh', load: async () => (await import('./mesh/kubeconfig.ts')).kubeconfig },
   logs: { summary: 'logs of the mesh and of its parts', load: async () => (await import('./mesh/logs.ts')).logs },
   version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
+  supervise: { summary: "the mesh's supervisor", hidden: true, load: async () => (await import('./mesh/supervise.ts')).supervise },
+  cluster: { summary: "the mesh's cluster process", hidden: true, load: async () => (await import('./mesh/cluster.ts')).cluster },
   x: {
     summary: 'experimental and rarely needed commands',
     children: {

@@ -3,9 +3,8 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { checkThisHost } from '../host/check-host.ts'
 import { findEnvoy } from '../host/envoy.ts'
-import { ensureTools } from '../host/tools.ts'
+import { prepareHost } from '../host/prepare-host.ts'
 import type { Context, Flag } from '../shell/command.ts'
 import { HOME_FLAG } from '../shell/command.ts'
 import { CommandError } from '../shell/exit-codes.ts'
@@ -56,8 +55,7 @@ export async function bringUp({ flags, env, home: root, progress, signal }: Cont
   const alreadyRunning = isSupervised(present)
   if (!alreadyRunning) {
     makeHome(home)
-    await ensureTools(env, progress)
-    await checkThisHost()
+    await prepareHost(env, progress)
     const envoy = await envoyWithProgress(flags.text('envoy'), env, progress)
     const { ports, notes } = await portsFor(home, present, flags)
     for (const note of notes) progress.note(note)
@@ -177,6 +175,3 @@ function lastLines(path: string): string {
     .map((line) => `  ${line}`)
     .join('\n')
 }
-
-/** A supervisor that this process did not start, for `up` in the foreground to watch. */
-export type { ProcessRecord }

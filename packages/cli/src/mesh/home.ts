@@ -64,10 +64,14 @@ export function whyNotWritable(path: string, error: unknown): string {
 }
 
 /** Whole or not at all: a reader never sees half a file. */
-export function writeJson(path: string, value: unknown): void {
+export function writeText(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.new`
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
+  writeFileSync(temporary, text, { mode: 0o600 })
   renameSync(temporary, path)
+}
+
+export function writeJson(path: string, value: unknown): void {
+  writeText(path, `${JSON.stringify(value, null, 2)}\n`)
 }
 
 /** The parsed file; `undefined` when it is missing or is not JSON. */

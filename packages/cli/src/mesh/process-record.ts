@@ -46,6 +46,15 @@ export async function end(record: ProcessRecord, graceMs: number): Promise<boole
   return gone(record, 5_000)
 }
 
+/** Ids of the processes that a process has started and that still run. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
 /** Waits for a process that is not a child of ours: the kernel tells nobody but its parent. */
 export async function gone(record: ProcessRecord, limitMs: number): Promise<boolean> {
   const end = Date.now() + limitMs

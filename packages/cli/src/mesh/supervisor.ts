@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { logger } from '@lateen/base'
 import { enterNode, HostPorts, type NodeNamespaces } from '@lateen/runtime'
 import type { Home } from './home.ts'
-import { gone, recordOf, signal as signalProcess } from './process-record.ts'
+import { childrenOf, gone, recordOf, signal as signalProcess } from './process-record.ts'
 import { type MeshState, type Ports, readState, writeState } from './state.ts'
 
 const log = logger('supervisor')
@@ -88,7 +88,10 @@ class Supervisor {
       const life = await this.#oneLife(node)
       if (signal.aborted) return
       failedStarts = life.wasReady ? 0 : failedStarts + 1
-      if (failedStarts >= MOST_FAILED_STARTS) throw new Error(life.failure ?? `the cluster process ended ${failedStarts} times before it was ready; lateen logs cluster tells why`)
+      if (failedStarts >= MOST_FAILED_STARTS)
+        throw new Error(
+          life.failure ?? `the cluster process ended ${failedStarts} times before it was ready; lateen logs cluster tells why`,
+        )
       if (Date.now() - began > SETTLED_MS) attempt = 0
       const message = `the cluster process ended (${life.how}) and is being started again`
       log.warn(message)
@@ -104,9 +107,13 @@ class Supervisor {
     let failure: string | undefined
     child.on('message', (message: unknown) => {
       if (!isClusterMessage(message)) return
+      this.#rememberInner(child)
       if (message.phase === 'ready') wasReady = true
       if (message.phase === 'failed') failure = message.message
-      else this.#update(message.phase === 'ready' ? { phase: 'ready', message: 'the mesh is up' } : { phase: 'starting', message: message.message })
+      else
+        this.#update(
+          message.phase === 'ready' ? { phase: 'ready', message: 'the mesh is up' } : { phase: 'starting', message: message.message },
+        )
     })
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message))
@@ -116,7 +123,16 @@ class Supervisor {
     signal.addEventListener('abort', stop, { once: true })
     const how = await ended
     signal.removeEventListener('abort', stop)
+    // What has ended is the program that entered the namespaces; the process inside may have been left behind.
+    const { cluster } = this.#state
+    if (cluster && signalProcess(cluster, 'SIGKILL')) await gone(cluster, 5_000)
     return { wasReady, failure, how }
+  }
+
+  /** The process inside the namespaces: the child itself only waits for it. */
+  #rememberInner({ pid = 0 }: ChildProcess): void {
+    const inner = childrenOf(pid)[0]
+    if (inner !== undefined && this.#state.cluster?.pid !== inner) this.#update({ cluster: recordOf(inner) })
   }
 
   #startCluster(node: NodeNamespaces): ChildProcess {
@@ -134,7 +150,9 @@ class Supervisor {
   #stop(child: ChildProcess): void {
     this.#update({ phase: 'stopping', message: 'ending the pods' })
     if (child.connected) child.send(STOP_MESSAGE, () => undefined)
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    const timer = setTimeout(() => {
+      if (this.#state.cluster) signalProcess(this.#state.cluster, 'SIGKILL')
+    }, STOP_MS)
     child.once('exit', () => clearTimeout(timer))
   }
 

@@ -8,8 +8,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { type CaFiles, caFilesFromEntries, type CaOptions, CertificateAuthority, createSelfSignedRoot } from '@lateen/ca'
-import { isConflict, type KubeClient, listWatch, type ListWatch } from '@lateen/kube'
+import { type CaFiles, type CaOptions, CertificateAuthority, caFilesFromEntries, createSelfSignedRoot } from '@lateen/ca'
+import { isConflict, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 
 export interface CaSourceOptions extends CaOptions {
   readonly directory: string
@@ -41,7 +41,11 @@ export async function openCaSource(options: CaSourceOptions): Promise<CaSource> 
   return { current: CertificateAuthority.load(filesOf(root), options), origin: 'self-signed, in memory', stop: () => undefined }
 }
 
-const filesOf = ({ certPem, keyPem }: { certPem: string; keyPem: string }): CaFiles => ({ caCert: certPem, caKey: keyPem, rootCert: certPem })
+const filesOf = ({ certPem, keyPem }: { certPem: string; keyPem: string }): CaFiles => ({
+  caCert: certPem,
+  caKey: keyPem,
+  rootCert: certPem,
+})
 
 /** Puts CAs in force that can be used; remembers which text is in force, so that the same text is no change. */
 class Holder {
@@ -77,7 +81,9 @@ class Holder {
       log.info(`now signing with the CA of ${origin}`)
       this.#options.onChange(this.#current)
     } catch (error) {
-      log.error(`the CA of ${origin} cannot be used: ${error instanceof Error ? error.message : String(error)}; the one in force (${this.#origin}) stays`)
+      log.error(
+        `the CA of ${origin} cannot be used: ${error instanceof Error ? error.message : String(error)}; the one in force (${this.#origin}) stays`,
+      )
     }
   }
 }
@@ -91,7 +97,9 @@ function hasFiles(directory: string): boolean {
 function fromDirectory(options: CaSourceOptions): CaSource {
   const { directory } = options
   const read = () => {
-    const entries = FILE_NAMES.filter((name) => existsSync(join(directory, name))).map((name) => [name, readFileSync(join(directory, name), 'utf8')] as const)
+    const entries = FILE_NAMES.filter((name) => existsSync(join(directory, name))).map(
+      (name) => [name, readFileSync(join(directory, name), 'utf8')] as const,
+    )
     return caFilesFromEntries(Object.fromEntries(entries))
   }
   const signature = () =>
@@ -132,10 +140,18 @@ async function fromSecrets(options: CaSourceOptions, client: KubeClient): Promis
   await Promise.all(watches.map((watch) => watch.synced))
   const chosen = secrets.get(PLUGGED_IN) ?? secrets.get(SELF_SIGNED) ?? (await createSelfSigned(options, client))
   holder = new Holder(filesOfSecret(chosen), nameOf(chosen), options)
-  return sourceOf(holder, () => watches.forEach((watch) => watch.stop()))
+  return sourceOf(holder, () => {
+    for (const watch of watches) watch.stop()
+  })
 }
 
-function followSecret(client: KubeClient, namespace: string, name: string, secrets: Map<string, KubeObject>, notice: () => void): ListWatch {
+function followSecret(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  secrets: Map<string, KubeObject>,
+  notice: () => void,
+): ListWatch {
   const set = (secret: KubeObject) => {
     secrets.set(name, secret)
     notice()
@@ -145,7 +161,11 @@ function followSecret(client: KubeClient, namespace: string, name: string, secre
     notice()
   }
   const options = { namespace, fieldSelector: `metadata.name=${name}`, log }
-  return listWatch(client, RESOURCE_TYPES.Secret, options, { replace: ([secret]) => (secret ? set(secret) : remove()), set, delete: remove })
+  return listWatch(client, RESOURCE_TYPES.Secret, options, {
+    replace: ([secret]) => (secret ? set(secret) : remove()),
+    set,
+    delete: remove,
+  })
 }
 
 /** Of replicas that start together, the one whose Secret is created first wins, and the others take what it made. */
@@ -159,7 +179,13 @@ async function createSelfSigned(options: CaSourceOptions, client: KubeClient): P
       kind: 'Secret',
       metadata: { name: SELF_SIGNED, namespace },
       type: 'istio.io/ca-root',
-      data: { 'ca-cert.pem': encode(root.certPem), 'ca-key.pem': encode(root.keyPem), 'root-cert.pem': '', 'cert-chain.pem': '', 'key.pem': '' },
+      data: {
+        'ca-cert.pem': encode(root.certPem),
+        'ca-key.pem': encode(root.keyPem),
+        'root-cert.pem': '',
+        'cert-chain.pem': '',
+        'key.pem': '',
+      },
     })
   } catch (error) {
     if (!isConflict(error)) throw error
@@ -172,9 +198,12 @@ const nameOf = ({ metadata }: KubeObject): string => `Secret ${metadata.namespac
 function filesOfSecret(secret: KubeObject): CaFiles {
   const data: Readonly<Record<string, unknown>> = typeof secret.data === 'object' && secret.data !== null ? { ...secret.data } : {}
   const entries = Object.fromEntries(
-    FILE_NAMES.map((name) => [name, typeof data[name] === 'string' ? Buffer.from(data[name], 'base64').toString('utf8') : ''] as const).filter(([, text]) => text !== ''),
+    FILE_NAMES.map(
+      (name) => [name, typeof data[name] === 'string' ? Buffer.from(data[name], 'base64').toString('utf8') : ''] as const,
+    ).filter(([, text]) => text !== ''),
   )
   // Istio leaves root-cert.pem empty in its own Secret: the signing certificate is the root.
-  if (secret.metadata.name === SELF_SIGNED && !entries['root-cert.pem'] && entries['ca-cert.pem']) entries['root-cert.pem'] = entries['ca-cert.pem']
+  if (secret.metadata.name === SELF_SIGNED && !entries['root-cert.pem'] && entries['ca-cert.pem'])
+    entries['root-cert.pem'] = entries['ca-cert.pem']
   return caFilesFromEntries(entries)
 }

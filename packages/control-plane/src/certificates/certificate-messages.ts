@@ -63,7 +63,8 @@ function readVarint(reader: Reader): bigint {
 
 function readBytes(reader: Reader, length: number): Uint8Array {
   const end = reader.at + length
-  if (!Number.isSafeInteger(length) || length < 0 || end > reader.bytes.length) throw new MalformedMessage('the message ends inside a field')
+  if (!Number.isSafeInteger(length) || length < 0 || end > reader.bytes.length)
+    throw new MalformedMessage('the message ends inside a field')
   const value = reader.bytes.subarray(reader.at, end)
   reader.at = end
   return value

@@ -1,11 +1,12 @@
 /** `istio.v1.auth.IstioCertificateService/CreateCertificate`: signs a workload's key for the identity that the caller has proven. */
-import { type handleUnaryCall, type Server, type ServerUnaryCall, status as Status, type ServiceDefinition } from '@grpc/grpc-js'
+import { type handleUnaryCall, type Server, type ServerUnaryCall, type ServiceDefinition, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
-import { CaError, type CertificateAuthority } from '@lateen/ca'
+import { CaError, type CertificateAuthority, type PeerLabels } from '@lateen/ca'
 import type { Authenticator } from '../identity/authenticator.ts'
 import { urisOf } from '../identity/subject-alternative-names.ts'
 import { ReviewUnavailable } from '../identity/token-reviewer.ts'
 import { type CertificateRequest, MalformedMessage, readCertificateRequest, writeCertificateResponse } from './certificate-messages.ts'
+import { labelsOfUnits } from './peer-labels.ts'
 
 /** Counted by whoever keeps metrics. */
 export interface CertificateObserver {
@@ -18,6 +19,8 @@ export interface CertificateServiceOptions {
   readonly authority: () => CertificateAuthority
   readonly authenticator: Authenticator
   readonly observer: CertificateObserver
+  /** What a pod's certificate says of it beside its identity. */
+  readonly labelsOf: (pod: { readonly namespace: string; readonly name: string }) => Promise<PeerLabels>
 }
 
 const log = logger('ca')
@@ -57,16 +60,26 @@ export function registerCertificateService(server: Server, options: CertificateS
   server.addService(SERVICE, { CreateCertificate: createCertificate })
 }
 
-async function sign(call: ServerUnaryCall<Buffer, Buffer>, { authority, authenticator }: CertificateServiceOptions): Promise<Buffer> {
+async function sign(
+  call: ServerUnaryCall<Buffer, Buffer>,
+  { authority, authenticator, labelsOf }: CertificateServiceOptions,
+): Promise<Buffer> {
   if (call.request.length > MAX_REQUEST_BYTES) throw new MalformedMessage(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)
   const [authorization] = call.metadata.get('authorization')
+  const certificate = call.getAuthContext().sslPeerCertificate
   const caller = await authenticator.authenticate({
-    certificateIdentities: urisOf(call.getAuthContext().sslPeerCertificate?.subjectaltname),
+    certificateIdentities: urisOf(certificate?.subjectaltname),
     authorization: typeof authorization === 'string' ? authorization : undefined,
   })
   if ('refused' in caller) throw new Unauthenticated(caller.refused)
   const request: CertificateRequest = readCertificateRequest(call.request)
-  const signed = authority().signWorkload(request.csr, { identities: caller.identities, ttlMs: Math.max(0, request.validitySeconds) * 1000 })
+  // A renewal carries on what the certificate that it renews says.
+  const labels = caller.pod ? await labelsOf(caller.pod) : caller.by === 'certificate' ? labelsOfUnits(certificate?.subject.OU) : {}
+  const signed = authority().signWorkload(request.csr, {
+    identities: caller.identities,
+    ttlMs: Math.max(0, request.validitySeconds) * 1000,
+    labels,
+  })
   log.debug('signed a certificate', { identity: caller.identities[0], by: caller.by, notAfter: signed.notAfter.toISOString() })
   return writeCertificateResponse(signed.chain)
 }
@@ -85,7 +98,11 @@ function failureOf(error: unknown): Failure {
   if (error instanceof MalformedMessage) return { code: Status.INVALID_ARGUMENT, details: error.message, why: 'parsing' }
   if (error instanceof CaError) {
     const isCallers = error.code === 'REQUEST_INVALID' || error.code === 'KEY_REFUSED' || error.code === 'SUBJECT_REFUSED'
-    return { code: isCallers ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE, details: error.message, why: isCallers ? 'parsing' : 'signing' }
+    return {
+      code: isCallers ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE,
+      details: error.message,
+      why: isCallers ? 'parsing' : 'signing',
+    }
   }
   log.error('a certificate could not be signed', { error })
   return { code: Status.INTERNAL, details: 'the certificate could not be signed; see the log of the control plane', why: 'signing' }

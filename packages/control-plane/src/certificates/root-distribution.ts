@@ -138,7 +138,13 @@ class RootDistributor implements RootDistribution {
     const data = { [KEY]: roots() }
     try {
       if (this.#maps.has(namespace)) await client.patch(RESOURCE_TYPES.ConfigMap, namespace, configMap, { data })
-      else await client.create(RESOURCE_TYPES.ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: configMap, namespace, labels: LABEL }, data })
+      else
+        await client.create(RESOURCE_TYPES.ConfigMap, {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: configMap, namespace, labels: LABEL },
+          data,
+        })
       this.#maps.set(namespace, data[KEY] ?? '')
     } catch (error) {
       // Another replica was faster, or the namespace is going away.

@@ -32,7 +32,11 @@ const log = logger('ca')
 const LONGEST_WAIT_MS = 24 * 3_600_000
 const FAILED_WAIT_MS = 60_000
 
-export function serveCertificates(authority: CertificateAuthority, options: ServerCertificateOptions, onChange: (material: TlsMaterial) => void): ServerCertificates {
+export function serveCertificates(
+  authority: CertificateAuthority,
+  options: ServerCertificateOptions,
+  onChange: (material: TlsMaterial) => void,
+): ServerCertificates {
   let ca = authority
   let timer: NodeJS.Timeout | undefined
   const clientRoots = () => (options.clientCaFile ? readFileSync(options.clientCaFile, 'utf8') : ca.rootsPem)
@@ -74,8 +78,17 @@ export function serveCertificates(authority: CertificateAuthority, options: Serv
 }
 
 /** Every name by which proxies and the API server call the control plane. */
-export function serverNames({ namespace, domain, revision, customHost }: Pick<ServerCertificateOptions, 'namespace' | 'domain' | 'revision' | 'customHost'>): string[] {
+export function serverNames({
+  namespace,
+  domain,
+  revision,
+  customHost,
+}: Pick<ServerCertificateOptions, 'namespace' | 'domain' | 'revision' | 'customHost'>): string[] {
   const services = ['istiod', ...(revision === 'default' ? [] : [`istiod-${revision}`]), 'istiod-remote', 'istio-pilot']
-  const names = services.flatMap((service) => [`${service}.${namespace}.svc`, `${service}.${namespace}`, `${service}.${namespace}.svc.${domain}`])
+  const names = services.flatMap((service) => [
+    `${service}.${namespace}.svc`,
+    `${service}.${namespace}`,
+    `${service}.${namespace}.svc.${domain}`,
+  ])
   return [...new Set([...names, ...(customHost?.split(',') ?? [])].map((name) => name.trim()).filter((name) => name !== ''))]
 }

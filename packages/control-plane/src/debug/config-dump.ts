@@ -1,5 +1,5 @@
 /** What a proxy is sent, in the shape of Envoy's own `/config_dump`. Secrets are shown without their keys. */
-import { createRegistry, type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf'
+import { type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf'
 import { TYPE_URL } from '@lateen/envoy'
 import type { OpenSession } from '../xds/mesh-source.ts'
 
@@ -20,7 +20,11 @@ export async function configDump(session: OpenSession): Promise<unknown> {
       return typeUrl === TYPE_URL.LDS ? { name, active_state: entry } : entry
     }),
   }))
-  const virtualHosts = decodeAll(session, TYPE_URL.VHDS, registry).map(({ name, version, value }) => ({ name, version_info: version, virtual_host: value }))
+  const virtualHosts = decodeAll(session, TYPE_URL.VHDS, registry).map(({ name, version, value }) => ({
+    name,
+    version_info: version,
+    virtual_host: value,
+  }))
   return { configs, ...(virtualHosts.length > 0 ? { virtual_hosts: virtualHosts } : {}) }
 }
 
@@ -31,8 +35,8 @@ export function typeDump(typeUrl: string): (session: OpenSession) => Promise<unk
 
 /** Every generated message: large, and only wanted when somebody looks. */
 async function loadRegistry(): Promise<Registry> {
-  const module: { readonly registry?: Registry } = await import('@lateen/envoy/registry')
-  return module.registry ?? createRegistry()
+  const { envoyRegistry } = await import('@lateen/envoy/registry')
+  return envoyRegistry()
 }
 
 function withType(typeUrl: string, value: JsonValue): JsonValue {
@@ -42,9 +46,11 @@ function withType(typeUrl: string, value: JsonValue): JsonValue {
 function decodeAll(session: OpenSession, typeUrl: string, registry: Registry): { name: string; version: string; value: JsonValue }[] {
   const schema = registry.getMessage(typeUrl.slice(typeUrl.indexOf('/') + 1))
   if (!schema) return []
-  return session.resources(typeUrl).parts.flatMap((part) =>
-    [...part.values()].map(({ name, version, bytes }) => ({ name, version, value: decode(schema, bytes, registry) })),
-  )
+  return session
+    .resources(typeUrl)
+    .parts.flatMap((part) =>
+      [...part.values()].map(({ name, version, bytes }) => ({ name, version, value: decode(schema, bytes, registry) })),
+    )
 }
 
 function decode(schema: DescMessage, bytes: Uint8Array, registry: Registry): JsonValue {

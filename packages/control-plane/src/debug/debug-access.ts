@@ -62,7 +62,9 @@ function writeToken(path: string, token: string): void {
     // Never through an existing file or link: the folder lies where others may write.
     writeFileSync(path, token, { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    log.warn(`the debug token could not be written to ${path}: ${error instanceof Error ? error.message : String(error)}; "pilot-discovery request" will be refused`)
+    log.warn(
+      `the debug token could not be written to ${path}: ${error instanceof Error ? error.message : String(error)}; "pilot-discovery request" will be refused`,
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 /** The debug pages under `/debug/`, in the shapes that istioctl and dashboards read. */
 import type { KubeObject } from '@lateen/api'
-import { formatDiagnostic, logLevel, logScopes, type Diagnostic } from '@lateen/base'
+import { type Diagnostic, formatDiagnostic, logLevel, logScopes } from '@lateen/base'
 import type { ConfigSource } from '@lateen/config'
 import { TYPE_URL } from '@lateen/envoy'
 import type { ConnectionStatus } from '@lateen/xds'
@@ -29,7 +29,10 @@ interface Page {
 }
 
 const PAGES: Readonly<Record<string, Page>> = {
-  syncz: { help: 'what each proxy was sent and has taken', render: ({ connections, clusterId }) => jsonReply(connections().map((connection) => syncStatus(connection, clusterId))) },
+  syncz: {
+    help: 'what each proxy was sent and has taken',
+    render: ({ connections, clusterId }) => jsonReply(connections().map((connection) => syncStatus(connection, clusterId))),
+  },
   adsz: { help: 'connected proxies and what they subscribe to', render: ({ connections }) => jsonReply(clients(connections())) },
   connections: { help: 'connected proxies', render: ({ connections }) => jsonReply(clients(connections())) },
   configz: { help: 'configuration objects in force', render: ({ source }) => jsonReply([...source().objects()].filter(isConfig)) },
@@ -38,11 +41,29 @@ const PAGES: Readonly<Record<string, Page>> = {
   sourcez: { help: 'state of each source of configuration', render: ({ source }) => jsonReply(source().status()) },
   mesh: { help: 'mesh configuration', render: ({ mesh }) => jsonReply(mesh().mesh) },
   networkz: { help: 'mesh networks', render: ({ mesh }) => jsonReply(mesh().networks) },
-  diagnosticz: { help: 'what is wrong with the configuration', render: ({ diagnostics }) => jsonReply(diagnostics().map((item) => ({ ...item, text: formatDiagnostic(item) }))) },
-  scopez: { help: 'log scopes and their levels', render: () => jsonReply(logScopes().map((name) => ({ name, output_level: logLevel(name) }))) },
-  config_dump: { help: 'resources of a proxy; needs ?proxyID=', proxy: true, render: (context, request) => aboutProxy(context, request, configDump) },
-  edsz: { help: 'endpoints sent to a proxy; needs ?proxyID=', proxy: true, render: (context, request) => aboutProxy(context, request, typeDump(TYPE_URL.EDS)) },
-  ndsz: { help: 'DNS names sent to a proxy; needs ?proxyID=', proxy: true, render: (context, request) => aboutProxy(context, request, typeDump(TYPE_URL.NDS)) },
+  diagnosticz: {
+    help: 'what is wrong with the configuration',
+    render: ({ diagnostics }) => jsonReply(diagnostics().map((item) => ({ ...item, text: formatDiagnostic(item) }))),
+  },
+  scopez: {
+    help: 'log scopes and their levels',
+    render: () => jsonReply(logScopes().map((name) => ({ name, output_level: logLevel(name) }))),
+  },
+  config_dump: {
+    help: 'resources of a proxy; needs ?proxyID=',
+    proxy: true,
+    render: (context, request) => aboutProxy(context, request, configDump),
+  },
+  edsz: {
+    help: 'endpoints sent to a proxy; needs ?proxyID=',
+    proxy: true,
+    render: (context, request) => aboutProxy(context, request, typeDump(TYPE_URL.EDS)),
+  },
+  ndsz: {
+    help: 'DNS names sent to a proxy; needs ?proxyID=',
+    proxy: true,
+    render: (context, request) => aboutProxy(context, request, typeDump(TYPE_URL.NDS)),
+  },
 }
 
 /** Answers `/debug` and everything below. */
@@ -78,7 +99,11 @@ function forbiddenBy(access: Access, page: Page, { url }: HttpRequest): string |
   return `service accounts of namespace ${access.namespace} may see pages about proxies of that namespace only`
 }
 
-async function aboutProxy(context: DebugContext, { url }: HttpRequest, render: (session: OpenSession) => Promise<unknown>): Promise<HttpReply> {
+async function aboutProxy(
+  context: DebugContext,
+  { url }: HttpRequest,
+  render: (session: OpenSession) => Promise<unknown>,
+): Promise<HttpReply> {
   const proxyId = url.searchParams.get('proxyID')
   if (!proxyId) return { status: 400, body: 'give the proxy as ?proxyID=<pod>.<namespace>\n' }
   const session = context.find(proxyId)
@@ -86,7 +111,13 @@ async function aboutProxy(context: DebugContext, { url }: HttpRequest, render: (
   return jsonReply(await render(session))
 }
 
-const SYNC_FIELDS = { cluster: TYPE_URL.CDS, listener: TYPE_URL.LDS, route: TYPE_URL.RDS, endpoint: TYPE_URL.EDS, extensionconfig: TYPE_URL.ECDS } as const
+const SYNC_FIELDS = {
+  cluster: TYPE_URL.CDS,
+  listener: TYPE_URL.LDS,
+  route: TYPE_URL.RDS,
+  endpoint: TYPE_URL.EDS,
+  extensionconfig: TYPE_URL.ECDS,
+} as const
 
 function syncStatus({ node, types }: ConnectionStatus, clusterId: string): Record<string, unknown> {
   const [proxyType, , proxy] = node.id.split('~')
@@ -113,12 +144,15 @@ function clients(connections: readonly ConnectionStatus[]): unknown {
       identities: connection.identities,
       labels: connection.node.metadata.LABELS,
       metadata: connection.node.metadata,
-      watches: Object.fromEntries(connection.types.map(({ typeUrl, subscribed, state, error }) => [typeUrl, { subscribed, state, ...(error ? { error } : {}) }])),
+      watches: Object.fromEntries(
+        connection.types.map(({ typeUrl, subscribed, state, error }) => [typeUrl, { subscribed, state, ...(error ? { error } : {}) }]),
+      ),
     })),
   }
 }
 
-const isConfig = ({ apiVersion, kind }: KubeObject): boolean => apiVersion.includes('.istio.io/') || apiVersion.startsWith('gateway.networking.k8s.io/') || kind === 'Ingress'
+const isConfig = ({ apiVersion, kind }: KubeObject): boolean =>
+  apiVersion.includes('.istio.io/') || apiVersion.startsWith('gateway.networking.k8s.io/') || kind === 'Ingress'
 const isService = ({ kind }: KubeObject): boolean => kind === 'Service' || kind === 'ServiceEntry'
 const isEndpoints = ({ kind }: KubeObject): boolean => kind === 'EndpointSlice' || kind === 'WorkloadEntry'
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -32,7 +32,12 @@ export interface HttpServerOptions {
   readonly address: Address
   readonly handler: HttpHandler
   readonly maxBodyBytes?: number
-  readonly tls?: { readonly cert: string; readonly key: string; readonly minVersion: 'TLSv1.2' | 'TLSv1.3'; readonly ciphers: readonly string[] }
+  readonly tls?: {
+    readonly cert: string
+    readonly key: string
+    readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+    readonly ciphers: readonly string[]
+  }
 }
 
 export interface RunningHttpServer {
@@ -63,7 +68,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const { tls } = options
   const listener = (request: IncomingMessage, response: ServerResponse) => void answer(options, request, response)
   const server = tls
-    ? https.createServer({ ...LIMITS, cert: tls.cert, key: tls.key, minVersion: tls.minVersion, ...(tls.ciphers.length > 0 ? { ciphers: tls.ciphers.join(':') } : {}), handshakeTimeout: 10_000 }, listener)
+    ? https.createServer(
+        {
+          ...LIMITS,
+          cert: tls.cert,
+          key: tls.key,
+          minVersion: tls.minVersion,
+          ...(tls.ciphers.length > 0 ? { ciphers: tls.ciphers.join(':') } : {}),
+          handshakeTimeout: 10_000,
+        },
+        listener,
+      )
     : http.createServer(LIMITS, listener)
   server.maxConnections = MAX_CONNECTIONS
   server.on('clientError', (_: Error, socket: Duplex) => socket.destroy())
@@ -95,9 +110,14 @@ export function listenError(name: string, flag: string, address: Address, cause:
   const text = cause instanceof Error ? cause.message : String(cause)
   const where = formatAddress(address)
   if (text.includes('EADDRINUSE')) {
-    return new ListenError(`cannot listen on ${where} (${name}): the port is in use; stop what uses it, or choose another with --${flag}`, { cause })
+    return new ListenError(`cannot listen on ${where} (${name}): the port is in use; stop what uses it, or choose another with --${flag}`, {
+      cause,
+    })
   }
-  if (text.includes('EACCES')) return new ListenError(`cannot listen on ${where} (${name}): ports under 1024 need more rights; choose another with --${flag}`, { cause })
+  if (text.includes('EACCES'))
+    return new ListenError(`cannot listen on ${where} (${name}): ports under 1024 need more rights; choose another with --${flag}`, {
+      cause,
+    })
   return new ListenError(`cannot listen on ${where} (${name}): ${text}; choose another address with --${flag}`, { cause })
 }
 
@@ -126,7 +146,8 @@ async function answer(options: HttpServerOptions, request: IncomingMessage, resp
 
 function replyOf(error: unknown): HttpReply {
   if (error instanceof BodyTooLarge) return { status: 413, body: `${error.message}\n` }
-  if (error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_URL') return { status: 400, body: 'the request target is no path\n' }
+  if (error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_URL')
+    return { status: 400, body: 'the request target is no path\n' }
   log.error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   return { status: 500, body: 'the request failed; see the log of the control plane\n' }
 }

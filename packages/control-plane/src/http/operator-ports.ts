@@ -26,7 +26,9 @@ export interface OperatorPortsOptions {
 }
 
 /** @throws ListenError */
-export async function startOperatorPorts(ports: OperatorPortsOptions): Promise<{ http?: RunningHttpServer; monitoring?: RunningHttpServer }> {
+export async function startOperatorPorts(
+  ports: OperatorPortsOptions,
+): Promise<{ http?: RunningHttpServer; monitoring?: RunningHttpServer }> {
   const { http, monitoring } = ports.options.listen
   const handler = (request: HttpRequest) => answer(ports, request)
   return {
@@ -45,7 +47,10 @@ async function answer(ports: OperatorPortsOptions, request: HttpRequest): Promis
   const access = ports.access()
   if ((pathname === '/debug' || pathname.startsWith('/debug/')) && ports.options.debug.onHttp && access) {
     const { connections, source, documents, find } = ports.context
-    return serveDebug({ clusterId: ports.options.clusterId, access, connections, source, mesh: documents, diagnostics: ports.diagnostics, find }, request)
+    return serveDebug(
+      { clusterId: ports.options.clusterId, access, connections, source, mesh: documents, diagnostics: ports.diagnostics, find },
+      request,
+    )
   }
   return { status: 404, body: 'there is nothing here; try /ready, /version, /metrics or /debug\n' }
 }

@@ -1,6 +1,6 @@
 /** Who calls: by the certificate that the connection was made with, or by a service account token. */
 import { identityUri, parseIdentity } from '@lateen/ca'
-import type { ServiceAccount, TokenReviewer } from './token-reviewer.ts'
+import type { TokenReviewer } from './token-reviewer.ts'
 
 /** What a transport knows of its caller. */
 export interface Credential {
@@ -11,7 +11,11 @@ export interface Credential {
 }
 
 export type Authentication =
-  | { readonly identities: readonly string[]; readonly by: 'certificate' | 'token' }
+  | {
+      readonly identities: readonly string[]
+      readonly by: 'certificate' | 'token'
+      readonly pod?: { readonly namespace: string; readonly name: string }
+    }
   | { readonly refused: string }
 
 export interface Authenticator {
@@ -30,12 +34,11 @@ export function createAuthenticator(trustDomain: () => string, reviewer: TokenRe
       if (!reviewer) return { refused: 'tokens cannot be checked: this control plane runs without Kubernetes' }
       const result = await reviewer.review(token)
       if ('refused' in result) return result
-      return { identities: [uriOf(trustDomain(), result.account)], by: 'token' }
+      const { namespace, name, pod } = result.account
+      return { identities: [identityUri(trustDomain(), namespace, name)], by: 'token', ...(pod ? { pod: { namespace, name: pod } } : {}) }
     },
   }
 }
-
-const uriOf = (trustDomain: string, { namespace, name }: ServiceAccount): string => identityUri(trustDomain, namespace, name)
 
 /** The token of `Bearer …` (or Istio's older `Istio …`); the scheme's case does not matter. */
 export function bearerToken(authorization: string | undefined): string | undefined {

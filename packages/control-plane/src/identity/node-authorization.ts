@@ -8,7 +8,9 @@ export interface ClaimedNode {
 }
 
 /** What the identity that matched is; `undefined` with a reason when none does. */
-export type NodeAuthorization = { readonly namespace: string; readonly serviceAccount: string; readonly uri: string } | { readonly refused: string }
+export type NodeAuthorization =
+  | { readonly namespace: string; readonly serviceAccount: string; readonly uri: string }
+  | { readonly refused: string }
 
 /**
  * The node's namespace, wherever it is claimed (metadata, pod name, DNS suffix), and its service account must be those of one of

@@ -11,7 +11,10 @@ export interface PeerAuthenticationOptions {
   readonly authenticatePlaintext: boolean
 }
 
-export function authenticatePeer(authenticator: Authenticator, options: PeerAuthenticationOptions): (metadata: Metadata, peer: PeerIdentity) => Promise<PeerIdentity> {
+export function authenticatePeer(
+  authenticator: Authenticator,
+  options: PeerAuthenticationOptions,
+): (metadata: Metadata, peer: PeerIdentity) => Promise<PeerIdentity> {
   return async (metadata, peer) => {
     const needed = peer.encrypted ? options.authenticate : options.authenticatePlaintext
     if (!needed) return peer

@@ -10,6 +10,8 @@ import type { KubeClient } from '@lateen/kube'
 export interface ServiceAccount {
   readonly namespace: string
   readonly name: string
+  /** The pod that the token was made for, when it was made for one. */
+  readonly pod?: string
 }
 
 export type ReviewResult = { readonly account: ServiceAccount } | { readonly refused: string }
@@ -76,7 +78,7 @@ interface TokenReview {
     readonly authenticated?: boolean
     readonly error?: string
     readonly audiences?: readonly string[]
-    readonly user?: { readonly username?: string }
+    readonly user?: { readonly username?: string; readonly extra?: Readonly<Record<string, readonly string[]>> }
   }
 }
 
@@ -94,12 +96,15 @@ async function requestReview(client: KubeClient, token: string, audiences: reado
     throw new ReviewUnavailable(`the token cannot be checked now: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
   const { status } = review
-  if (!status?.authenticated) return { refused: `the API server does not accept the token${status?.error ? `: ${status.error.slice(0, 200)}` : ''}` }
+  if (!status?.authenticated)
+    return { refused: `the API server does not accept the token${status?.error ? `: ${status.error.slice(0, 200)}` : ''}` }
   // A server that knows nothing of audiences answers without them, and then has not checked them.
-  if (!status.audiences?.some((audience) => audiences.includes(audience))) return { refused: `the token is not meant for ${audiences.join(' or ')}` }
+  if (!status.audiences?.some((audience) => audiences.includes(audience)))
+    return { refused: `the token is not meant for ${audiences.join(' or ')}` }
   const match = ACCOUNT.exec(status.user?.username ?? '')
   if (!match?.[1] || !match[2]) return { refused: 'the token belongs to no service account' }
-  return { account: { namespace: match[1], name: match[2] } }
+  const pod = status.user?.extra?.['authentication.kubernetes.io/pod-name']?.[0]
+  return { account: { namespace: match[1], name: match[2], ...(pod ? { pod } : {}) } }
 }
 
 /** When a JWT says it expires, in milliseconds of the epoch; unchecked, it only bounds what the API server said. */

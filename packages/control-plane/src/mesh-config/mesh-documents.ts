@@ -1,6 +1,7 @@
 /** The mesh configuration and the mesh networks as written by the user: parsed, not yet merged over the defaults. */
-import { parse } from 'yaml'
+
 import type { LabelSelector } from '@lateen/config'
+import { parse } from 'yaml'
 
 export type Fields = Readonly<Record<string, unknown>>
 

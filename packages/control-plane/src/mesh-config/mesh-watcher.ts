@@ -105,7 +105,8 @@ async function watchConfigMap(options: MeshWatcherOptions, client: KubeClient): 
   const name = meshConfigMapName(options.revision)
   const read = (object: KubeObject | undefined): MeshDocuments => {
     const data = isFields(object?.data) ? object.data : {}
-    const document = (key: string) => (typeof data[key] === 'string' ? parseMeshDocument(data[key], `ConfigMap ${options.namespace}/${name}, key ${key}`) : {})
+    const document = (key: string) =>
+      typeof data[key] === 'string' ? parseMeshDocument(data[key], `ConfigMap ${options.namespace}/${name}, key ${key}`) : {}
     return { mesh: document('mesh'), networks: document('meshNetworks') }
   }
   let keeper: Keeper | undefined

@@ -71,14 +71,17 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
   const environment = environmentReader(env)
   const registries = list(values.registries)
   for (const registry of registries) {
-    if (registry !== 'Kubernetes' && registry !== 'Mock') throw new UsageError(`--registries: "${registry}" is not known; use Kubernetes, or Mock for none`)
+    if (registry !== 'Kubernetes' && registry !== 'Mock')
+      throw new UsageError(`--registries: "${registry}" is not known; use Kubernetes, or Mock for none`)
   }
   const minVersion = values['tls-min-version'].replace(/^TLSV?/i, '')
-  if (minVersion !== '1.2' && minVersion !== '1.3') throw new UsageError(`--tls-min-version: "${values['tls-min-version']}" is neither 1.2 nor 1.3`)
+  if (minVersion !== '1.2' && minVersion !== '1.3')
+    throw new UsageError(`--tls-min-version: "${values['tls-min-version']}" is neither 1.2 nor 1.3`)
   return {
     help: isTrue(values.help),
     kubeconfig: values.kubeconfig || undefined,
-    useKubernetes: registries.includes('Kubernetes') && (values.configDir === '' || flags.given.has('registries') || flags.given.has('kubeconfig')),
+    useKubernetes:
+      registries.includes('Kubernetes') && (values.configDir === '' || flags.given.has('registries') || flags.given.has('kubeconfig')),
     configDir: values.configDir || undefined,
     clusterId: flags.given.has('clusterID') ? values.clusterID : environment.text('CLUSTER_ID', values.clusterID),
     domain: values.domain,
@@ -160,7 +163,10 @@ export function formatAddress({ host, port }: Address): string {
   return `${host === undefined ? '' : isIPv6(host) ? `[${host}]` : host}:${port}`
 }
 
-function flagDuration({ values }: ParsedFlags, name: 'keepaliveInterval' | 'keepaliveTimeout' | 'keepaliveMaxServerConnectionAge' | 'shutdownDuration'): number {
+function flagDuration(
+  { values }: ParsedFlags,
+  name: 'keepaliveInterval' | 'keepaliveTimeout' | 'keepaliveMaxServerConnectionAge' | 'shutdownDuration',
+): number {
   const milliseconds = parseDuration(values[name])
   if (milliseconds === undefined) throw new UsageError(`--${name}: "${values[name]}" is not a duration such as 10s or 1h30m`)
   return milliseconds

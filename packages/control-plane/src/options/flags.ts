@@ -15,7 +15,12 @@ interface Flag {
   readonly help: string
 }
 
-const flag = (type: FlagType, value: string, help: string, short?: string): Flag => ({ type, default: value, help, ...(short ? { short } : {}) })
+const flag = (type: FlagType, value: string, help: string, short?: string): Flag => ({
+  type,
+  default: value,
+  help,
+  ...(short ? { short } : {}),
+})
 
 export const DISCOVERY_FLAGS = {
   caCertFile: flag('string', '', 'PEM file of the roots against which client certificates are checked'),
@@ -101,7 +106,9 @@ function flagName(text: string): FlagName {
   for (const [candidate, spec] of Object.entries(DISCOVERY_FLAGS)) {
     if (isShort ? 'short' in spec && spec.short === name : candidate === name) return candidate as FlagName
   }
-  const near = Object.keys(DISCOVERY_FLAGS).find((candidate) => candidate.toLowerCase() === name.toLowerCase().replaceAll('_', '-') || candidate.toLowerCase() === name.toLowerCase())
+  const near = Object.keys(DISCOVERY_FLAGS).find(
+    (candidate) => candidate.toLowerCase() === name.toLowerCase().replaceAll('_', '-') || candidate.toLowerCase() === name.toLowerCase(),
+  )
   throw new UsageError(`unknown flag: ${text}${near ? `; did you mean --${near}?` : ' (see --help)'}`)
 }
 

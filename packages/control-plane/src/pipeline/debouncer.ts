@@ -4,7 +4,7 @@
  * Endpoints matter more than quiet: a change of endpoints alone waits only a moment. When a batch takes long to apply, the wait
  * grows with it, so that a storm of changes spends its time on work and not on repeating it.
  */
-import { changeKey, type ConfigChange } from '@lateen/config'
+import { type ConfigChange, changeKey } from '@lateen/config'
 
 /** All in milliseconds. */
 export interface DebounceOptions {

@@ -65,7 +65,12 @@ export function startClusterDuties({ client, options, metrics, isRefused }: Clus
     begin: ({ authority, discoverySelectors }) => {
       const roots = () => authority().rootsPem
       parts = {
-        roots: distributeRoots({ client, configMap: options.ca.rootConfigMap, roots, isSelected: (labels) => selectsNamespace(discoverySelectors(), labels) }),
+        roots: distributeRoots({
+          client,
+          configMap: options.ca.rootConfigMap,
+          roots,
+          isSelected: (labels) => selectsNamespace(discoverySelectors(), labels),
+        }),
         bundles: patchCaBundles({
           client,
           revision: options.revision,
@@ -73,7 +78,7 @@ export function startClusterDuties({ client, options, metrics, isRefused }: Clus
           validationName: options.validationWebhookName,
           namespace: options.namespace,
           roots,
-          onPatched: (outcome, name) => metrics.webhookPatched(outcome, name),
+          onPatched: (outcome, name) => metrics.webhooks.patched(outcome, name),
         }),
       }
       if (!options.leaderElection) return lead(new AbortController().signal)

@@ -3,7 +3,7 @@
  * makes; True again when none does.
  */
 import type { KubeObject } from '@lateen/api'
-import { logger, objectName, type ObjectRef } from '@lateen/base'
+import { logger, type ObjectRef, objectName } from '@lateen/base'
 import type { StatusWriter } from '@lateen/config'
 import type { ObjectRejection, RejectionListener } from '../xds/rejections.ts'
 
@@ -56,6 +56,12 @@ export function createVerdicts(writer: StatusWriter, isRefused: (object: ObjectR
 function isMarked({ status }: KubeObject): boolean {
   if (typeof status !== 'object' || status === null || !('conditions' in status) || !Array.isArray(status.conditions)) return false
   return status.conditions.some(
-    (condition: unknown) => typeof condition === 'object' && condition !== null && 'type' in condition && condition.type === PROGRAMMED && 'reason' in condition && condition.reason === REJECTED,
+    (condition: unknown) =>
+      typeof condition === 'object' &&
+      condition !== null &&
+      'type' in condition &&
+      condition.type === PROGRAMMED &&
+      'reason' in condition &&
+      condition.reason === REJECTED,
   )
 }

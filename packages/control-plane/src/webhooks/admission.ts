@@ -44,7 +44,8 @@ export function readReview(body: string): Review {
   const review = fields(document)
   const request = fields(review.request)
   const apiVersion = text(review.apiVersion)
-  if (text(review.kind) !== 'AdmissionReview' || !apiVersion.startsWith('admission.k8s.io/')) throw new MalformedReview('the body is no AdmissionReview of admission.k8s.io')
+  if (text(review.kind) !== 'AdmissionReview' || !apiVersion.startsWith('admission.k8s.io/'))
+    throw new MalformedReview('the body is no AdmissionReview of admission.k8s.io')
   if (text(request.uid) === '') throw new MalformedReview('the AdmissionReview has no request.uid')
   const resource = fields(request.resource)
   return {
@@ -64,7 +65,10 @@ export function readReview(body: string): Review {
 
 /** The AdmissionReview to send back, as text. */
 export function writeReview({ apiVersion, request }: Review, answer: AdmissionAnswer): string {
-  const patch = answer.patch && answer.patch.length > 0 ? { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(answer.patch)).toString('base64') } : {}
+  const patch =
+    answer.patch && answer.patch.length > 0
+      ? { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(answer.patch)).toString('base64') }
+      : {}
   return JSON.stringify({
     apiVersion,
     kind: 'AdmissionReview',
@@ -78,5 +82,6 @@ export function writeReview({ apiVersion, request }: Review, answer: AdmissionAn
   })
 }
 
-const fields = (value: unknown): Fields => (typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {})
+const fields = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {}
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')

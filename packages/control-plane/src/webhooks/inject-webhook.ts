@@ -3,7 +3,7 @@ import { logger } from '@lateen/base'
 import { admit, nativeSidecarsByDefault, proxyEnvOfPath, readMesh } from '@lateen/inject'
 import type { HttpReply, HttpRequest } from '../http/http-server.ts'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { WebhookMetrics } from '../metrics/webhook-metrics.ts'
 import type { InjectorSettings } from './injector-config.ts'
 
 export interface InjectWebhookOptions {
@@ -14,7 +14,7 @@ export interface InjectWebhookOptions {
   readonly nativeSidecars: string
   readonly kubernetesMinor: () => number
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>> | undefined
-  readonly metrics: Pick<Metrics, 'injection'>
+  readonly metrics: Pick<WebhookMetrics, 'injection'>
 }
 
 const log = logger('injection')
@@ -42,7 +42,10 @@ export async function serveInject(options: InjectWebhookOptions, request: HttpRe
     proxyEnv: proxyEnvOfPath(request.url.pathname),
   })
   const { outcome, pod, reason } = admission
-  options.metrics.injection(outcome === 'injected' ? 'success' : outcome === 'skipped' ? 'skip' : 'failure', (performance.now() - start) / 1000)
+  options.metrics.injection(
+    outcome === 'injected' ? 'success' : outcome === 'skipped' ? 'skip' : 'failure',
+    (performance.now() - start) / 1000,
+  )
   if (outcome === 'injected' || outcome === 'skipped') log.debug(`${outcome} ${pod}: ${reason}`)
   else log.warn(`${outcome} ${pod}: ${reason}`)
   return { status: 200, body: JSON.stringify(admission.review), contentType: 'application/json' }

@@ -25,9 +25,14 @@ export function watchInjectorConfig(client: KubeClient, namespace: string, revis
     const fields: Readonly<Record<string, unknown>> = typeof data === 'object' && data !== null ? { ...data } : {}
     const { config, values } = fields
     try {
-      current = readInjectorConfigMap({ ...(typeof config === 'string' ? { config } : {}), ...(typeof values === 'string' ? { values } : {}) })
+      current = readInjectorConfigMap({
+        ...(typeof config === 'string' ? { config } : {}),
+        ...(typeof values === 'string' ? { values } : {}),
+      })
     } catch (error) {
-      log.error(`ConfigMap ${namespace}/${name} cannot be used: ${error instanceof Error ? error.message : String(error)}; the settings that were in force stay`)
+      log.error(
+        `ConfigMap ${namespace}/${name} cannot be used: ${error instanceof Error ? error.message : String(error)}; the settings that were in force stay`,
+      )
     }
   }
   const missing = () => {

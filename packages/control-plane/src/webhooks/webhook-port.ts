@@ -23,7 +23,14 @@ const log = logger('webhook')
 const MAX_REVIEW_BYTES = 8 << 20
 
 /** Opens the port where there is Kubernetes; nobody else calls webhooks. @throws ListenError */
-export async function startWebhooks({ options, client, tls, mesh, metrics, namespaceAnnotations }: WebhookPortOptions): Promise<RunningHttpServer | undefined> {
+export async function startWebhooks({
+  options,
+  client,
+  tls,
+  mesh,
+  metrics,
+  namespaceAnnotations,
+}: WebhookPortOptions): Promise<RunningHttpServer | undefined> {
   const { https } = options.listen
   if (!https || !client) return undefined
   const injector = watchInjectorConfig(client, options.namespace, options.revision)
@@ -38,7 +45,7 @@ export async function startWebhooks({ options, client, tls, mesh, metrics, names
     nativeSidecars: options.injection.env.ENABLE_NATIVE_SIDECARS ?? 'auto',
     kubernetesMinor: () => minor.value,
     namespaceAnnotations,
-    metrics,
+    metrics: metrics.webhooks,
   }
   const handler = async (request: HttpRequest): Promise<HttpReply> => {
     const { pathname } = request.url

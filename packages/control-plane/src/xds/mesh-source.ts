@@ -2,10 +2,18 @@
  * The mesh as the xDS server's source: opens a session for a node that has proven who it is, passes its sets through, and keeps
  * from it what it may not see.
  */
-import { objectName, type ObjectRef } from '@lateen/base'
+import { type ObjectRef, objectName } from '@lateen/base'
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import type { MeshState, ProxySession } from '@lateen/translate'
-import { type PeerIdentity, type Rejection, type ResourceSource, type Session, type SessionOptions, SessionRefused, type XdsNode } from '@lateen/xds'
+import {
+  type PeerIdentity,
+  type Rejection,
+  type ResourceSource,
+  type Session,
+  type SessionOptions,
+  SessionRefused,
+  type XdsNode,
+} from '@lateen/xds'
 import { authorizeNode } from '../identity/node-authorization.ts'
 import { culprits, RejectionLedger, type RejectionListener } from './rejections.ts'
 import type { SecretAccess } from './secret-access.ts'
@@ -135,7 +143,9 @@ class NodeSession implements Session, OpenSession {
     const proven = this.#proven
     if (!proven) return false
     const { secretAccess } = this.#options
-    return secretAccess ? secretAccess.mayRead(proven.namespace, proven.serviceAccount, () => this.#inner && this.#onChange()) === true : true
+    return secretAccess
+      ? secretAccess.mayRead(proven.namespace, proven.serviceAccount, () => this.#inner && this.#onChange()) === true
+      : true
   }
 }
 

@@ -4,7 +4,7 @@
  * Enters: rejected and accepted types of sessions. Leaves: for each object, that proxies refuse what it makes (with their words), and
  * later that none does any more.
  */
-import { objectName, type ObjectRef } from '@lateen/base'
+import { type ObjectRef, objectName } from '@lateen/base'
 
 export interface ObjectRejection {
   readonly object: ObjectRef

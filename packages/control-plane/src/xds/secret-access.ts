@@ -60,12 +60,17 @@ async function askAccess(client: KubeClient, namespace: string, serviceAccount: 
       },
     })
     const allowed = review.status?.allowed === true
-    if (!allowed) log.warn(`service account ${namespace}/${serviceAccount} may not list Secrets in its namespace: its gateway gets no credentials; give it a Role that may`)
+    if (!allowed)
+      log.warn(
+        `service account ${namespace}/${serviceAccount} may not list Secrets in its namespace: its gateway gets no credentials; give it a Role that may`,
+      )
     return allowed
   } catch (error) {
     // An API server that has no authorization has no rights to ask for: the proven namespace is what stands.
     if (isNotFound(error)) return true
-    log.warn(`the right of ${namespace}/${serviceAccount} to read Secrets could not be checked: ${error instanceof Error ? error.message : String(error)}`)
+    log.warn(
+      `the right of ${namespace}/${serviceAccount} to read Secrets could not be checked: ${error instanceof Error ? error.message : String(error)}`,
+    )
     return false
   }
 }

@@ -191,11 +191,7 @@ function dnsRules(at: Context): Rule[] {
     ...(destinations.length > 0 ? [nat('ISTIO_OUTPUT', ['-j', 'ISTIO_OUTPUT_DNS'])] : []),
     ...destinations.map((to) => nat('ISTIO_OUTPUT_DNS', ['-p', 'tcp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-ports', AGENT_DNS_PORT])),
     ...destinations.map((to) => nat('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-port', AGENT_DNS_PORT])),
-    // UDP has no connections to tell two askers apart: the agent's own queries are tracked in zone 1, the application's in zone 2.
-    ...dnsOwners(at).flatMap((owner) => [
-      raw('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--dport', '53', ...owner, '-j', 'CT', '--zone', '1']),
-      raw('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--sport', AGENT_DNS_PORT, ...owner, '-j', 'CT', '--zone', '2']),
-    ]),
+    ...agentZones(at),
     ...(destinations.length > 0 ? [raw('PREROUTING', ['-j', 'ISTIO_INBOUND'])] : []),
     ...destinations.flatMap((to, index) => [
       raw('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--dport', '53', ...to, '-j', 'CT', '--zone', '2']),
@@ -204,9 +200,15 @@ function dnsRules(at: Context): Rule[] {
   ]
 }
 
-/** In mark mode nobody's DNS answers can be told by owner, and the agent's queries come from its reserved ports, untracked by zone. */
-function dnsOwners({ config, owners }: Context): (readonly string[])[] {
-  return config.proxyIdentity === 'mark' ? [] : owners.map((owner) => owner.match)
+/**
+ * UDP has no connections to tell two askers apart: the agent's own queries are tracked in zone 1, the application's, and the agent's
+ * answers to them, in zone 2.
+ */
+function agentZones({ config, owners }: Context): Rule[] {
+  const zone = (number: string, match: readonly string[]) => raw('ISTIO_OUTPUT_DNS', ['-p', 'udp', ...match, '-j', 'CT', '--zone', number])
+  // Without marks on the agent's sockets, its queries are known by the ports they come from, its answers by theirs.
+  if (config.proxyIdentity === 'mark') return [zone('1', ['--sport', MARK_MODE_AGENT_SOURCE_PORTS, '--dport', '53']), zone('2', ['--sport', AGENT_DNS_PORT])]
+  return owners.flatMap(({ match }) => [zone('1', ['--dport', '53', ...match]), zone('2', ['--sport', AGENT_DNS_PORT, ...match])])
 }
 
 function outboundRanges({ config, family, include }: Context): Rule[] {

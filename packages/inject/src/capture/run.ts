@@ -98,30 +98,39 @@ function applyFamily(tool: Tool, rules: readonly Rule[], options: CaptureOptions
   const listing = tool.run([], '-save').stdout
   const state = captureState(listing, rules)
   const missing = state.differs || checkCommands(rules).some((args) => !tool.run(args).ok)
-  if (options.cleanupOnly || (state.residue && missing && options.reconcile)) replaceGuarded(tool, listing, rules, options)
-  if (options.cleanupOnly) return io.log(`${tool.name}: capture rules removed`)
+  if (options.cleanupOnly) {
+    removeRules(tool, listing, rules)
+    return io.log(`${tool.name}: capture rules removed`)
+  }
   if (!missing && !options.forceApply) return io.log(`${tool.name}: capture rules are in place`)
-  if (state.residue && !options.reconcile && missing)
-    throw new CaptureError('conflict', `${tool.name}: this network namespace has capture rules of another configuration; replace them with --reconcile or remove them with --cleanup-only`)
-  if (missing) restore(tool, rules)
-  io.log(`${tool.name}: ${rules.length} capture rules ${missing ? 'set up' : 'were in place already'}`)
+  if (!state.residue) restore(tool, rules)
+  else if (options.reconcile || !missing) replaceGuarded(tool, listing, rules)
+  else
+    throw new CaptureError(
+      'conflict',
+      `${tool.name}: this network namespace has capture rules of another configuration; replace them with --reconcile or remove them with --cleanup-only`,
+    )
+  io.log(`${tool.name}: ${rules.length} capture rules set up`)
 }
 
-function replaceGuarded(tool: Tool, listing: string, rules: readonly Rule[], options: CaptureOptions): void {
+/** Nothing gets through while there are no rules, so that no connection slips past the proxy. */
+function replaceGuarded(tool: Tool, listing: string, rules: readonly Rule[]): void {
   const guards = guardrails()
-  if (!options.cleanupOnly) for (const args of guards.raise) tool.run(args)
-  // Best effort: what is gone already cannot be removed.
-  for (const args of [...residueCleanup(listing), ...cleanupCommands(rules)]) tool.run(args)
-  if (options.cleanupOnly) return
+  for (const args of guards.raise) tool.run(args)
   try {
+    removeRules(tool, listing, rules)
     restore(tool, rules)
   } finally {
     for (const args of guards.lower) tool.run(args)
   }
 }
 
+/** Best effort: what is gone already cannot be removed. */
+function removeRules(tool: Tool, listing: string, rules: readonly Rule[]): void {
+  for (const args of [...residueCleanup(listing), ...cleanupCommands(rules)]) tool.run(args)
+}
+
 function restore(tool: Tool, rules: readonly Rule[]): void {
-  if (tool.run([], '-save').stdout.includes(':ISTIO_INBOUND ') && checkCommands(rules).every((args) => tool.run(args).ok)) return
   const result = tool.run(['--noflush'], '-restore', restoreInput(rules))
   if (!result.ok) throw failure(`${tool.name}-restore`, result)
 }

@@ -11,12 +11,15 @@ export type ListWatchFunction = (type: ResourceType, options: ListOptions, handl
 
 export type ChangeListener<T> = (key: string, now: T | undefined, before: T | undefined) => void
 
+const LONGEST_CATCH_UP_MS = 5_000
+
 export class Store<T extends KubeObject> {
   readonly type: ResourceType
   readonly #objects = new Map<string, T>()
   readonly #byNamespace = new Map<string, Map<string, T>>()
   readonly #byOwner = new Map<string, Map<string, T>>()
   readonly #listeners: ChangeListener<T>[] = []
+  readonly #waiters = new Set<(changed: string) => void>()
   readonly #watch: ListWatch
 
   constructor(type: ResourceType, listWatch: ListWatchFunction, options: ListOptions = {}) {
@@ -59,6 +62,43 @@ export class Store<T extends KubeObject> {
     for (const [key, object] of this.#objects) listener(key, object, undefined)
   }
 
+  /**
+   * Resolves when this store has seen `written` (or something newer), so that a decision made afterwards does not overlook it; at the
+   * latest after five seconds, since the object may be gone already.
+   */
+  async caughtUp(written: KubeObject): Promise<void> {
+    const key = objectKey(written)
+    const version = Number(written.metadata.resourceVersion)
+    await this.#until((changed) => {
+      const known = this.#objects.get(key)
+      return known ? Number(known.metadata.resourceVersion) >= version : changed === key
+    })
+  }
+
+  /** Resolves when the object with this uid is gone or going. */
+  async sawDeletion(deleted: KubeObject): Promise<void> {
+    await this.#until(() => {
+      const known = this.#objects.get(objectKey(deleted))
+      return known === undefined || known.metadata.uid !== deleted.metadata.uid || known.metadata.deletionTimestamp !== undefined
+    })
+  }
+
+  #until(holds: (changed: string | undefined) => boolean): Promise<void> {
+    if (holds(undefined)) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(deadline)
+        this.#waiters.delete(look)
+        resolve()
+      }
+      const look = (changed: string | undefined) => {
+        if (holds(changed)) done()
+      }
+      const deadline = setTimeout(done, LONGEST_CATCH_UP_MS)
+      this.#waiters.add(look)
+    })
+  }
+
   stop(): void {
     this.#watch.stop()
   }
@@ -80,6 +120,7 @@ export class Store<T extends KubeObject> {
     this.#objects.set(key, object)
     this.#index(key, object)
     for (const listener of this.#listeners) listener(key, object, before)
+    for (const waiter of [...this.#waiters]) waiter(key)
   }
 
   #delete(key: string): void {
@@ -88,6 +129,7 @@ export class Store<T extends KubeObject> {
     this.#objects.delete(key)
     this.#unindex(key, before)
     for (const listener of this.#listeners) listener(key, undefined, before)
+    for (const waiter of [...this.#waiters]) waiter(key)
   }
 
   #index(key: string, object: T): void {

@@ -6,7 +6,7 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { isHttp, isTls, isWildcard, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
+import { canonicalRange, isHttp, isTls, isWildcard, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
 import { BLACK_HOLE, clusterName } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
@@ -29,7 +29,7 @@ const ANY = '0.0.0.0'
 export function outboundListeners(input: PortInput): Resource[] {
   const { port, settings } = input
   const bound = new Map<string, Resource>()
-  const any: AnyAddress = { http: false, tls: [], tcp: undefined }
+  const any: AnyAddress = { http: false, tls: [], ranges: new Map(), tcp: undefined }
   for (const { service, port: servicePort, podAddresses } of input.services) {
     const { protocol } = servicePort
     if (protocol === 'udp') continue
@@ -48,18 +48,25 @@ export function outboundListeners(input: PortInput): Resource[] {
       continue
     }
     for (const address of addresses) {
-      const name = `${address.replace('/', '_')}_${port}`
+      const range = canonicalRange(address)
+      if (range !== undefined) {
+        if (!any.ranges.has(range)) any.ranges.set(range, clusterName('outbound', port, '', service.host))
+        continue
+      }
+      const name = `${address}_${port}`
       if (!bound.has(name)) bound.set(name, addressListener(name, address, service, servicePort, settings))
     }
   }
   const resources = [...bound.values()]
-  if (any.http || any.tls.length > 0 || any.tcp !== undefined) resources.push(anyListener(input, any))
+  if (any.http || any.tls.length > 0 || any.ranges.size > 0 || any.tcp !== undefined) resources.push(anyListener(input, any))
   return resources
 }
 
 interface AnyAddress {
   http: boolean
   readonly tls: { readonly host: string; readonly cluster: string }[]
+  /** Ranges of addresses that services claim, and the cluster of the first that does. */
+  readonly ranges: Map<string, string>
   tcp: string | undefined
 }
 
@@ -72,18 +79,18 @@ function listener(name: string, init: ListenerInit, settings: MeshSettings): Res
 function addressListener(name: string, address: string, service: Service, port: ServicePort, settings: MeshSettings): Resource {
   const cluster = clusterName('outbound', port.number, '', service.host)
   const bytes: FilterChainInit = { filters: [tcpProxy(settings, cluster)] }
-  const where = cidrOrAddress(address, port.number)
-  if (port.protocol !== 'auto') return listener(name, { ...where.listener, filterChains: [{ ...bytes, ...where.chain }] }, settings)
+  const where: ListenerInit = { address: socketAddress(address, port.number) }
+  if (port.protocol !== 'auto') return listener(name, { ...where, filterChains: [bytes] }, settings)
   // Nothing says what the port speaks: HTTP if it looks like it, else bytes.
   return listener(
     name,
     {
-      ...where.listener,
+      ...where,
       listenerFilters: [HTTP_INSPECTOR],
       ...detection(settings),
       filterChains: [
         {
-          filterChainMatch: { ...where.chain.filterChainMatch, transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
+          filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
           filters: [outboundManager(settings, `outbound_${name}`, { rds: sniffedRouteName(service, port.number) }, { followProtocol: true })],
         },
       ],
@@ -98,13 +105,6 @@ export function sniffedRouteName(service: Service, port: number): string {
   return `${service.host}:${port}`
 }
 
-/** A range of addresses is matched by the chain of a listener on any address. */
-function cidrOrAddress(address: string, port: number): { listener: ListenerInit; chain: FilterChainInit } {
-  const [prefix = '', length] = address.split('/')
-  if (length === undefined) return { listener: { address: socketAddress(address, port) }, chain: {} }
-  return { listener: { address: socketAddress(ANY, port) }, chain: { filterChainMatch: { prefixRanges: [{ addressPrefix: prefix, prefixLen: Number(length) }] } } }
-}
-
 function anyListener(input: PortInput, any: AnyAddress): Resource {
   const { port, settings } = input
   const name = `${ANY}_${port}`
@@ -113,6 +113,10 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
     if (seen.has(host)) return []
     seen.add(host)
     return [{ filterChainMatch: { serverNames: [host] }, filters: [tcpProxy(settings, cluster)] }]
+  })
+  const ranges = [...any.ranges].map(([range, cluster]): FilterChainInit => {
+    const [addressPrefix = '', length = ''] = range.split('/')
+    return { filterChainMatch: { prefixRanges: [{ addressPrefix, prefixLen: Number(length) }] }, filters: [tcpProxy(settings, cluster)] }
   })
   const http: FilterChainInit[] = any.http
     ? [
@@ -131,7 +135,7 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
       address: socketAddress(ANY, port),
       listenerFilters: [...(tls.length > 0 ? [TLS_INSPECTOR] : []), ...(any.http ? [HTTP_INSPECTOR] : [])],
       ...detection(settings),
-      filterChains: [...tls, ...http],
+      filterChains: [...tls, ...ranges, ...http],
       defaultFilterChain: rest,
     },
     settings,

@@ -14,7 +14,6 @@ import {
   MESH_GATEWAY,
   type MeshModel,
   portOf,
-  type Proxy,
   type Service,
   type ServicePort,
   settingsOf,
@@ -69,7 +68,6 @@ interface OrphanKey {
   readonly imports: Scope['imports']
   readonly ports: readonly number[]
   readonly caller: CallerScope
-  readonly namespace: string
 }
 
 /** Called with a family and with what tells whether one of its values holds a resource. */
@@ -80,11 +78,27 @@ const inList = (list: readonly Resource[], wanted: Resource): boolean => list.so
 /** Whether a part holds a resource in the same version. */
 export const inPart = (part: Part, wanted: Resource): boolean => equalResources(part.get(wanted.name), wanted)
 
+/** What the routes of a proxy depend on, besides the services: proxies of one namespace share it. */
+export interface RouteClass {
+  readonly scope: Scope
+  readonly caller: CallerScope
+  readonly namespace: string
+  readonly vhds: boolean
+}
+
+export interface RouteParts {
+  readonly routes: readonly Part[]
+  readonly virtualHosts: readonly Part[]
+}
+
+/** Parts that hold all resources of a type in a scope; the list is the same object as long as its parts are. */
+export type PartsFamily<K> = Family<Interned<K>, readonly Part[]>
+
 export interface Outbound {
-  clusterParts(context: Context, scope: Interned<Scope>): Part[]
-  endpointParts(context: Context, scope: Interned<Scope>): Part[]
-  listenerParts(context: Context, scope: Interned<Scope>): Part[]
-  routeParts(context: Context, scope: Interned<Scope>, proxy: Interned<Proxy>): { readonly routes: Part[]; readonly virtualHosts: Part[] }
+  readonly clusters: PartsFamily<Scope>
+  readonly endpoints: PartsFamily<Scope>
+  readonly listeners: PartsFamily<Scope>
+  readonly routes: Family<Interned<RouteClass>, RouteParts>
   /** Where a destination leads, for routes of gateways too. */
   resolve(context: Context, client: string, destination: Destination, listenPort: number): Target
   /** Services of a namespace as a client sees them. */
@@ -320,10 +334,52 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     return routes.length > 0 ? virtualHostResource(String(port), `${host}:${port}`, hostDomains(host), routes) : undefined
   }
 
-  const chunks = (context: Context, scope: Scope): Interned<ChunkScope>[] => context.read(scopes.namespaces, '').map((namespace) => scopes.chunk(scope, namespace))
+  const chunksOf = new Family<Interned<Scope>, readonly Interned<ChunkScope>[]>(
+    'chunks',
+    (context, scope) => context.read(scopes.namespaces, '').map((namespace) => scopes.chunk(scope.value, namespace)),
+    { equal: sameList },
+  )
 
-  const routesScope = (chunk: Interned<ChunkScope>, proxy: Proxy, caller: CallerScope): Interned<RoutesScope> =>
-    graph.intern<RoutesScope>({ chunk: chunk.value, local: chunk.value.namespace === proxy.namespace ? proxy.namespace : '', caller })
+  const clusterParts = new Family<Interned<Scope>, readonly Part[]>(
+    'clusterParts',
+    (context, scope) => context.read(chunksOf, scope).map((chunk) => context.read(clusterChunk, chunk)),
+    { equal: sameList },
+  )
+
+  const endpointParts = new Family<Interned<Scope>, readonly Part[]>(
+    'endpointParts',
+    (context, scope) => context.read(chunksOf, scope).map((chunk) => context.read(endpointChunk, chunk)),
+    { equal: sameList },
+  )
+
+  const listenerParts = new Family<Interned<Scope>, readonly Part[]>(
+    'listenerParts',
+    (context, scope) => {
+      const ports = new Set([...context.texts(model.kubernetesServices, 'port'), ...context.texts(model.serviceEntries, 'port')])
+      const numbers = [...ports].map(Number).sort((a, b) => a - b)
+      return [
+        context.read(outboundListener, scope.value.allowAny ? 'allow' : 'block'),
+        ...numbers.map((port) => context.read(listeners, graph.intern<ListenerKey>({ scope: scope.value, port }))),
+      ]
+    },
+    { equal: sameList },
+  )
+
+  const routeParts = new Family<Interned<RouteClass>, RouteParts>(
+    'routeParts',
+    (context, { value: { scope, caller, namespace, vhds } }) => {
+      const inView = context.read(chunksOf, graph.intern(scope))
+      const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
+      const routeScopes = inView.map(({ value: chunk }) => graph.intern<RoutesScope>({ chunk, local: chunk.namespace === namespace ? namespace : '', caller }))
+      const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports, caller })
+      const fixed = ports.map((port) => context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.allowAny, vhds })))
+      return {
+        routes: [...fixed, ...routeScopes.map((key) => context.read(sniffedChunk, key))],
+        virtualHosts: [...routeScopes.map((key) => context.read(virtualHostChunk, key)), context.read(orphanHosts, orphans)],
+      }
+    },
+    { equal: (a, b) => sameList(a.routes, b.routes) && sameList(a.virtualHosts, b.virtualHosts) },
+  )
 
   return {
     servicesOf,
@@ -336,30 +392,14 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       visit(listeners, inPart)
       visit(orphanHosts, inPart)
     },
-    clusterParts: (context, scope) => chunks(context, scope.value).map((chunk) => context.read(clusterChunk, chunk)),
-    endpointParts: (context, scope) => chunks(context, scope.value).map((chunk) => context.read(endpointChunk, chunk)),
-    listenerParts: (context, scope) => {
-      const ports = new Set([...context.texts(model.kubernetesServices, 'port'), ...context.texts(model.serviceEntries, 'port')])
-      const numbers = [...ports].map(Number).sort((a, b) => a - b)
-      return [
-        context.read(outboundListener, scope.value.allowAny ? 'allow' : 'block'),
-        ...numbers.map((port) => context.read(listeners, graph.intern<ListenerKey>({ scope: scope.value, port }))),
-      ]
-    },
-    routeParts: (context, scope, proxy) => {
-      const caller = context.read(scopes.callerOf, proxy).value
-      const inView = chunks(context, scope.value)
-      const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
-      const vhds = proxy.value.vhds
-      const routeScopes = inView.map((chunk) => routesScope(chunk, proxy.value, caller))
-      const orphans = graph.intern<OrphanKey>({ client: scope.value.client, imports: scope.value.imports, ports, caller, namespace: '' })
-      const virtualHosts = [...routeScopes.map((key) => context.read(virtualHostChunk, key)), context.read(orphanHosts, orphans)]
-      const fixed = ports.map((port) => context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.value.allowAny, vhds })))
-      const sniffed = routeScopes.map((key) => context.read(sniffedChunk, key))
-      return { routes: [...fixed, ...sniffed], virtualHosts }
-    },
+    clusters: clusterParts,
+    endpoints: endpointParts,
+    listeners: listenerParts,
+    routes: routeParts,
   }
 }
+
+const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean => a.length === b.length && a.every((item, i) => item === b[i])
 
 /** The name behind an ExternalName service, to be resolved by the proxy. */
 function aliasEndpoint(service: Service, port: ServicePort) {

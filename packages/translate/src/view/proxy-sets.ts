@@ -1,13 +1,13 @@
 /** The resource sets of a proxy: parts of its scopes put together, shared with every proxy that has the same scopes. */
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
-import { type Context, Family, type Interned } from '@lateen/graph'
+import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import type { MeshModel, Proxy } from '@lateen/model'
 import { blackHoleCluster, passthroughCluster } from '../builders/fixed-clusters.ts'
 import { type Part, partOf, resourceOf } from '../resource.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { createNameTable } from './name-table.ts'
-import type { Outbound } from './outbound.ts'
+import type { Outbound, RouteClass } from './outbound.ts'
 import type { Scopes } from './scope.ts'
 
 /** Sets by type URL. */
@@ -26,7 +26,7 @@ const sameSets = (a: ProxySets, b: ProxySets): boolean => a.size === b.size && [
 
 export const NOTHING: ResourceSet = { parts: [] }
 
-export function createProxySets(input: ProxySetInput): Family<Interned<Proxy>, ProxySets> {
+export function createProxySets(graph: Graph, input: ProxySetInput): Family<Interned<Proxy>, ProxySets> {
   const shared = new SharedSets()
   const sidecarFixed = partOf([blackHoleCluster(), passthroughCluster()])
   const gatewayFixed = partOf([blackHoleCluster()])
@@ -35,14 +35,15 @@ export function createProxySets(input: ProxySetInput): Family<Interned<Proxy>, P
   const sidecar = (context: Context, proxy: Interned<Proxy>): [string, readonly Part[]][] => {
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(inbound.scopeOf, proxy)
-    const { routes, virtualHosts } = outbound.routeParts(context, scope, proxy)
+    const { namespace, vhds } = proxy.value
+    const { routes, virtualHosts } = context.read(outbound.routes, graph.intern<RouteClass>({ scope: scope.value, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }))
     return [
-      [TYPE_URL.CDS, [...outbound.clusterParts(context, scope), context.read(inbound.clusters, own), sidecarFixed]],
-      [TYPE_URL.EDS, outbound.endpointParts(context, scope)],
-      [TYPE_URL.LDS, [...outbound.listenerParts(context, scope), context.read(inbound.listeners, own)]],
-      [TYPE_URL.RDS, proxy.value.vhds ? routes : withVirtualHosts(routes, virtualHosts)],
-      ...(proxy.value.vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
-      ...(proxy.value.dnsCapture ? ([[TYPE_URL.NDS, [input.nameTable(context, scope.value, proxy.value.namespace)]]] satisfies [string, readonly Part[]][]) : []),
+      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), sidecarFixed]],
+      [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
+      [TYPE_URL.LDS, [...context.read(outbound.listeners, scope), context.read(inbound.listeners, own)]],
+      [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],
+      ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
+      ...(proxy.value.dnsCapture ? ([[TYPE_URL.NDS, [input.nameTable(context, scope.value, namespace)]]] satisfies [string, readonly Part[]][]) : []),
     ]
   }
 
@@ -50,8 +51,8 @@ export function createProxySets(input: ProxySetInput): Family<Interned<Proxy>, P
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(gateways.scopeOf, proxy)
     return [
-      [TYPE_URL.CDS, [...outbound.clusterParts(context, scope), gatewayFixed]],
-      [TYPE_URL.EDS, outbound.endpointParts(context, scope)],
+      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), gatewayFixed]],
+      [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [context.read(gateways.listeners, own)]],
       [TYPE_URL.RDS, [context.read(gateways.routes, own)]],
       [TYPE_URL.SDS, [context.read(gateways.secrets, own)]],

@@ -9,7 +9,7 @@ import type { ResourceSet } from '../resource-source.ts'
 
 const WILDCARD = [T.CDS, T.LDS, T.NDS]
 const NAMED = [T.EDS, T.RDS, T.SDS]
-const NAMES = ['a', 'b', 'c', 'd']
+const NAMES = ['a', 'b']
 
 type Step =
   | { readonly do: 'put'; readonly type: string; readonly name: string; readonly text: string }
@@ -20,8 +20,8 @@ type Step =
 const SIGNALS = ['publish', 'publish', 'wait', 'wait', 'wait', 'hold', 'answer', 'reconnect'] as const
 const name = fc.constantFrom(...NAMES)
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constantFrom(...WILDCARD, ...NAMED), name, text: fc.constantFrom('1', '2', '3') }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'a/2', 'b/1', 'c/1'), text: fc.constantFrom('1', '2') }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constantFrom(...WILDCARD, ...NAMED), name, text: fc.constantFrom('1', '2') }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'b/1'), text: fc.constantFrom('1', '2') }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), type: fc.constantFrom(...WILDCARD, ...NAMED), name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'b/1') }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), type: fc.constantFrom(...NAMED), name }) },
@@ -91,7 +91,7 @@ function faults(server: RunningServer, proxy: SimulatedProxy, subscribed: Readon
 for (const delta of [true, false]) {
   test(`after any sequence of changes, ${delta ? 'a delta' : 'a state-of-the-world'} client holds exactly what it asked for`, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         await using server = await RunningServer.start()
         const proxy = server.proxy({ delta })
         for (const type of [...WILDCARD, ...(delta ? [T.VHDS] : [])]) proxy.subscribe(type)

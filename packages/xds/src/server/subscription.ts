@@ -128,8 +128,13 @@ export class Subscription {
     if (unsubscribe.includes('*')) wildcard = false
     const named = subscribe.filter((name) => name !== '*')
     this.#select(wildcard, before.names.change(named, unsubscribe))
-    for (const name of named) if (covers(before, name)) this.#ask(name)
-    for (const name of unsubscribe) if (before.names.has(name) && covers(this.#selection, name)) this.#ask(name)
+    for (const name of named) if (covers(before, name) || this.#exceptions?.has(name)) this.#ask(name)
+    for (const name of unsubscribe) {
+      if (!before.names.has(name)) continue
+      // Let go of, even if it is asked for again before anything else is sent.
+      if (covers(this.#selection, name)) this.#ask(name)
+      else this.#forget(name)
+    }
   }
 
   /** Takes the subscription part of a state-of-the-world request, which lists all names each time. */
@@ -141,7 +146,9 @@ export class Subscription {
       this.#mustAnswer = wildcard
       this.#seedVersion = request.version
     } else if (wildcard && !this.wildcard) this.#mustAnswer = true
-    this.#select(wildcard, this.#selection.names.change(request.names, ['*', ...missing(this.#selection.names, request.names)]))
+    const dropped = missing(this.#selection.names, request.names)
+    this.#select(wildcard, this.#selection.names.change(request.names, ['*', ...dropped]))
+    if (!wildcard) for (const name of dropped) this.#forget(name)
   }
 
   /** Limits a wildcard subscription to what lies below the given parents (virtual hosts below route configurations). */

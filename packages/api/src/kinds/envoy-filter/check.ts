@@ -14,7 +14,8 @@ export function checkEnvoyFilter({ spec, at, top }: Subject<EnvoyFilterSpec>): v
 /** The first fault of a patch ends its check: what follows would only repeat it. */
 function checkPatch({ applyTo = 'INVALID', match, patch }: EnvoyConfigObjectPatch, at: At): void {
   if (applyTo === 'INVALID') return at.in('applyTo').say('ApplyToMissing')
-  if (!patch) return at.in('patch').say('PatchMissing')
+  // Waypoints are matched by other means, and Istio lets an entry without a patch pass there.
+  if (!patch) return at.in('patch').say(match?.context === 'WAYPOINT' ? 'PatchUseless' : 'PatchMissing')
   const { operation = 'INVALID', value } = patch
   if (operation === 'INVALID') return at.in('patch', 'operation').say('OperationNotSet')
   if (operation !== 'REMOVE' && !value) return at.in('patch', 'value').say('PatchValueMissing', { operation })

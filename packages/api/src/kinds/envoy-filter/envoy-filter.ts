@@ -71,7 +71,7 @@ export interface ListenerMatch extends Static<typeof ListenerMatch> {}
 const WaypointRouteMatch = message('WaypointRouteMatch', { name: text('Name of the route.') })
 
 export const WaypointMatch = message('WaypointMatch', {
-  portNumber: uint32('Port of the service.'),
+  portNumber: uint32('Port of the service.', { rules: [{ rule: '0 < self && self <= 65535', message: 'a port is between 1 and 65535' }] }),
   filter: of(FilterMatch, 'A filter.'),
   route: of(WaypointRouteMatch, 'A route.'),
 })
@@ -87,7 +87,15 @@ export const EnvoyConfigObjectMatch = message(
     cluster: of(ClusterMatch, 'Which cluster.'),
     waypoint: of(WaypointMatch, 'Which part of a waypoint.'),
   },
-  { oneOfs: [['listener', 'routeConfiguration', 'cluster', 'waypoint']] },
+  {
+    oneOfs: [['listener', 'routeConfiguration', 'cluster', 'waypoint']],
+    rules: [
+      {
+        rule: "(has(self.context) && self.context == 'WAYPOINT') ? (has(self.waypoint) || !(has(self.listener) || has(self.routeConfiguration) || has(self.cluster))) : !has(self.waypoint)",
+        message: 'a match by waypoint goes with context WAYPOINT, and no other match does',
+      },
+    ],
+  },
 )
 export interface EnvoyConfigObjectMatch extends Static<typeof EnvoyConfigObjectMatch> {}
 

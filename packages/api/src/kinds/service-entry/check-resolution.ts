@@ -9,7 +9,7 @@ import type { ServiceEntrySpec } from './service-entry.ts'
 
 export function checkResolution(spec: ServiceEntrySpec, at: At, labels: Readonly<Record<string, string>>): void {
   const { resolution = 'NONE', workloadSelector } = spec
-  if (workloadSelector && resolution !== 'STATIC') at.in('workloadSelector').say('SelectorWithResolution', { resolution })
+  if (workloadSelector && resolution === 'NONE') at.in('workloadSelector').say('SelectorWithResolution', { resolution })
   switch (resolution) {
     case 'NONE':
       if (spec.endpoints?.length) at.in('endpoints').say('EndpointsWithNone')

@@ -1,17 +1,23 @@
 /** `supervise`: what `up` starts apart from the terminal. Not for people. */
+
+import { homeAt } from '../../mesh/home.ts'
 import { supervise as run } from '../../mesh/supervisor.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
-import { homeAt } from '../../mesh/home.ts'
 
 export const supervise = command<undefined>({
   help: 'Keeps a mesh running: starts its cluster process, and again when it dies. Started by up.',
-  flags: [HOME_FLAG, { name: 'envoy', value: 'PATH', help: 'the Envoy binary' }, { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports to listen on' }],
+  flags: [
+    HOME_FLAG,
+    { name: 'envoy', value: 'PATH', help: 'the Envoy binary' },
+    { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports to listen on' },
+  ],
   examples: [],
   async run({ flags, home, signal }) {
     const [api, http, https] = (flags.text('ports') ?? '').split(',').map(Number)
     const envoy = flags.text('envoy')
-    if (!api || !http || !https || !envoy) throw new CommandError('supervise needs --envoy and three --ports; lateen up starts it', { exitCode: EXIT.usage })
+    if (!api || !http || !https || !envoy)
+      throw new CommandError('supervise needs --envoy and three --ports; lateen up starts it', { exitCode: EXIT.usage })
     await run({ home: homeAt(home), envoy, ports: { api, http, https }, signal })
     return undefined
   },

@@ -1,0 +1,27 @@
+/** `cluster`: what the supervisor runs inside the node's namespaces. Not for people. */
+import { runClusterProcess } from '../../mesh/cluster-process.ts'
+import { homeAt } from '../../mesh/home.ts'
+import { command, HOME_FLAG } from '../../shell/command.ts'
+import { CommandError, EXIT } from '../../shell/exit-codes.ts'
+
+const MAPPINGS = ['root', 'range', 'single'] as const
+
+export const cluster = command<undefined>({
+  help: "The mesh's API server, controllers and node agent. Started by the supervisor.",
+  flags: [
+    HOME_FLAG,
+    { name: 'envoy', value: 'PATH', help: 'the Envoy binary' },
+    { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports on the host' },
+    { name: 'uids', value: 'HOW', choices: MAPPINGS, help: 'which user ids exist in the node' },
+  ],
+  examples: [],
+  async run({ flags, home }) {
+    const [api, http, https] = (flags.text('ports') ?? '').split(',').map(Number)
+    const envoy = flags.text('envoy')
+    const uidMapping = MAPPINGS.find((mapping) => mapping === flags.text('uids'))
+    if (!api || !http || !https || !envoy || !uidMapping || !process.send)
+      throw new CommandError('cluster is started by the supervisor; use lateen up', { exitCode: EXIT.usage })
+    await runClusterProcess({ home: homeAt(home), envoy, ports: { api, http, https }, uidMapping })
+    return undefined
+  },
+})

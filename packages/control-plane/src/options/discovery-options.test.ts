@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { readOptions } from './discovery-options.ts'
+import { DISCOVERY_FLAGS, parseFlags } from './flags.ts'
+
+test('flags are taken as --name value, --name=value, -n value and bare', () => {
+  const { values } = parseFlags([
+    '--grpcAddr',
+    ':1',
+    '--httpAddr=127.0.0.1:2',
+    '-n',
+    'mesh',
+    '--log_as_json',
+    '--registries',
+    'Mock',
+    '--registries=Kubernetes',
+  ])
+  expect([values.grpcAddr, values.httpAddr, values.namespace, values.log_as_json, values.registries]).toEqual([
+    ':1',
+    '127.0.0.1:2',
+    'mesh',
+    'true',
+    'Mock,Kubernetes',
+  ])
+})
+
+test('every flag is accepted with its own default', () => {
+  const argv = Object.entries(DISCOVERY_FLAGS)
+    .filter(([name]) => name !== 'help')
+    .map(([name, flag]) => `--${name}=${flag.default || (flag.type === 'number' ? '0' : '')}`)
+  expect(() => readOptions(argv, {})).not.toThrow()
+})
+
+test('what is wrong is named, with what is right', () => {
+  const wrong =
+    (argv: string[], env = {}) =>
+    () =>
+      readOptions(argv, env)
+  expect(wrong(['--grpcAdr', ':1'])).toThrow('unknown flag: --grpcAdr')
+  expect(wrong(['--grpcaddr', ':1'])).toThrow('did you mean --grpcAddr?')
+  expect(wrong(['--grpcAddr'])).toThrow('--grpcAddr needs a value')
+  expect(wrong(['--grpcAddr', '15010'])).toThrow('is not an address such as :15010')
+  expect(wrong(['--httpAddr', ':99999'])).toThrow('is not an address')
+  expect(wrong(['--shutdownDuration', 'soon'])).toThrow('not a duration')
+  expect(wrong(['--registries', 'Consul'])).toThrow('"Consul" is not known')
+  expect(wrong([], { XDS_AUTH: 'maybe' })).toThrow('XDS_AUTH: "maybe" is neither true nor false')
+  expect(wrong(['serve'])).toThrow('unexpected argument "serve"')
+})
+
+test('the environment fills in what flags leave open', () => {
+  const options = readOptions(['--clusterID', 'east'], {
+    CLUSTER_ID: 'west',
+    POD_NAMESPACE: 'mesh',
+    REVISION: 'canary',
+    DEFAULT_WORKLOAD_CERT_TTL: '1h',
+    PILOT_DEBOUNCE_AFTER: '50ms',
+  })
+  expect(options).toMatchObject({
+    clusterId: 'east',
+    namespace: 'mesh',
+    revision: 'canary',
+    ca: { defaultTtlMs: 3_600_000 },
+    debounce: { quietMs: 50, maxMs: undefined },
+  })
+  expect(readOptions([], { CLUSTER_ID: 'west' }).clusterId).toBe('west')
+})
+
+test('a folder of files takes the place of Kubernetes, unless Kubernetes is asked for as well', () => {
+  expect(readOptions(['--configDir', 'x'], {}).useKubernetes).toBe(false)
+  expect(readOptions(['--configDir', 'x', '--registries', 'Kubernetes'], {}).useKubernetes).toBe(true)
+  expect(readOptions(['--registries', 'Mock'], {}).useKubernetes).toBe(false)
+  expect(readOptions([], {}).useKubernetes).toBe(true)
+})
+
+test('an address without host means all, an empty one none', () => {
+  const { listen } = readOptions(['--grpcAddr', '', '--httpAddr', '[::1]:8080'], {})
+  expect(listen).toMatchObject({ grpc: undefined, http: { host: '::1', port: 8080 }, monitoring: { host: undefined, port: 15014 } })
+})
