@@ -1,10 +1,10 @@
 /** Identity and encryption: between sidecars, and at the gateway. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { selfSigned } from '../harness/certificate.ts'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, fixture, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
@@ -54,8 +54,11 @@ describeWithMesh('security', (mesh) => {
   })
 
   test('the gateway serves TLS with the certificate of the Secret that credentialName names', async () => {
-    const { certificate, directory } = makeCertificate('secure.example')
+    const { certificate, key } = await selfSigned('secure.example')
+    const directory = mkdtempSync(join(tmpdir(), 'lateen-e2e-cert-'))
     try {
+      writeFileSync(join(directory, 'cert.pem'), certificate)
+      writeFileSync(join(directory, 'key.pem'), key)
       await mesh().kubectl(
         'create',
         'secret',
@@ -89,31 +92,6 @@ spec:
     }
   })
 })
-
-/** A self-signed certificate for one host, by openssl as a user would make it. */
-function makeCertificate(host: string): { certificate: string; directory: string } {
-  const directory = mkdtempSync(join(tmpdir(), 'lateen-e2e-cert-'))
-  const files = ['-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')]
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${host}`,
-      '-addext',
-      `subjectAltName=DNS:${host}`,
-      ...files,
-    ],
-    { stdio: 'ignore' },
-  )
-  return { certificate: readFileSync(join(directory, 'cert.pem'), 'utf8'), directory }
-}
 
 async function httpsPort(mesh: Mesh): Promise<number> {
   const { stdout } = await mesh.lateen('status', '-o', 'json')

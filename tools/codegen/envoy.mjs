@@ -130,10 +130,18 @@ for (const file of response.file) {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, file.content)
 }
-const modules = response.file.filter((file) => file.name.endsWith('_pb.js')).map((file) => ({
-  path: `./${file.name}`,
-  descriptor: /export const (file_\w+) =/.exec(file.content)?.[1],
-}))
-writeFileSync(join(out, 'files.js'), `${modules.map(({ path, descriptor }) => `import { ${descriptor} } from '${path}'`).join('\n')}\nexport const files = [${modules.map(({ descriptor }) => descriptor).join(', ')}]\n`)
-writeFileSync(join(out, 'files.d.ts'), "import type { GenFile } from '@bufbuild/protobuf/codegenv2'\nexport declare const files: readonly GenFile[]\n")
+const modules = response.file
+  .filter((file) => file.name.endsWith('_pb.js'))
+  .map((file) => ({
+    path: `./${file.name}`,
+    descriptor: /export const (file_\w+) =/.exec(file.content)?.[1],
+  }))
+writeFileSync(
+  join(out, 'files.js'),
+  `${modules.map(({ path, descriptor }) => `import { ${descriptor} } from '${path}'`).join('\n')}\nexport const files = [${modules.map(({ descriptor }) => descriptor).join(', ')}]\n`,
+)
+writeFileSync(
+  join(out, 'files.d.ts'),
+  "import type { GenFile } from '@bufbuild/protobuf/codegenv2'\nexport declare const files: readonly GenFile[]\n",
+)
 console.error(`packages/envoy/gen: ${response.file.length} files from ${files.size} descriptors`)

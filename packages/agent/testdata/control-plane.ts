@@ -104,13 +104,16 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   return Object.assign(plane, { port })
 }
 
-/** A client certificate is asked for and not demanded; grpc-js has that only in its certificate providers. */
+/**
+ * A client certificate is asked for and not demanded; grpc-js has that only in its certificate providers. Their listeners must not
+ * be called at once: the server takes notice of updates only after it has added them.
+ */
 function askForClientCertificate(rootsPem: string, serving: { keyPem: string; chainPem: string }): ServerCredentials {
   const provider = {
-    addCaCertificateListener: (listener: (update: { caCertificate: Buffer }) => void) => listener({ caCertificate: Buffer.from(rootsPem) }),
+    addCaCertificateListener: (listener: (update: { caCertificate: Buffer }) => void) => setImmediate(listener, { caCertificate: Buffer.from(rootsPem) }),
     removeCaCertificateListener: () => undefined,
     addIdentityCertificateListener: (listener: (update: { certificate: Buffer; privateKey: Buffer }) => void) =>
-      listener({ certificate: Buffer.from(serving.chainPem), privateKey: Buffer.from(serving.keyPem) }),
+      setImmediate(listener, { certificate: Buffer.from(serving.chainPem), privateKey: Buffer.from(serving.keyPem) }),
     removeIdentityCertificateListener: () => undefined,
   }
   return experimental.createCertificateProviderServerCredentials(provider, provider, false)

@@ -34,8 +34,9 @@ export interface ValidateOptions {
  * meant, `Info` that some readers (a Kubernetes API server's schema) are stricter.
  */
 export function validate(object: unknown, options: ValidateOptions = {}): LocatedDiagnostic[] {
-  const report = new Report(refOfUnknown(object))
-  if (isObject(object)) check(object, report)
+  const kind = isObject(object) ? kindOf(splitApiVersion(String(object.apiVersion)).group, String(object.kind)) : undefined
+  const report = new Report(refOfUnknown(object), kind?.spec)
+  if (isObject(object) && kind) check(object, kind, new At(report, ''))
   return withoutEchoes(report.diagnostics).map((diagnostic) => located(diagnostic, options))
 }
 
@@ -53,11 +54,8 @@ export function normalize<Spec, Status>(object: KubeObject<Spec, Status>): KubeO
 
 const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
-function check(object: Readonly<Record<string, unknown>>, report: Report): void {
-  const top = new At(report, '')
-  const { group, version } = splitApiVersion(typeof object.apiVersion === 'string' ? object.apiVersion : '')
-  const kind = kindOf(group, String(object.kind))
-  if (!kind) return
+function check(object: Readonly<Record<string, unknown>>, kind: Kind, top: At): void {
+  const { group, version } = splitApiVersion(String(object.apiVersion))
   if (!kind.versions.some(({ name }) => name === version)) {
     top.in('apiVersion').say('UnknownVersion', { kind: kind.kind, version, allowed: kind.versions.map(({ name }) => `${group}/${name}`).join(' or ') })
   }

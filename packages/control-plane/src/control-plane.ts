@@ -14,17 +14,16 @@ import { podLabels } from './certificates/peer-labels.ts'
 import { type ServerCertificates, serveCertificates } from './certificates/server-certificate.ts'
 import { createDebugAccess, type DebugAccess } from './debug/debug-access.ts'
 import { startGrpc } from './grpc/grpc-listener.ts'
-import type { RunningHttpServer } from './http/http-server.ts'
 import { startOperatorPorts } from './http/operator-ports.ts'
 import { type Authenticator, createAuthenticator } from './identity/authenticator.ts'
 import { authenticatePeer } from './identity/peer-authentication.ts'
 import { createTokenReviewer } from './identity/token-reviewer.ts'
-import { meshView } from './mesh-config/mesh-documents.ts'
+import { type MeshDocuments, type MeshView, meshView } from './mesh-config/mesh-documents.ts'
 import { type MeshWatcher, watchMesh } from './mesh-config/mesh-watcher.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { DiscoveryOptions } from './options/discovery-options.ts'
 import { type Pipeline, startPipeline } from './pipeline/config-pipeline.ts'
-import { DEBOUNCE_DEFAULTS } from './pipeline/debouncer.ts'
+import { type Batch, DEBOUNCE_DEFAULTS } from './pipeline/debouncer.ts'
 import { type ClusterDuties, startClusterDuties } from './status/cluster-duties.ts'
 import { VERSION } from './version.ts'
 import { startWebhooks } from './webhooks/webhook-port.ts'
@@ -68,16 +67,34 @@ export async function startControlPlane(options: DiscoveryOptions, abort?: Abort
 
 type Closer = () => Promise<void> | void
 
+const NO_DOCUMENTS: MeshDocuments = { mesh: {}, networks: {} }
+
 class RunningControlPlane implements ControlPlane {
   readonly ports: Ports = {}
   readonly #options: DiscoveryOptions
+  readonly #client: KubeClient | undefined
+  readonly #metrics: Metrics
+  readonly #authenticator: Authenticator
   readonly #closers: Closer[] = []
   #ready = false
   #closing: Promise<void> | undefined
+  #access: DebugAccess | undefined
+  #watcher: MeshWatcher | undefined
   #mesh: MeshState | undefined
+  #kube: KubeSource | undefined
+  #source: ConfigSource = memorySource()
+  #duties: ClusterDuties | undefined
+  #meshSource: MeshSource | undefined
+  #xds: XdsServer | undefined
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
+    this.#client = this.#connect()
+    this.#metrics = createMetrics(() => this.#xds?.connections().length ?? 0)
+    this.#authenticator = createAuthenticator(
+      () => this.#view().trustDomain,
+      this.#client ? createTokenReviewer(this.#client, options.ca.audiences) : undefined,
+    )
   }
 
   get mesh(): MeshState {
@@ -85,106 +102,19 @@ class RunningControlPlane implements ControlPlane {
     return this.#mesh
   }
 
+  /** In the order of dependence; what can wait for the API server does so while the rest goes on. */
   async start(): Promise<void> {
-    const options = this.#options
-    const client = this.#connect()
-    const xds: { server?: XdsServer } = {}
-    const metrics = createMetrics(() => xds.server?.connections().length ?? 0)
-    const state: { watcher?: MeshWatcher; source?: ConfigSource; meshSource?: MeshSource } = {}
-    const authenticator = createAuthenticator(
-      () => meshView(state.watcher?.current ?? { mesh: {}, networks: {} }, options.namespace).trustDomain,
-      client ? createTokenReviewer(client, options.ca.audiences) : undefined,
-    )
-    await this.#openOperatorPorts({
-      metrics,
-      authenticator,
-      connections: () => xds.server?.connections() ?? [],
-      source: () => state.source ?? memorySource(),
-      documents: () => state.watcher?.current ?? { mesh: {}, networks: {} },
-      find: (id) => state.meshSource?.find(id),
-    })
-
-    let kube: KubeSource | undefined
-    const onMesh: { apply: (watcher: MeshWatcher['current']) => void } = { apply: () => undefined }
-    const watcher = await watchMesh({
-      meshFile: options.meshConfigFile,
-      networksFile: options.networksFile,
-      client,
-      namespace: options.namespace,
-      revision: options.revision,
-      onChange: (documents) => onMesh.apply(documents),
-    })
-    state.watcher = watcher
-    this.#closers.push(() => watcher.stop())
-    const view = meshView(watcher.current, options.namespace)
-    const mesh = createMesh({
-      clusterId: options.clusterId,
-      domain: options.domain,
-      rootNamespace: view.rootNamespace,
-      trustDomain: view.trustDomain,
-      revision: options.revision,
-      onFault: (where, error) =>
-        log.error(`translation of ${where} failed; what it made before stays`, {
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        }),
-    })
-    this.#mesh = mesh
-    mesh.setMeshConfig(watcher.current.mesh)
-    mesh.setMeshNetworks(watcher.current.networks)
-
-    const duties = client
-      ? startClusterDuties({ client, options, metrics, isRefused: (object) => state.meshSource?.isRefused(object) ?? false })
-      : undefined
-    if (duties) this.#closers.push(() => duties.stop())
-    if (client)
-      kube = kubeSource({
-        client,
-        rootNamespace: view.rootNamespace,
-        discoverySelectors: view.discoverySelectors,
-        inspect: (object) => duties?.inspect(object),
-      })
-    const sources: ConfigSource[] = [...(options.configDir ? [fileSource({ directory: options.configDir })] : []), ...(kube ? [kube] : [])]
-    const source = aggregate(sources.length > 0 ? sources : [memorySource()])
-    state.source = source
-    onMesh.apply = (documents) => {
-      mesh.setMeshConfig(documents.mesh)
-      mesh.setMeshNetworks(documents.networks)
-      kube?.select(meshView(documents, options.namespace).discoverySelectors)
-      duties?.refresh()
-    }
-
-    const pipeline = this.#startPipeline(source, mesh, metrics)
-    const certificates = await this.#startCertificates(client, view.trustDomain, metrics, duties)
-    duties?.begin({
-      authority: () => certificates.ca.current,
-      discoverySelectors: () => meshView(watcher.current, options.namespace).discoverySelectors,
-    })
+    await this.#openOperatorPorts()
+    await this.#readMesh()
+    const pipeline = this.#startPipeline()
+    const certificates = await this.#startCertificates()
+    this.#beginDuties(certificates.ca)
     await pipeline.synced
     if (this.#closing) return
-
-    const meshSource = createMeshSource({
-      mesh,
-      checkIdentity: options.xds.checkIdentity,
-      secretAccess: client ? createSecretAccess(client) : undefined,
-      rejections: { rejected: (rejection) => duties?.rejected(rejection), cleared: (object) => duties?.cleared(object) },
-    })
-    state.meshSource = meshSource
-    xds.server = await this.#openGrpc({ client, source: meshSource, authenticator, certificates, metrics })
-    const webhooks = await startWebhooks({
-      options,
-      client,
-      tls: certificates.server,
-      mesh: () => watcher.current,
-      metrics,
-      namespaceAnnotations: (namespace) => duties?.namespaceAnnotations(namespace),
-    })
-    if (webhooks) {
-      this.ports.https = webhooks.port
-      certificates.onChange.push((material) => webhooks.replaceCertificate(material.certificateChain, material.privateKey))
-      this.#closers.push(() => webhooks.close())
-    }
+    await this.#openXds(certificates)
+    await this.#openWebhooks(certificates)
     this.#ready = true
-    metrics.ready()
+    this.#metrics.ready()
     log.info(`control plane ${VERSION} is ready`, { ...this.ports })
   }
 
@@ -200,9 +130,17 @@ class RunningControlPlane implements ControlPlane {
       try {
         await closer()
       } catch (error) {
-        log.warn(`while shutting down: ${error instanceof Error ? error.message : String(error)}`)
+        log.warn(`while shutting down: ${textOf(error)}`)
       }
     }
+  }
+
+  #documents(): MeshDocuments {
+    return this.#watcher?.current ?? NO_DOCUMENTS
+  }
+
+  #view(): MeshView {
+    return meshView(this.#documents(), this.#options.namespace)
   }
 
   #connect(): KubeClient | undefined {
@@ -213,105 +151,153 @@ class RunningControlPlane implements ControlPlane {
     return client
   }
 
-  async #openOperatorPorts(
-    context: Parameters<typeof startOperatorPorts>[0]['context'] & { readonly authenticator: Authenticator },
-  ): Promise<void> {
+  async #openOperatorPorts(): Promise<void> {
     const options = this.#options
-    let access: DebugAccess | undefined
-    const servers: { http?: RunningHttpServer | undefined; monitoring?: RunningHttpServer | undefined } = await startOperatorPorts({
+    const { http, monitoring } = await startOperatorPorts({
       options,
-      context,
+      metrics: this.#metrics,
       isReady: () => this.#ready,
-      access: () => access,
-      diagnostics: () => this.#mesh?.diagnostics() ?? [],
+      access: () => this.#access,
+      debug: {
+        clusterId: options.clusterId,
+        connections: () => this.#xds?.connections() ?? [],
+        source: () => this.#source,
+        mesh: () => this.#documents(),
+        diagnostics: () => this.#mesh?.diagnostics() ?? [],
+        find: (proxyId) => this.#meshSource?.find(proxyId),
+      },
     })
-    const running = [servers.http, servers.monitoring].filter((server) => server !== undefined)
+    const running = [http, monitoring].filter((server) => server !== undefined)
     this.#closers.push(...running.map((server) => () => server.close()))
-    access = createDebugAccess({
+    const access = createDebugAccess({
       authenticate: options.debug.authenticate,
-      authenticator: context.authenticator,
+      authenticator: this.#authenticator,
       namespaces: [options.namespace, ...options.debug.namespaces],
       ports: running.map((server) => server.port),
     })
-    this.#closers.push(() => access?.stop())
-    if (servers.http) this.ports.http = servers.http.port
-    if (servers.monitoring) this.ports.monitoring = servers.monitoring.port
+    this.#access = access
+    this.#closers.push(() => access.stop())
+    if (http) this.ports.http = http.port
+    if (monitoring) this.ports.monitoring = monitoring.port
   }
 
-  #startPipeline(source: ConfigSource, mesh: MeshState, metrics: Metrics): Pipeline {
-    const { quietMs, maxMs } = this.#options.debounce
-    const debounce = {
+  async #readMesh(): Promise<void> {
+    const { meshConfigFile, networksFile, namespace, revision, clusterId, domain } = this.#options
+    const watcher = await watchMesh({
+      meshFile: meshConfigFile,
+      networksFile,
+      client: this.#client,
+      namespace,
+      revision,
+      onChange: (documents) => {
+        this.#mesh?.setMeshConfig(documents.mesh)
+        this.#mesh?.setMeshNetworks(documents.networks)
+        this.#kube?.select(this.#view().discoverySelectors)
+        this.#duties?.refresh()
+      },
+    })
+    this.#watcher = watcher
+    this.#closers.push(() => watcher.stop())
+    const { rootNamespace, trustDomain } = this.#view()
+    const onFault = (where: string, error: unknown) =>
+      log.error(`translation of ${where} failed; what it made before stays`, {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+    const mesh = createMesh({ clusterId, domain, rootNamespace, trustDomain, revision, onFault })
+    mesh.setMeshConfig(watcher.current.mesh)
+    mesh.setMeshNetworks(watcher.current.networks)
+    this.#mesh = mesh
+  }
+
+  #startPipeline(): Pipeline {
+    const { configDir, debounce } = this.#options
+    const client = this.#client
+    if (client) this.#kube = this.#openKube(client)
+    const sources: ConfigSource[] = configDir ? [fileSource({ directory: configDir })] : []
+    if (this.#kube) sources.push(this.#kube)
+    this.#source = aggregate(sources.length > 0 ? sources : [memorySource()])
+    const { quietMs, maxMs } = debounce
+    const timing = {
       ...DEBOUNCE_DEFAULTS,
       ...(quietMs === undefined ? {} : { quietMs, endpointQuietMs: quietMs }),
       ...(maxMs === undefined ? {} : { maxMs, endpointMaxMs: maxMs }),
     }
-    const pipeline = startPipeline(source, debounce, ({ changes, waitedMs, events }) => {
-      const start = performance.now()
-      try {
-        mesh.apply(changes)
-      } catch (error) {
-        // A change that breaks the translation must not end the process: proxies keep what they have.
-        log.error(`a batch of ${changes.length} changes could not be applied`, {
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        })
-      }
-      const applyMs = performance.now() - start
-      metrics.config.applied({ changes, events, waitedMs, applyMs })
-      log.debug(`applied ${changes.length} changes in ${applyMs.toFixed(1)} ms`)
-    })
+    const pipeline = startPipeline(this.#source, timing, (batch) => this.#apply(batch))
     this.#closers.push(() => pipeline.stop())
     return pipeline
   }
 
-  async #startCertificates(
-    client: KubeClient | undefined,
-    trustDomain: string,
-    metrics: Metrics,
-    duties: ClusterDuties | undefined,
-  ): Promise<Certificates> {
+  #openKube(client: KubeClient): KubeSource {
+    const duties = startClusterDuties({
+      client,
+      options: this.#options,
+      metrics: this.#metrics,
+      isRefused: (object) => this.#meshSource?.isRefused(object) ?? false,
+    })
+    this.#duties = duties
+    this.#closers.push(() => duties.stop())
+    const { rootNamespace, discoverySelectors } = this.#view()
+    return kubeSource({ client, rootNamespace, discoverySelectors, inspect: (object) => duties.inspect(object) })
+  }
+
+  #apply({ changes, events, waitedMs }: Batch): void {
+    const start = performance.now()
+    try {
+      this.mesh.apply(changes)
+    } catch (error) {
+      // A change that breaks the translation must not end the process: proxies keep what they have.
+      log.error(`a batch of ${changes.length} changes could not be applied`, {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+    }
+    const applyMs = performance.now() - start
+    this.#metrics.config.applied({ changes, events, waitedMs, applyMs })
+    log.debug(`applied ${changes.length} changes in ${applyMs.toFixed(1)} ms`)
+  }
+
+  async #startCertificates(): Promise<Certificates> {
     const { ca, tls, namespace, domain, revision } = this.#options
     const onChange: Certificates['onChange'] = []
-    let server: ServerCertificates | undefined
+    const opened: { server?: ServerCertificates } = {}
     const source = await openCaSource({
       directory: ca.directory,
-      client,
+      client: this.#client,
       namespace,
-      trustDomain,
+      trustDomain: this.#view().trustDomain,
       rootTtlMs: ca.rootTtlMs,
       defaultTtlMs: ca.defaultTtlMs,
       maxTtlMs: ca.maxTtlMs,
       onChange: (authority) => {
-        server?.renew(authority)
-        metrics.certificates.authority(authority)
-        duties?.refresh()
+        opened.server?.renew(authority)
+        this.#metrics.certificates.authority(authority)
+        this.#duties?.refresh()
       },
     })
-    metrics.certificates.authority(source.current)
-    server = serveCertificates(
-      source.current,
-      {
-        namespace,
-        domain,
-        revision,
-        customHost: ca.customHost,
-        certFile: tls.certFile,
-        keyFile: tls.keyFile,
-        clientCaFile: tls.caCertFile,
-      },
-      (material) => {
-        for (const tell of onChange) tell(material)
-      },
-    )
-    const certificates = server
-    this.#closers.push(() => {
-      source.stop()
-      certificates.stop()
+    this.#closers.push(() => source.stop())
+    this.#metrics.certificates.authority(source.current)
+    const names = { namespace, domain, revision, customHost: ca.customHost }
+    const files = { certFile: tls.certFile, keyFile: tls.keyFile, clientCaFile: tls.caCertFile }
+    const server = serveCertificates(source.current, { ...names, ...files }, (material) => {
+      for (const tell of onChange) tell(material)
     })
-    return { ca: source, server: certificates, onChange }
+    opened.server = server
+    this.#closers.push(() => server.stop())
+    return { ca: source, server, onChange }
   }
 
-  async #openGrpc({ client, source, authenticator, certificates, metrics }: GrpcParts): Promise<XdsServer> {
-    const { listen, keepalive, xds, ca, shutdownMs } = this.#options
+  #beginDuties(ca: CaSource): void {
+    this.#duties?.begin({ authority: () => ca.current, discoverySelectors: () => this.#view().discoverySelectors })
+  }
+
+  async #openXds(certificates: Certificates): Promise<void> {
+    const { keepalive, xds, podName } = this.#options
+    const source = createMeshSource({
+      mesh: this.mesh,
+      checkIdentity: xds.checkIdentity,
+      secretAccess: this.#client ? createSecretAccess(this.#client) : undefined,
+      rejections: { rejected: (rejection) => this.#duties?.rejected(rejection), cleared: (object) => this.#duties?.cleared(object) },
+    })
+    this.#meshSource = source
     const limits: Partial<XdsLimits> = {
       keepaliveMs: keepalive.intervalMs,
       keepaliveTimeoutMs: keepalive.timeoutMs,
@@ -319,17 +305,28 @@ class RunningControlPlane implements ControlPlane {
     }
     const server = createXdsServer({
       source,
-      authenticate: authenticatePeer(authenticator, xds),
-      observer: metrics.xds,
+      authenticate: authenticatePeer(this.#authenticator, xds),
+      observer: this.#metrics.xds,
       limits,
-      identifier: JSON.stringify({ Component: 'istiod', ID: this.#options.podName ?? '', Info: { version: VERSION } }),
+      identifier: JSON.stringify({ Component: 'istiod', ID: podName ?? '', Info: { version: VERSION } }),
     })
-    const serverOptions = {
-      ...grpcServerOptions(limits),
-      ...(keepalive.maxAgeMs < 2 ** 31 ? { 'grpc.max_connection_age_ms': keepalive.maxAgeMs } : {}),
-    }
+    this.#xds = server
+    const maxAge = keepalive.maxAgeMs < 2 ** 31 ? { 'grpc.max_connection_age_ms': keepalive.maxAgeMs } : {}
+    await this.#openGrpcPorts(server, certificates, { ...grpcServerOptions(limits), ...maxAge })
+    this.#closers.push(() => server.close({ graceMs: this.#options.shutdownMs }))
+  }
+
+  async #openGrpcPorts(server: XdsServer, certificates: Certificates, serverOptions: Readonly<Record<string, number>>): Promise<void> {
+    const { listen, ca, shutdownMs, clusterId } = this.#options
     const store = new CertificateStore(certificates.server.current)
     certificates.onChange.push((material) => store.replace(material))
+    const labelsOf = this.#client ? podLabels(this.#client, clusterId) : () => Promise.resolve({})
+    const signing = {
+      authority: () => certificates.ca.current,
+      authenticator: this.#authenticator,
+      observer: this.#metrics.certificates,
+      labelsOf,
+    }
     if (listen.secureGrpc) {
       const secure = await startGrpc({
         name: 'xDS and certificates over TLS',
@@ -339,15 +336,7 @@ class RunningControlPlane implements ControlPlane {
         serverOptions,
         register: (grpc) => {
           server.register(grpc, { encrypted: true })
-          if (ca.enabled) {
-            const labelsOf = client ? podLabels(client, this.#options.clusterId) : () => Promise.resolve({})
-            registerCertificateService(grpc, {
-              authority: () => certificates.ca.current,
-              authenticator,
-              observer: metrics.certificates,
-              labelsOf,
-            })
-          }
+          if (ca.enabled) registerCertificateService(grpc, signing)
         },
       })
       this.ports.secureGrpc = secure.port
@@ -365,17 +354,22 @@ class RunningControlPlane implements ControlPlane {
       this.ports.grpc = plain.port
       this.#closers.push(() => plain.close(shutdownMs))
     }
-    this.#closers.push(() => server.close({ graceMs: shutdownMs }))
-    return server
   }
-}
 
-interface GrpcParts {
-  readonly client: KubeClient | undefined
-  readonly source: MeshSource
-  readonly authenticator: Authenticator
-  readonly certificates: Certificates
-  readonly metrics: Metrics
+  async #openWebhooks({ server, onChange }: Certificates): Promise<void> {
+    const webhooks = await startWebhooks({
+      options: this.#options,
+      client: this.#client,
+      tls: server,
+      mesh: () => this.#documents(),
+      metrics: this.#metrics,
+      namespaceAnnotations: (namespace) => this.#duties?.namespaceAnnotations(namespace),
+    })
+    if (!webhooks) return
+    this.ports.https = webhooks.port
+    onChange.push((material) => webhooks.replaceCertificate(material.certificateChain, material.privateKey))
+    this.#closers.push(() => webhooks.close())
+  }
 }
 
 interface Certificates {
@@ -383,3 +377,5 @@ interface Certificates {
   readonly server: ServerCertificates
   readonly onChange: ((material: ServerCertificates['current']) => void)[]
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

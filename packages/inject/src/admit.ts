@@ -45,21 +45,34 @@ export function admit(review: unknown, context: AdmissionContext): Admission {
   const request = isRecord(review) && isRecord(review.request) ? review.request : undefined
   const apiVersion = isRecord(review) && review.apiVersion === 'admission.k8s.io/v1beta1' ? review.apiVersion : 'admission.k8s.io/v1'
   const uid = typeof request?.uid === 'string' ? request.uid : ''
-  const answer = (outcome: Admission['outcome'], pod: string, reason: string, response: Omit<AdmissionReview['response'], 'uid'>): Admission => ({
+  const answer = (
+    outcome: Admission['outcome'],
+    pod: string,
+    reason: string,
+    response: Omit<AdmissionReview['response'], 'uid'>,
+  ): Admission => ({
     review: { apiVersion, kind: 'AdmissionReview', response: { uid, ...response } },
     outcome,
     pod,
     reason,
   })
   const refuse = (outcome: 'refused' | 'malformed', pod: string, message: string) =>
-    answer(outcome, pod, message, { allowed: false, status: { message, code: outcome === 'refused' ? 422 : 400, reason: outcome === 'refused' ? 'Invalid' : 'BadRequest' } })
+    answer(outcome, pod, message, {
+      allowed: false,
+      status: { message, code: outcome === 'refused' ? 422 : 400, reason: outcome === 'refused' ? 'Invalid' : 'BadRequest' },
+    })
   if (!request) return refuse('malformed', '', 'the body is no AdmissionReview with a request; the webhook expects admission.k8s.io/v1')
   const namespace = typeof request.namespace === 'string' ? request.namespace : ''
   const read = readPod(request.object)
   if ('problem' in read) return refuse('malformed', namespace, `the object in the request is no pod: ${read.problem}`)
   const { pod } = read
   const name = `${namespace}/${pod.metadata.name || `${pod.metadata.generateName ?? ''}*`}`
-  const result = injectPod({ pod, namespace, settings: context.settings, ...optional(context, pod.metadata.namespace || namespace, pod.metadata.labels ?? {}) })
+  const result = injectPod({
+    pod,
+    namespace,
+    settings: context.settings,
+    ...optional(context, pod.metadata.namespace || namespace, pod.metadata.labels ?? {}),
+  })
   switch (result.outcome) {
     case 'skipped':
       return answer('skipped', name, result.reason, { allowed: true })
@@ -78,8 +91,14 @@ export function admit(review: unknown, context: AdmissionContext): Admission {
 /** Variables that a webhook path such as `/inject/cluster/east/net/n1` or `/inject/:ENV:cluster=east:ENV:net=n1` sets. */
 export function proxyEnvOfPath(path: string): Record<string, string> {
   const rest = path.replace(/^\/inject\/?/, '')
-  const pairs = rest.startsWith(':ENV:') ? rest.slice(5).split(':ENV:').map(splitPair) : pairsOfSegments(rest.split('/').filter((part) => part !== ''))
-  return Object.fromEntries(pairs.map(([name, value]) => [VARIABLES[name.toLowerCase()] ?? name, decode(value)]).filter(([name, value]) => name !== '' && value !== ''))
+  const pairs = rest.startsWith(':ENV:')
+    ? rest.slice(5).split(':ENV:').map(splitPair)
+    : pairsOfSegments(rest.split('/').filter((part) => part !== ''))
+  return Object.fromEntries(
+    pairs
+      .map(([name, value]) => [VARIABLES[name.toLowerCase()] ?? name, decode(value)])
+      .filter(([name, value]) => name !== '' && value !== ''),
+  )
 }
 
 const VARIABLES: Readonly<Record<string, string>> = { cluster: 'ISTIO_META_CLUSTER_ID', net: 'ISTIO_META_NETWORK' }

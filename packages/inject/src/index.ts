@@ -1,11 +1,18 @@
 /** Pod and template to injected pod; capture rules. */
 export * from './admit.ts'
 export * from './capture/config.ts'
-export { type CaptureOptions, isMapped, type MachineFacts, type ParsedCapture, parseCaptureFlags, withMachineFacts } from './capture/flags.ts'
+export {
+  type CaptureOptions,
+  isMapped,
+  type MachineFacts,
+  type ParsedCapture,
+  parseCaptureFlags,
+  withMachineFacts,
+} from './capture/flags.ts'
 export * from './capture/restore.ts'
 export { routeCommands } from './capture/routes.ts'
-export { captureState, guardrails, residueCleanup } from './capture/state.ts'
 export { captureRules, type Family, type Rule, type Table } from './capture/rules.ts'
+export { captureState, guardrails, residueCleanup } from './capture/state.ts'
 export { checkAnnotations } from './decide/annotations.ts'
 export { type Decision, decideInjection, IGNORED_NAMESPACES, webhookSelects } from './decide/decide.ts'
 export * from './inject-object.ts'

@@ -1,7 +1,8 @@
 /** Injection into workloads, for `kube-inject`: the pod template of an object, or every object of a List. */
+
+import { type InjectionRequest, type InjectionSettings, injectPod } from './inject-pod.ts'
 import type { WorkloadOwner } from './pod/owner.ts'
 import { isRecord, readPod } from './pod/pod.ts'
-import { type InjectionRequest, type InjectionSettings, injectPod } from './inject-pod.ts'
 import { printedShape } from './pod/printed-shape.ts'
 
 export interface ObjectInjection {
@@ -21,7 +22,16 @@ export interface ObjectContext {
 }
 
 /** Workload kinds whose `spec.template` is a pod. */
-const TEMPLATE_KINDS = new Set(['Deployment', 'DaemonSet', 'StatefulSet', 'ReplicaSet', 'ReplicationController', 'Job', 'DeploymentConfig', 'Rollout'])
+const TEMPLATE_KINDS = new Set([
+  'Deployment',
+  'DaemonSet',
+  'StatefulSet',
+  'ReplicaSet',
+  'ReplicationController',
+  'Job',
+  'DeploymentConfig',
+  'Rollout',
+])
 const MAX_ITEMS = 10_000
 
 /** The object with proxies in its pods; objects without pods come back as they are. */
@@ -36,13 +46,20 @@ export function injectObject(object: Readonly<Record<string, unknown>>, context:
 
 function injectList(list: Readonly<Record<string, unknown>>, context: ObjectContext): ObjectInjection {
   const items = Array.isArray(list.items) ? list.items : []
-  if (items.length > MAX_ITEMS) return { object: list, results: [], problems: [`the List has ${items.length} items; at most ${MAX_ITEMS} are accepted`] }
+  if (items.length > MAX_ITEMS)
+    return { object: list, results: [], problems: [`the List has ${items.length} items; at most ${MAX_ITEMS} are accepted`] }
   // A List inside a List is no Kubernetes object; it is passed through like everything else that is no workload.
-  const injected = items.map((item) => (isRecord(item) && item.kind !== 'List' ? injectObject(item, context) : { object: item, results: [], problems: [] }))
+  const injected = items.map((item) =>
+    isRecord(item) && item.kind !== 'List' ? injectObject(item, context) : { object: item, results: [], problems: [] },
+  )
   const problems = injected.flatMap((item) => item.problems)
   return problems.length > 0
     ? { object: list, results: [], problems }
-    : { object: { ...list, metadata: list.metadata ?? {}, items: injected.map((item) => item.object) }, results: injected.flatMap((item) => item.results), problems }
+    : {
+        object: { ...list, metadata: list.metadata ?? {}, items: injected.map((item) => item.object) },
+        results: injected.flatMap((item) => item.results),
+        problems,
+      }
 }
 
 function injectAt(object: Readonly<Record<string, unknown>>, path: readonly string[], context: ObjectContext): ObjectInjection {
@@ -53,11 +70,22 @@ function injectAt(object: Readonly<Record<string, unknown>>, path: readonly stri
   if ('problem' in read) return { object, results: [], problems: [`${title}: ${[...path, ''].join('.')}${read.problem}`] }
   const namespace = text(read.pod.metadata.namespace) || text(metadata.namespace) || context.namespace
   const owner = path.length > 0 ? ownerOf(object, metadata, namespace) : undefined
-  const result = injectPod({ pod: read.pod, namespace, settings: context.settings, ...(owner ? { owner } : {}), ...namespaceAnnotations(context, namespace) })
+  const result = injectPod({
+    pod: read.pod,
+    namespace,
+    settings: context.settings,
+    ...(owner ? { owner } : {}),
+    ...namespaceAnnotations(context, namespace),
+  })
   if (result.outcome === 'refused') return { object, results: [], problems: result.problems.map((problem) => `${title}: ${problem}`) }
   const name = title
-  if (result.outcome === 'skipped') return { object: printedShape(object), results: [{ name, injected: false, reason: result.reason }], problems: [] }
-  return { object: printedShape(replaceAt(object, path, result.pod)), results: [{ name, injected: true, reason: result.reason }], problems: [] }
+  if (result.outcome === 'skipped')
+    return { object: printedShape(object), results: [{ name, injected: false, reason: result.reason }], problems: [] }
+  return {
+    object: printedShape(replaceAt(object, path, result.pod)),
+    results: [{ name, injected: true, reason: result.reason }],
+    problems: [],
+  }
 }
 
 function namespaceAnnotations(context: ObjectContext, namespace: string): Pick<InjectionRequest, 'namespaceAnnotations'> {

@@ -20,7 +20,7 @@ import { mergePod } from './pod/strategic-merge.ts'
 import type { InjectorConfig, MeshSettings } from './settings/injector-config.ts'
 import { mergeProxyConfig, type ProxyConfig, readProxyConfig, statusPort } from './settings/proxy-config.ts'
 import { flagAt, mergeValues, textAt, type Values } from './settings/values.ts'
-import { renderGoTemplate } from './template/go-template.ts'
+import { customTemplate } from './template/custom-template.ts'
 import type { PodOverlay, TemplateInput } from './template/input.ts'
 import { proxyImageUrl } from './template/parts/image.ts'
 import { BUILT_IN_TEMPLATES, templateNames } from './template/templates.ts'
@@ -50,7 +50,13 @@ export interface InjectionRequest {
 }
 
 export type InjectionResult =
-  | { readonly outcome: 'injected'; readonly reason: string; readonly pod: Pod; readonly patch: readonly PatchOperation[]; readonly warnings: readonly string[] }
+  | {
+      readonly outcome: 'injected'
+      readonly reason: string
+      readonly pod: Pod
+      readonly patch: readonly PatchOperation[]
+      readonly warnings: readonly string[]
+    }
   | { readonly outcome: 'skipped'; readonly reason: string }
   | { readonly outcome: 'refused'; readonly problems: readonly string[] }
 
@@ -93,7 +99,8 @@ function transform(request: InjectionRequest, namespace: string): Pod {
   merged = alignUserIds(applyOverrides(merged, pod, template), pod, input.proxyConfig)
   merged = rewriteAppProbes(mergePrometheus(withClusterEnv(merged, env), settings.mesh), pod, settings)
   merged = withStatus(merged, template, request, env)
-  const hold = input.proxyConfig.holdApplicationUntilProxyStarts === true || flagAt(settings.values, 'global.proxy.holdApplicationUntilProxyStarts')
+  const hold =
+    input.proxyConfig.holdApplicationUntilProxyStarts === true || flagAt(settings.values, 'global.proxy.holdApplicationUntilProxyStarts')
   return orderContainers(merged, hold)
 }
 
@@ -114,7 +121,10 @@ function templateInput(request: InjectionRequest, namespace: string, env: Readon
     mesh: settings.mesh,
     proxyConfig,
     values: mergeValues(settings.values, {
-      global: { ...(network === undefined ? {} : { network }), ...(cluster === undefined ? {} : { multiCluster: { clusterName: cluster } }) },
+      global: {
+        ...(network === undefined ? {} : { network }),
+        ...(cluster === undefined ? {} : { multiCluster: { clusterName: cluster } }),
+      },
     }),
     revision: settings.revision,
     proxyImage: proxyImageUrl(settings.values, proxyConfig, annotations),
@@ -126,7 +136,7 @@ function templateInput(request: InjectionRequest, namespace: string, env: Readon
 
 function render(name: string, config: InjectorConfig, input: TemplateInput): PodOverlay {
   const text = Object.hasOwn(config.templates, name) ? (config.templates[name] ?? '') : ''
-  if (text.trim() !== '') return renderGoTemplate(name, text, input)
+  if (text.trim() !== '') return customTemplate(name, text, input)
   const builtIn = BUILT_IN_TEMPLATES[name]
   if (!builtIn) throw new RangeError(`the injection template "${name}" is empty`)
   return builtIn(input)
@@ -146,7 +156,11 @@ function withoutEarlierInjection(pod: Pod, settings: InjectionSettings): Pod {
   )
 }
 
-function strip(pod: Pod, status: { readonly containers: readonly string[]; readonly initContainers: readonly string[] }, settings: InjectionSettings): Pod {
+function strip(
+  pod: Pod,
+  status: { readonly containers: readonly string[]; readonly initContainers: readonly string[] },
+  settings: InjectionSettings,
+): Pod {
   const before = pod.metadata.annotations ?? {}
   const scraped = before['prometheus.io/port'] === String(statusPort(settings.mesh.defaultConfig))
   const ours = new Set([STATUS_ANNOTATION, ...(scraped ? ['port', 'path', 'scrape'].map((name) => `prometheus.io/${name}`) : [])])

@@ -25,9 +25,17 @@ describe.skipIf(!existsSync(cases))('injected objects equal those of Istio', () 
       const folder = join(cases, name)
       const settings = settingsOf(folder)
       const namespaceAnnotations = () => (name === 'hello-openshift' ? OPENSHIFT_NAMESPACE : undefined)
-      const injected = objects(folder, 'input.yaml').map((object) => injectObject(object, { settings, namespace: 'default', namespaceAnnotations }))
+      const injected = objects(folder, 'input.yaml').map((object) =>
+        injectObject(object, { settings, namespace: 'default', namespaceAnnotations }),
+      )
       const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'))
-      if (expected.error) expect(injected.flatMap((one) => one.problems).join('\n').toLowerCase()).toContain(expected.error)
+      if (expected.error)
+        expect(
+          injected
+            .flatMap((one) => one.problems)
+            .join('\n')
+            .toLowerCase(),
+        ).toContain(expected.error)
       else {
         expect(injected.flatMap((one) => one.problems)).toEqual([])
         expect(injected.map((one) => reduced(one.object))).toEqual(objects(folder, 'expected.yaml').map(reduced))

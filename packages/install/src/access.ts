@@ -14,12 +14,17 @@ interface Rule {
   readonly verbs: readonly string[]
 }
 
-const rule = (apiGroups: readonly string[], resources: readonly string[], verbs: readonly string[]): Rule => ({ apiGroups, resources, verbs })
+const rule = (apiGroups: readonly string[], resources: readonly string[], verbs: readonly string[]): Rule => ({
+  apiGroups,
+  resources,
+  verbs,
+})
 
 /** The accounts, first of all: everything else refers to them. */
 export function serviceAccounts(installation: Installation): KubeObject[] {
   const { namespace } = installation
-  const account = (name: string, component: string) => kubeObject('v1', 'ServiceAccount', { name, namespace, labels: commonLabels(installation, component, { app: component }) })
+  const account = (name: string, component: string) =>
+    kubeObject('v1', 'ServiceAccount', { name, namespace, labels: commonLabels(installation, component, { app: component }) })
   return [
     account('istio-reader-service-account', 'istio-reader'),
     account(`istiod${revisionSuffix(installation)}`, 'istiod'),
@@ -36,14 +41,20 @@ export function roles(installation: Installation): KubeObject[] {
     ...clusterRole(installation, `istiod-clusterrole${suffix}`, istiod, istiodRules()),
     ...clusterRole(installation, `istiod-gateway-controller${suffix}`, istiod, gatewayControllerRules()),
     ...namespacedRole(installation, istiod, istiod, istiodNamespaceRules()),
-    ...(installation.gateway ? namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [rule([''], ['secrets'], READ)]) : []),
+    ...(installation.gateway
+      ? namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [rule([''], ['secrets'], READ)])
+      : []),
   ]
 }
 
 function istiodRules(): Rule[] {
   const status = ['update', 'patch', 'get']
   return [
-    rule(['admissionregistration.k8s.io'], ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], [...READ, 'update', 'patch']),
+    rule(
+      ['admissionregistration.k8s.io'],
+      ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+      [...READ, 'update', 'patch'],
+    ),
     rule(CONFIG_GROUPS, ['*'], READ),
     // What was made of an object, or why it was refused, is said in its status.
     rule(CONFIG_GROUPS, ['*/status'], status),
@@ -101,15 +112,24 @@ function readerRules(): Rule[] {
 
 function clusterRole(installation: Installation, name: string, account: string, rules: readonly Rule[]): KubeObject[] {
   const metadata = { name, labels: commonLabels(installation, 'istiod', { app: 'istiod' }) }
-  return [kubeObject(RBAC, 'ClusterRole', metadata, { rules }), kubeObject(RBAC, 'ClusterRoleBinding', metadata, binding('ClusterRole', name, account, installation.namespace))]
+  return [
+    kubeObject(RBAC, 'ClusterRole', metadata, { rules }),
+    kubeObject(RBAC, 'ClusterRoleBinding', metadata, binding('ClusterRole', name, account, installation.namespace)),
+  ]
 }
 
 function namespacedRole(installation: Installation, name: string, account: string, rules: readonly Rule[]): KubeObject[] {
   const { namespace } = installation
   const metadata = { name, namespace, labels: commonLabels(installation, 'istiod', { app: 'istiod' }) }
-  return [kubeObject(RBAC, 'Role', metadata, { rules }), kubeObject(RBAC, 'RoleBinding', metadata, binding('Role', name, account, namespace))]
+  return [
+    kubeObject(RBAC, 'Role', metadata, { rules }),
+    kubeObject(RBAC, 'RoleBinding', metadata, binding('Role', name, account, namespace)),
+  ]
 }
 
 function binding(kind: string, name: string, account: string, namespace: string): Record<string, unknown> {
-  return { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name }, subjects: [{ kind: 'ServiceAccount', name: account, namespace }] }
+  return {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+    subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+  }
 }

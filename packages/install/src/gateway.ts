@@ -12,7 +12,12 @@ export function ingressGateway(installation: Installation): KubeObject[] {
   if (!gateway) return []
   const labels = commonLabels(installation, NAME, SELECTOR)
   return [
-    kubeObject('v1', 'Service', { name: NAME, namespace, labels }, { spec: { type: 'LoadBalancer', selector: SELECTOR, ports: servicePorts(gateway) } }),
+    kubeObject(
+      'v1',
+      'Service',
+      { name: NAME, namespace, labels },
+      { spec: { type: 'LoadBalancer', selector: SELECTOR, ports: servicePorts(gateway) } },
+    ),
     kubeObject('apps/v1', 'Deployment', { name: NAME, namespace, labels }, { spec: deploymentSpec(labels, gateway) }),
   ]
 }
@@ -42,7 +47,12 @@ function deploymentSpec(labels: Readonly<Record<string, string>>, gateway: Requi
             image: 'auto',
             ports: [...new Set(ports)].map((containerPort) => ({ containerPort, protocol: 'TCP' })),
             resources: { limits: { cpu: '2', memory: '1Gi' }, requests: { cpu: '100m', memory: '128Mi' } },
-            securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, privileged: false, readOnlyRootFilesystem: true },
+            securityContext: {
+              allowPrivilegeEscalation: false,
+              capabilities: { drop: ['ALL'] },
+              privileged: false,
+              readOnlyRootFilesystem: true,
+            },
           },
         ],
       },

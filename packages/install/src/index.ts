@@ -1,4 +1,4 @@
 /** Profiles and values to manifests. */
 export { localMesh } from './local-mesh.ts'
-export { type GatewayOptions, type LocalMeshOptions } from './options.ts'
+export type { GatewayOptions, LocalMeshOptions } from './options.ts'
 export { chartValues, mergeTrees, type Tree } from './values.ts'

@@ -6,41 +6,59 @@ import { type Installation, revisionSuffix, subtree, text } from './options.ts'
 /** The Service that proxies, the API server (webhooks) and Prometheus call. */
 export function istiodService(installation: Installation): KubeObject {
   const { namespace } = installation
-  const port = (name: string, number: number, targetPort?: number) => ({ name, port: number, protocol: 'TCP', ...(targetPort === undefined ? {} : { targetPort }) })
-  return kubeObject('v1', 'Service', { name: istiodName(installation), namespace, labels: labels(installation) }, {
-    spec: {
-      ports: [port('grpc-xds', 15010), port('https-dns', 15012), port('https-webhook', 443, 15017), port('http-monitoring', 15014)],
-      selector: selector(installation),
-    },
+  const port = (name: string, number: number, targetPort?: number) => ({
+    name,
+    port: number,
+    protocol: 'TCP',
+    ...(targetPort === undefined ? {} : { targetPort }),
   })
+  return kubeObject(
+    'v1',
+    'Service',
+    { name: istiodName(installation), namespace, labels: labels(installation) },
+    {
+      spec: {
+        ports: [port('grpc-xds', 15010), port('https-dns', 15012), port('https-webhook', 443, 15017), port('http-monitoring', 15014)],
+        selector: selector(installation),
+      },
+    },
+  )
 }
 
 export function istiodDeployment(installation: Installation): KubeObject {
   const { namespace } = installation
   const replicas = Number(text(installation.values, 'pilot.replicaCount', '1'))
-  return kubeObject('apps/v1', 'Deployment', { name: istiodName(installation), namespace, labels: labels(installation) }, {
-    spec: {
-      replicas,
-      strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: '25%' } },
-      selector: { matchLabels: installation.revision === 'default' ? { istio: 'pilot' } : selector(installation) },
-      template: {
-        metadata: {
-          labels: { ...labels(installation), 'istio.io/dataplane-mode': 'none', 'sidecar.istio.io/inject': 'false' },
-          annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true', 'sidecar.istio.io/inject': 'false' },
-        },
-        spec: {
-          serviceAccountName: istiodName(installation),
-          containers: [discovery(installation)],
-          volumes: [
-            { name: 'local-certs', emptyDir: { medium: 'Memory' } },
-            { name: 'istio-token', projected: { sources: [{ serviceAccountToken: { audience: 'istio-ca', expirationSeconds: 43200, path: 'istio-token' } }] } },
-            // A CA of the user's own; without it, istiod makes one.
-            { name: 'cacerts', secret: { secretName: 'cacerts', optional: true } },
-          ],
+  return kubeObject(
+    'apps/v1',
+    'Deployment',
+    { name: istiodName(installation), namespace, labels: labels(installation) },
+    {
+      spec: {
+        replicas,
+        strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: '25%' } },
+        selector: { matchLabels: installation.revision === 'default' ? { istio: 'pilot' } : selector(installation) },
+        template: {
+          metadata: {
+            labels: { ...labels(installation), 'istio.io/dataplane-mode': 'none', 'sidecar.istio.io/inject': 'false' },
+            annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true', 'sidecar.istio.io/inject': 'false' },
+          },
+          spec: {
+            serviceAccountName: istiodName(installation),
+            containers: [discovery(installation)],
+            volumes: [
+              { name: 'local-certs', emptyDir: { medium: 'Memory' } },
+              {
+                name: 'istio-token',
+                projected: { sources: [{ serviceAccountToken: { audience: 'istio-ca', expirationSeconds: 43200, path: 'istio-token' } }] },
+              },
+              // A CA of the user's own; without it, istiod makes one.
+              { name: 'cacerts', secret: { secretName: 'cacerts', optional: true } },
+            ],
+          },
         },
       },
     },
-  })
+  )
 }
 
 export function istiodName(installation: Installation): string {
@@ -68,7 +86,13 @@ function discovery(installation: Installation): Record<string, unknown> {
       ...['--domain', installation.clusterDomain],
       ...['--keepaliveMaxServerConnectionAge', '30m'],
     ],
-    ports: [port('http-debug', 8080), port('grpc-xds', 15010), port('tls-xds', 15012), port('https-webhooks', 15017), port('http-monitoring', 15014)],
+    ports: [
+      port('http-debug', 8080),
+      port('grpc-xds', 15010),
+      port('tls-xds', 15012),
+      port('https-webhooks', 15017),
+      port('http-monitoring', 15014),
+    ],
     readinessProbe: { httpGet: { path: '/ready', port: 8080 }, initialDelaySeconds: 1, periodSeconds: 3, timeoutSeconds: 5 },
     env: environment(installation),
     resources: { requests: { cpu: '100m', memory: '128Mi' } },

@@ -24,7 +24,12 @@ export function localMesh(options: LocalMeshOptions = {}): KubeObject[] {
     istiodDeployment(installation),
     injectionWebhooks(installation),
     validationWebhooks(installation),
-    kubeObject('networking.k8s.io/v1', 'IngressClass', { name: 'istio', labels: commonLabels(installation, 'istiod') }, { spec: { controller: 'istio.io/ingress-controller' } }),
+    kubeObject(
+      'networking.k8s.io/v1',
+      'IngressClass',
+      { name: 'istio', labels: commonLabels(installation, 'istiod') },
+      { spec: { controller: 'istio.io/ingress-controller' } },
+    ),
     ...ingressGateway(installation),
     ...disruptionBudgets(installation),
   ]
@@ -34,7 +39,12 @@ function disruptionBudgets(installation: Installation): KubeObject[] {
   if (!installation.podDisruptionBudgets) return []
   const { namespace } = installation
   const budget = (name: string, matchLabels: Readonly<Record<string, string>>) =>
-    kubeObject('policy/v1', 'PodDisruptionBudget', { name, namespace, labels: commonLabels(installation, name) }, { spec: { minAvailable: 1, selector: { matchLabels } } })
+    kubeObject(
+      'policy/v1',
+      'PodDisruptionBudget',
+      { name, namespace, labels: commonLabels(installation, name) },
+      { spec: { minAvailable: 1, selector: { matchLabels } } },
+    )
   return [
     budget('istiod', { app: 'istiod' }),
     ...(installation.gateway ? [budget('istio-ingressgateway', { app: 'istio-ingressgateway', istio: 'ingressgateway' })] : []),

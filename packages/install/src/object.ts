@@ -14,7 +14,11 @@ export function kubeObject(apiVersion: string, kind: string, metadata: Meta, fie
 }
 
 /** Labels that every object of an installation has, and by which it can be found and removed. */
-export function commonLabels(installation: Installation, component: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function commonLabels(
+  installation: Installation,
+  component: string,
+  labels: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   return {
     ...labels,
     'app.kubernetes.io/instance': 'istio',

@@ -37,5 +37,10 @@ function injectorConfig(values: Tree): Tree {
 
 function configMap(installation: Installation, name: string, data: Readonly<Record<string, string>>): KubeObject {
   const { namespace } = installation
-  return kubeObject('v1', 'ConfigMap', { name: `${name}${revisionSuffix(installation)}`, namespace, labels: commonLabels(installation, 'istiod') }, { data })
+  return kubeObject(
+    'v1',
+    'ConfigMap',
+    { name: `${name}${revisionSuffix(installation)}`, namespace, labels: commonLabels(installation, 'istiod') },
+    { data },
+  )
 }

@@ -28,12 +28,22 @@ export function injectionWebhooks(installation: Installation): KubeObject {
     webhook(installation, 'object', [absent(NAMESPACE_SWITCH), absent(REVISION)], [isIn(INJECT, 'true'), absent(REVISION)]),
   ]
   const name = `istio-sidecar-injector${revisionSuffix(installation)}`
-  return kubeObject(ADMISSION, 'MutatingWebhookConfiguration', { name, labels: commonLabels(installation, 'istiod', { app: 'sidecar-injector' }) }, {
-    webhooks: revision === 'default' ? [...byRevision, ...byDefault] : byRevision,
-  })
+  return kubeObject(
+    ADMISSION,
+    'MutatingWebhookConfiguration',
+    { name, labels: commonLabels(installation, 'istiod', { app: 'sidecar-injector' }) },
+    {
+      webhooks: revision === 'default' ? [...byRevision, ...byDefault] : byRevision,
+    },
+  )
 }
 
-function webhook(installation: Installation, name: string, namespaceSelector: readonly Expression[], objectSelector: readonly Expression[]): Record<string, unknown> {
+function webhook(
+  installation: Installation,
+  name: string,
+  namespaceSelector: readonly Expression[],
+  objectSelector: readonly Expression[],
+): Record<string, unknown> {
   return {
     name: `${name}.sidecar-injector.istio.io`,
     clientConfig: clientConfig(installation, '/inject'),
@@ -61,9 +71,14 @@ export function validationWebhooks(installation: Installation): KubeObject {
     admissionReviewVersions: ['v1'],
     objectSelector: { matchExpressions: [selector] },
   })
-  return kubeObject(ADMISSION, 'ValidatingWebhookConfiguration', { name, labels: commonLabels(installation, 'istiod', { app: 'istiod', istio: 'istiod' }) }, {
-    webhooks: [validator('rev.', isIn(REVISION, revision)), ...(revision === 'default' ? [validator('', absent(REVISION))] : [])],
-  })
+  return kubeObject(
+    ADMISSION,
+    'ValidatingWebhookConfiguration',
+    { name, labels: commonLabels(installation, 'istiod', { app: 'istiod', istio: 'istiod' }) },
+    {
+      webhooks: [validator('rev.', isIn(REVISION, revision)), ...(revision === 'default' ? [validator('', absent(REVISION))] : [])],
+    },
+  )
 }
 
 function clientConfig(installation: Installation, path: string): Record<string, unknown> {

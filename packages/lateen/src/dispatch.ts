@@ -8,7 +8,7 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
   const [word, ...rest] = argv
   switch (word) {
     case 'discovery':
-      return run(await import('@lateen/control-plane'), 'runDiscovery', rest, env)
+      return (await import('@lateen/control-plane')).runDiscovery(rest, env)
     case 'proxy':
       return (await import('@lateen/agent')).runProxy(rest, env)
     case 'wait':
@@ -17,20 +17,16 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
       return (await import('@lateen/agent')).runRequest(rest)
     case 'iptables':
     case 'istio-iptables':
-      return run(await import('@lateen/inject'), 'runCapture', rest, env)
+      return (await import('@lateen/inject/capture-run')).runCapture(rest, {
+        env,
+        out: lineTo(process.stdout),
+        log: lineTo(process.stderr),
+      })
     default:
       return (await import('@lateen/cli')).runCli(argv, env)
   }
 }
 
-type Program = (argv: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>
-
-async function run(module: object, name: string, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const program: unknown = Object.entries(module).find(([key]) => key === name)?.[1]
-  if (!isProgram(program)) throw new Error(`this build has no ${name}`)
-  return program(argv, env)
-}
-
-function isProgram(value: unknown): value is Program {
-  return typeof value === 'function'
+function lineTo(stream: NodeJS.WriteStream): (line: string) => void {
+  return (line) => void stream.write(`${line}\n`)
 }

@@ -1,11 +1,11 @@
 /** Puts the local cluster together: node agent, controllers, Service addresses, DNS, host ports. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
 import type { KubeClient } from '@lateen/kube'
 import { type Controllers, startControllers } from './controllers/controllers.ts'
+import type { ControllerContext } from './controllers/context.ts'
 import { DnsServer } from './dns/dns-server.ts'
 import { ImageCatalogue } from './images/catalogue.ts'
 import { CONFIG_MAP, ENDPOINT_SLICE, NAMESPACE, POD, SECRET, SERVICE } from './kube/kinds.ts'
@@ -145,7 +145,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     source: { services: stores.services, slices: stores.slices, namespaceExists: (name) => stores.namespaces.byKey(name) !== undefined, domain },
   })
   const claims = new HostPortClaims(stores.services, gateway, options.hostPorts, options.hostPortMap ?? {})
-  const controllers: Controllers = await startControllers({
+  const controllerContext: ControllerContext = {
     client,
     listWatch,
     stores,
@@ -153,7 +153,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     hostPorts: claims,
     ...(options.apiPort === undefined ? {} : { apiPort: options.apiPort }),
     ...(options.apiCa === undefined ? {} : { apiCa: options.apiCa }),
-  })
+  }
+  const controllers: Controllers = await startControllers(controllerContext, node.serviceCidr)
   await dns.start()
   await proxy.start()
   await agent.start()
@@ -205,9 +206,4 @@ function readResolvConf(): string {
 /** Resolvers on the host's loopback are not reachable from the node. */
 function upstreamsOf(resolvConf: string): string[] {
   return [...resolvConf.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)].map((match) => match[1] ?? '').filter((address) => !address.startsWith('127.'))
-}
-
-/** Where a cluster of this state directory keeps the user's catalogue unless told otherwise. */
-export function defaultImagesFile(home: string): string {
-  return join(home, 'images.yaml')
 }

@@ -1,5 +1,5 @@
 /** The mesh as a value: objects go in, resource sets for proxies come out. See `mesh-contract.ts`. */
-import { type KubeObject, refOf, validate } from '@lateen/api'
+import { type KubeObject, normalize, refOf, validate } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import { Graph } from '@lateen/graph'
 import { applyChange, createInputs, createModel, inputKind, type MeshConfigView, type MeshSettings, proxyOf } from '@lateen/model'
@@ -56,7 +56,7 @@ export function createMesh(options: MeshOptions): MeshState {
     if (change.operation === 'delete') return change
     const diagnostics = problemsOf(change.object)
     if (diagnostics.length > 0) found.set(id, diagnostics)
-    return diagnostics.some((diagnostic) => diagnostic.severity === 'Error') ? { operation: 'delete', object: change.object } : change
+    return diagnostics.some((diagnostic) => diagnostic.severity === 'Error') ? { operation: 'delete', object: change.object } : { operation: 'set', object: normalize(change.object) }
   }
 
   return {

@@ -1,5 +1,6 @@
 /** A place in an object: checks say there what they found, and do not know where they are mounted. */
 import type { Diagnostic, ObjectRef } from '@lateen/base'
+import type { MessageNode } from '../schema/node.ts'
 import { type ArgumentsOf, MESSAGES, type MessageName, wordsOf } from './catalogue.ts'
 
 /** Most diagnostics that one object gets. */
@@ -9,9 +10,12 @@ const LIMIT = 200
 export class Report {
   readonly diagnostics: Diagnostic[] = []
   readonly object: ObjectRef
+  /** The definition of the object's spec, to tell where a misplaced field belongs. */
+  readonly root: MessageNode | undefined
 
-  constructor(object: ObjectRef) {
+  constructor(object: ObjectRef, root?: MessageNode) {
     this.object = object
+    this.root = root
   }
 
   add<K extends MessageName>(name: K, path: string, ...values: ArgumentsOf<K>): void {

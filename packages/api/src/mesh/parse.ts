@@ -2,6 +2,7 @@
 import type { Diagnostic } from '@lateen/base'
 import { parse } from 'yaml'
 import { At, Report } from '../diagnostics/at.ts'
+import { YAML_OPTIONS } from '../reading/yaml-schema.ts'
 import type { Fields, Message, Static } from '../schema/define.ts'
 import { depthExceeds, isObject, nameOf, readAs } from '../schema/read.ts'
 import { checkMeshConfig, checkMeshNetworks, checkProxyConfigSettings } from './check.ts'
@@ -70,7 +71,7 @@ function parseText(text: string, at: At): unknown {
     return undefined
   }
   try {
-    return parse(text, { prettyErrors: true, version: '1.1', merge: true, maxAliasCount: 100, logLevel: 'silent' })
+    return parse(text, { ...YAML_OPTIONS, prettyErrors: true, maxAliasCount: 100 })
   } catch (problem) {
     at.say('NotYaml', { problem: problem instanceof Error ? (problem.message.split('\n')[0] ?? '') : 'it cannot be read' })
     return undefined

@@ -11,6 +11,7 @@ import { readHeader } from './header.ts'
 import { findOddLines, type OddLines } from './odd-lines.ts'
 import { positionAt, positionOf } from './positions.ts'
 import { Sayings } from './sayings.ts'
+import { YAML_OPTIONS } from './yaml-schema.ts'
 
 export interface ParsedObject {
   readonly object: KubeObject
@@ -51,8 +52,7 @@ export function parseDocuments(text: string, file: string): ParsedFile {
 
 function parse(text: string, { lines, said }: Reading): Document.Parsed[] {
   try {
-    // Version 1.1, as kubectl reads: `on` and `yes` are true there.
-    const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.1', merge: true, logLevel: 'silent' })
+    const parsed = parseAllDocuments(text, { ...YAML_OPTIONS, lineCounter: lines, prettyErrors: false })
     return Array.isArray(parsed) ? parsed : []
   } catch (problem) {
     if (!(problem instanceof RangeError)) throw problem

@@ -8,6 +8,7 @@ import { parseDuration } from '@lateen/base'
 import type { At } from '../diagnostics/at.ts'
 import { didYouMean } from '../diagnostics/suggest.ts'
 import type { Fields, Message, Static } from './define.ts'
+import { placeOfField } from './find-field.ts'
 import type { EnumNode, FieldNode, FreeNode, ListNode, MapNode, MessageNode, Node, NumberNode, TextNode } from './node.ts'
 
 /** Deepest nesting of free-form values. */
@@ -51,7 +52,7 @@ export function readMessage(node: MessageNode, value: Readonly<Record<string, un
   for (const [key, given] of Object.entries(value)) {
     const found = fieldOf(node, key)
     if (!found) {
-      at.in(key).say('UnknownField', { hint: didYouMean(key, Object.keys(node.fields)) })
+      at.in(key).say('UnknownField', { hint: unknownHint(node, key, at) })
       continue
     }
     const [name, field] = found
@@ -72,6 +73,17 @@ export function readMessage(node: MessageNode, value: Readonly<Record<string, un
     if (field.required && !set.has(name)) at.in(name).say('ServerRefuses', { reason: 'it must be set' })
   }
   return result
+}
+
+/** A similar name, the place where the name would be right, or the names that are known. */
+function unknownHint(node: MessageNode, key: string, at: At): string {
+  const names = Object.keys(node.fields)
+  const similar = didYouMean(key, names)
+  if (similar !== '') return similar
+  const { root } = at.report
+  const place = root && root !== node ? placeOfField(root, key) : undefined
+  if (place !== undefined) return `; it belongs to ${['spec', place].filter(Boolean).join('.')}`
+  return names.length > 0 && names.length <= 20 ? `; known here: ${names.sort().join(', ')}` : ''
 }
 
 function checkGroups(node: MessageNode, set: ReadonlyMap<string, string>, at: At): void {
@@ -100,7 +112,7 @@ function fieldOf(node: MessageNode, key: string): [string, FieldNode] | undefine
 const snake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 function readText(node: TextNode, value: unknown, at: At): unknown {
-  if (typeof value !== 'string') return wrong(at, value, 'a text', typeof value === 'number' || typeof value === 'boolean' ? `; write "${value}" in quotes` : '')
+  if (typeof value !== 'string') return wrong(at, value, 'a text', typeof value === 'number' || typeof value === 'boolean' ? '; put the value in quotes' : '')
   if (node.format === 'duration' && parseDuration(value) === undefined) {
     at.say('NotADuration', { value })
     return undefined

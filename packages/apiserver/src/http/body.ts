@@ -39,7 +39,8 @@ export async function parseBody(request: ApiRequest): Promise<unknown> {
     checkDepth(value)
     return value
   }
-  throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`)
+  if (type === 'application/vnd.kubernetes.protobuf') return (await import('../protobuf/decode.ts')).decodeProtobuf(body)
+  throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`)
 }
 
 /** @throws StatusError 400 */

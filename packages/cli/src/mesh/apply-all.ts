@@ -21,7 +21,8 @@ export async function applyAll(client: KubeClient, objects: readonly KubeObject[
   for (const object of objects) await client.apply(typeOf(object), object, { fieldManager: FIELD_MANAGER, force: true })
 }
 
-function typeOf({ apiVersion, kind }: KubeObject): ResourceType {
+/** How the API addresses the kind of an object. */
+export function typeOf({ apiVersion, kind }: KubeObject): ResourceType {
   const slash = apiVersion.indexOf('/')
   return {
     group: slash < 0 ? '' : apiVersion.slice(0, slash),

@@ -11,7 +11,7 @@ import { CommandError } from '../shell/exit-codes.ts'
 import type { Progress } from '../shell/progress.ts'
 import { choosePorts } from './choose-ports.ts'
 import { type Home, homeAt, makeHome } from './home.ts'
-import { isAlive, type ProcessRecord, recordOf } from './process-record.ts'
+import { isAlive, recordOf } from './process-record.ts'
 import { isSupervised, type MeshState, readState } from './state.ts'
 import { askMesh, listDeployments, notReadyPods } from './workloads.ts'
 

@@ -7,7 +7,7 @@ import { crds, type KubeObject } from '@lateen/api'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { logger } from '@lateen/base'
 import { localMesh } from '@lateen/install'
-import { type Cluster, defaultImagesFile, HostPortClient, startCluster, type UidMapping } from '@lateen/runtime'
+import { type Cluster, HostPortClient, startCluster, type UidMapping } from '@lateen/runtime'
 import { installation } from '../installation.ts'
 import { applyAll } from './apply-all.ts'
 import { type Home, writeText } from './home.ts'
@@ -84,7 +84,7 @@ async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions):
     listWatch: (type, options, handler) => client.watch(type, options, handler),
     stateDir: home.node,
     node: NODE,
-    images: defaultImagesFile(home.root),
+    images: home.images,
     lateenDir: program.root,
     nodeBinary: process.execPath,
     envoyPath: envoy,
@@ -95,11 +95,20 @@ async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions):
     hostPorts,
     hostPortMap: { 80: ports.http, 443: ports.https },
   })
-  // `attach` of the node agent ends with the container and has no exit code of its own.
-  api.setPods({ ...cluster.pods, attach: (...args) => cluster.pods.attach(...args).then(() => ({ exitCode: 0 })) })
+  api.setPods(podBackend(cluster.pods))
   step('installing the control plane')
   await applyAll(client, localMesh())
   return { api, cluster }
+}
+
+function podBackend(pods: Cluster['pods']): Parameters<ApiServer['setPods']>[0] {
+  return {
+    logs: (...args) => pods.logs(...args),
+    exec: (...args) => pods.exec(...args),
+    // What is attached to ends with the container and has no exit code of its own.
+    attach: (...args) => pods.attach(...args).then(() => ({ exitCode: 0 })),
+    portForward: (...args) => pods.portForward(...args),
+  }
 }
 
 async function serviceAddress(api: ApiServer, namespace: string, name: string, port: number): Promise<{ host: string; port: number }> {

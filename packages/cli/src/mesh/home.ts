@@ -13,6 +13,8 @@ export interface Home {
   readonly logs: string
   /** What the user chose once and keeps: ports. */
   readonly settings: string
+  /** The user's own image catalogue; need not exist. */
+  readonly images: string
   /** What the supervisor says about itself and its children. */
   readonly state: string
 }
@@ -25,6 +27,7 @@ export function homeAt(root: string): Home {
     node: join(root, 'node'),
     logs: join(root, 'logs'),
     settings: join(root, 'settings.json'),
+    images: join(root, 'images.yaml'),
     state: join(root, 'run', 'state.json'),
   }
 }

@@ -1,11 +1,11 @@
 /** The API server's own port beside those of Services, on one channel to the supervisor. */
-import type { HostPortClaim, HostPortHolder, HostPortState, HostPortTarget } from '@lateen/runtime'
+import type { HostPortClaim, HostPortHolder, HostPortState } from '@lateen/runtime'
 
 const API_KEY = 'api-server'
 
 export interface ApiPort {
   readonly port: number
-  readonly target: HostPortTarget
+  readonly target: HostPortClaim['target']
   /** Told when the port could not be had. */
   readonly failed: (error: string) => void
 }

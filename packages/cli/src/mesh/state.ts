@@ -38,7 +38,7 @@ export function readState(home: Home): MeshState | undefined {
 }
 
 /** Whether a supervisor is at work in this home. */
-export function isSupervised(state: MeshState | undefined): state is MeshState {
+export function isSupervised(state: MeshState | undefined): boolean {
   return state !== undefined && isAlive(state.supervisor)
 }
 

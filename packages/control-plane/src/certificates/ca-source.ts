@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { type CaFiles, type CaOptions, CertificateAuthority, caFilesFromEntries, createSelfSignedRoot } from '@lateen/ca'
-import { isConflict, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
+import { isConflict, isNotFound, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 
 export interface CaSourceOptions extends CaOptions {
   readonly directory: string
@@ -137,12 +137,18 @@ async function fromSecrets(options: CaSourceOptions, client: KubeClient): Promis
     if (chosen) holder?.offer(() => filesOfSecret(chosen), nameOf(chosen))
   }
   const watches = [PLUGGED_IN, SELF_SIGNED].map((name) => followSecret(client, options.namespace, name, secrets, notice))
-  await Promise.all(watches.map((watch) => watch.synced))
-  const chosen = secrets.get(PLUGGED_IN) ?? secrets.get(SELF_SIGNED) ?? (await createSelfSigned(options, client))
-  holder = new Holder(filesOfSecret(chosen), nameOf(chosen), options)
-  return sourceOf(holder, () => {
+  const stop = () => {
     for (const watch of watches) watch.stop()
-  })
+  }
+  try {
+    await Promise.all(watches.map((watch) => watch.synced))
+    const chosen = secrets.get(PLUGGED_IN) ?? secrets.get(SELF_SIGNED) ?? (await createSelfSigned(options, client))
+    holder = new Holder(filesOfSecret(chosen), nameOf(chosen), options)
+    return sourceOf(holder, stop)
+  } catch (error) {
+    stop()
+    throw error
+  }
 }
 
 function followSecret(
@@ -173,23 +179,36 @@ async function createSelfSigned(options: CaSourceOptions, client: KubeClient): P
   const { namespace } = options
   const root = createSelfSignedRoot({ organization: options.trustDomain, now: Date.now(), ttlMs: options.rootTtlMs })
   const encode = (text: string) => Buffer.from(text).toString('base64')
+  const secret: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: SELF_SIGNED, namespace },
+    type: 'istio.io/ca-root',
+    data: {
+      'ca-cert.pem': encode(root.certPem),
+      'ca-key.pem': encode(root.keyPem),
+      'root-cert.pem': '',
+      'cert-chain.pem': '',
+      'key.pem': '',
+    },
+  }
   try {
-    return await client.create(RESOURCE_TYPES.Secret, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: SELF_SIGNED, namespace },
-      type: 'istio.io/ca-root',
-      data: {
-        'ca-cert.pem': encode(root.certPem),
-        'ca-key.pem': encode(root.keyPem),
-        'root-cert.pem': '',
-        'cert-chain.pem': '',
-        'key.pem': '',
-      },
-    })
+    return await client.create(RESOURCE_TYPES.Secret, secret)
+  } catch (error) {
+    if (isConflict(error)) return client.get(RESOURCE_TYPES.Secret, namespace, SELF_SIGNED)
+    if (!isNotFound(error)) throw error
+    await createNamespace(client, namespace)
+    return createSelfSigned(options, client)
+  }
+}
+
+/** A control plane may be the first thing that a cluster gets. */
+async function createNamespace(client: KubeClient, name: string): Promise<void> {
+  log.info(`namespace ${name} does not exist; creating it`)
+  try {
+    await client.create(RESOURCE_TYPES.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   } catch (error) {
     if (!isConflict(error)) throw error
-    return client.get(RESOURCE_TYPES.Secret, namespace, SELF_SIGNED)
   }
 }
 

@@ -1,28 +1,17 @@
 /** The two ports for operators: readiness and debug pages; metrics, version and debug pages. */
-import type { Diagnostic } from '@lateen/base'
-import type { ConfigSource } from '@lateen/config'
-import type { ConnectionStatus } from '@lateen/xds'
 import type { DebugAccess } from '../debug/debug-access.ts'
-import { serveDebug } from '../debug/debug-pages.ts'
-import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
+import { type DebugContext, serveDebug } from '../debug/debug-pages.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { DiscoveryOptions } from '../options/discovery-options.ts'
 import { VERSION } from '../version.ts'
-import type { OpenSession } from '../xds/mesh-source.ts'
 import { type HttpReply, type HttpRequest, type RunningHttpServer, startHttpServer } from './http-server.ts'
 
 export interface OperatorPortsOptions {
   readonly options: DiscoveryOptions
+  readonly metrics: Metrics
   readonly isReady: () => boolean
   readonly access: () => DebugAccess | undefined
-  readonly diagnostics: () => readonly Diagnostic[]
-  readonly context: {
-    readonly metrics: Metrics
-    readonly connections: () => readonly ConnectionStatus[]
-    readonly source: () => ConfigSource
-    readonly documents: () => MeshDocuments
-    readonly find: (proxyId: string) => OpenSession | undefined
-  }
+  readonly debug: Omit<DebugContext, 'access'>
 }
 
 /** @throws ListenError */
@@ -39,18 +28,14 @@ export async function startOperatorPorts(
 
 async function answer(ports: OperatorPortsOptions, request: HttpRequest): Promise<HttpReply> {
   const { pathname } = request.url
-  const { metrics } = ports.context
+  const { metrics } = ports
   if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, body: 'only GET is answered here\n' }
   if (pathname === '/ready') return ports.isReady() ? { status: 200, body: '' } : { status: 503, body: 'the control plane is not ready\n' }
   if (pathname === '/version') return { status: 200, body: `${VERSION}-lateen-Clean` }
   if (pathname === '/metrics') return { status: 200, body: await metrics.text(), contentType: metrics.contentType }
   const access = ports.access()
   if ((pathname === '/debug' || pathname.startsWith('/debug/')) && ports.options.debug.onHttp && access) {
-    const { connections, source, documents, find } = ports.context
-    return serveDebug(
-      { clusterId: ports.options.clusterId, access, connections, source, mesh: documents, diagnostics: ports.diagnostics, find },
-      request,
-    )
+    return serveDebug({ ...ports.debug, access }, request)
   }
   return { status: 404, body: 'there is nothing here; try /ready, /version, /metrics or /debug\n' }
 }

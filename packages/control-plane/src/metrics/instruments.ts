@@ -1,5 +1,5 @@
 /** Makers of metrics that belong to one registry. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 20, 30]
 
@@ -17,7 +17,13 @@ export function createInstruments(registry: Registry): Instruments {
     counter: (name, help, ...labelNames) => new Counter({ name, help, labelNames, registers }),
     gauge: (name, help, ...labelNames) => new Gauge({ name, help, labelNames, registers }),
     read: (name, help, value, labels = {}) => {
-      const gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers, collect: () => gauge.set(labels, value()) })
+      const gauge: Gauge = new Gauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers,
+        collect: (): void => gauge.set(labels, value()),
+      })
     },
     histogram: (name, help, buckets, ...labelNames) => new Histogram({ name, help, buckets: [...buckets], labelNames, registers }),
   }

@@ -4,7 +4,17 @@
  */
 import { parseTruth } from '../decide/annotations.ts'
 import { orderedJson } from '../pod/field-order.ts'
-import { allContainers, type Container, findContainer, type Handler, isRecord, type Pod, PROXY_CONTAINER, withContainer, withContainers } from '../pod/pod.ts'
+import {
+  allContainers,
+  type Container,
+  findContainer,
+  type Handler,
+  isRecord,
+  type Pod,
+  PROXY_CONTAINER,
+  withContainer,
+  withContainers,
+} from '../pod/pod.ts'
 import type { MeshSettings } from '../settings/injector-config.ts'
 import { statusPort } from '../settings/proxy-config.ts'
 import { flagAt, type Values } from '../settings/values.ts'
@@ -103,7 +113,9 @@ function parseProbers(text: string | undefined): Record<string, Handler> {
   if (text === undefined) return {}
   try {
     const parsed: unknown = JSON.parse(text)
-    return isRecord(parsed) ? Object.fromEntries(Object.entries(parsed).filter((entry): entry is [string, Handler] => isRecord(entry[1]))) : {}
+    return isRecord(parsed)
+      ? Object.fromEntries(Object.entries(parsed).filter((entry): entry is [string, Handler] => isRecord(entry[1])))
+      : {}
   } catch {
     return {}
   }

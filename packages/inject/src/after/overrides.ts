@@ -40,7 +40,10 @@ export function keptOverrides(pod: Pod): Overrides {
 /** `merged` (pod with templates) with the user's containers over those that templates made. */
 export function applyOverrides(merged: Pod, original: Pod, template: Pod): Pod {
   const kept = keptOverrides(original)
-  const chosen = { containers: chosenOverrides(template.spec.containers, kept.containers, original), initContainers: chosenOverrides(template.spec.initContainers ?? [], kept.initContainers, original) }
+  const chosen = {
+    containers: chosenOverrides(template.spec.containers, kept.containers, original),
+    initContainers: chosenOverrides(template.spec.initContainers ?? [], kept.initContainers, original),
+  }
   let pod = mergePod(merged, { spec: { containers: chosen.containers } })
   if (chosen.initContainers.length > 0) pod = mergePod(pod, { spec: { initContainers: chosen.initContainers } })
   const lists = Object.entries(chosen).filter(([, list]) => list.length > 0)

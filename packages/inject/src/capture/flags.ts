@@ -100,7 +100,8 @@ export function parseCaptureFlags(argv: readonly string[], env: Readonly<Record<
   const text = (name: string, fallback: string) => read(name) ?? fallback
   const flag = (name: string) => {
     const value = read(name)
-    if (value !== undefined && !['true', 'false', '1', '0', ''].includes(value)) problems.push(`--${name}: "${value}" is neither true nor false`)
+    if (value !== undefined && !['true', 'false', '1', '0', ''].includes(value))
+      problems.push(`--${name}: "${value}" is neither true nor false`)
     return value === 'true' || value === '1'
   }
   const uid = text('proxy-uid', '') || DEFAULT_CAPTURE.proxyUid
@@ -133,7 +134,8 @@ export function parseCaptureFlags(argv: readonly string[], env: Readonly<Record<
     ...(mark ? { proxyIdentity: 'mark' as const, proxyMark: mark } : {}),
   }
   const probePort = Number(text('iptables-probe-port', '15002'))
-  if (!Number.isInteger(probePort) || probePort < 1 || probePort > 65535) problems.push(`--iptables-probe-port: "${text('iptables-probe-port', '')}" is no port`)
+  if (!Number.isInteger(probePort) || probePort < 1 || probePort > 65535)
+    problems.push(`--iptables-probe-port: "${text('iptables-probe-port', '')}" is no port`)
   const probeTimeout = parseDuration(text('probe-timeout', '5s'))
   if (probeTimeout === undefined) problems.push(`--probe-timeout: "${text('probe-timeout', '')}" is no duration such as 5s`)
   const options: CaptureOptions = {
@@ -161,7 +163,9 @@ function readArguments(argv: readonly string[]): { readonly values: Map<string, 
     const argument = argv[index] ?? ''
     const parsed = splitArgument(argument)
     if (!parsed) {
-      problems.push(argument.startsWith('-') ? `unknown flag ${argument}; see --help` : `"${argument}" is no flag; istio-iptables takes flags only`)
+      problems.push(
+        argument.startsWith('-') ? `unknown flag ${argument}; see --help` : `"${argument}" is no flag; istio-iptables takes flags only`,
+      )
       continue
     }
     const { flag, value } = parsed

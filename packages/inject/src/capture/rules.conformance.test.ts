@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type CaptureConfig, DEFAULT_CAPTURE } from './config.ts'
-import { captureRules } from './rules.ts'
 import { restoreInput } from './restore.ts'
+import { captureRules } from './rules.ts'
 
 const cases = join(import.meta.dirname, '../../../../../shared/conformance/sidecar-iptables')
 

@@ -4,13 +4,7 @@
  * Enters: a checked {@link CaptureConfig}. Leaves: rules as data; restore.ts renders them, run.ts applies them. The order is
  * the meaning: in ISTIO_OUTPUT, what must not be captured returns before the last rule redirects the rest.
  */
-import {
-  AGENT_DNS_PORT,
-  type CaptureConfig,
-  MARK_MODE_AGENT_SOURCE_PORTS,
-  MARK_MODE_CONTROL_PLANE_PORTS,
-  splitList,
-} from './config.ts'
+import { AGENT_DNS_PORT, type CaptureConfig, MARK_MODE_AGENT_SOURCE_PORTS, MARK_MODE_CONTROL_PLANE_PORTS, splitList } from './config.ts'
 import { type Ranges, splitRanges } from './ranges.ts'
 
 export type Family = 'v4' | 'v6'
@@ -137,13 +131,27 @@ function inbound({ config, loopback }: Context): Rule[] {
   const tproxyChains = [
     mangle('ISTIO_DIVERT', ['-j', 'MARK', '--set-mark', config.inboundTproxyMark]),
     mangle('ISTIO_DIVERT', ['-j', 'ACCEPT']),
-    mangle('ISTIO_TPROXY', ['!', '-d', loopback, '-p', 'tcp', '-j', 'TPROXY', '--tproxy-mark', `${config.inboundTproxyMark}/0xffffffff`, '--on-port', config.inboundCapturePort]),
+    mangle('ISTIO_TPROXY', [
+      '!',
+      '-d',
+      loopback,
+      '-p',
+      'tcp',
+      '-j',
+      'TPROXY',
+      '--tproxy-mark',
+      `${config.inboundTproxyMark}/0xffffffff`,
+      '--on-port',
+      config.inboundCapturePort,
+    ]),
   ]
   const ports = config.inboundPortsInclude === '*' ? undefined : splitList(config.inboundPortsInclude)
   return [
     ...(tproxy ? tproxyChains : []),
     rule('PREROUTING', ['-p', 'tcp', '-j', 'ISTIO_INBOUND']),
-    ...(ports ? [] : splitList(config.inboundPortsExclude).map((port) => rule('ISTIO_INBOUND', ['-p', 'tcp', '--dport', port, '-j', 'RETURN']))),
+    ...(ports
+      ? []
+      : splitList(config.inboundPortsExclude).map((port) => rule('ISTIO_INBOUND', ['-p', 'tcp', '--dport', port, '-j', 'RETURN']))),
     ...(ports ? ports.flatMap((port) => capture(['-p', 'tcp', '--dport', port])) : capture(['-p', 'tcp'])),
   ]
 }
@@ -164,12 +172,17 @@ function markModeExemptions({ config }: Context): Rule[] {
 
 function ownTraffic({ config, loopback, dns, include }: Context, owner: Owner): Rule[] {
   // Port 53 over loopback is the agent asking a resolver on this machine: its answer must not come through the proxy's inbound side.
-  const tunnel = dns && owner.byUser ? ['-m', 'multiport', '!', '--dports', `53,${config.inboundTunnelPort}`] : ['!', '--dport', config.inboundTunnelPort]
+  const tunnel =
+    dns && owner.byUser
+      ? ['-m', 'multiport', '!', '--dports', `53,${config.inboundTunnelPort}`]
+      : ['!', '--dport', config.inboundTunnelPort]
   return [
     // An application that calls itself by Service address: the proxy's outbound side calls its own inbound side.
     nat('ISTIO_OUTPUT', ['-o', 'lo', '!', '-d', loopback, '-p', 'tcp', ...tunnel, ...owner.match, '-j', 'ISTIO_IN_REDIRECT']),
     // An application that calls itself by pod address needs no proxy, unless loopback was asked to be captured.
-    ...(include.loopback ? [] : [nat('ISTIO_OUTPUT', ['-o', 'lo', ...(dns ? ['-p', 'tcp', '!', '--dport', '53'] : []), ...owner.unless, '-j', 'RETURN'])]),
+    ...(include.loopback
+      ? []
+      : [nat('ISTIO_OUTPUT', ['-o', 'lo', ...(dns ? ['-p', 'tcp', '!', '--dport', '53'] : []), ...owner.unless, '-j', 'RETURN'])]),
     nat('ISTIO_OUTPUT', [...owner.match, '-j', 'RETURN']),
   ]
 }
@@ -189,8 +202,12 @@ function dnsRules(at: Context): Rule[] {
   return [
     raw('OUTPUT', ['-j', 'ISTIO_OUTPUT_DNS']),
     ...(destinations.length > 0 ? [nat('ISTIO_OUTPUT', ['-j', 'ISTIO_OUTPUT_DNS'])] : []),
-    ...destinations.map((to) => nat('ISTIO_OUTPUT_DNS', ['-p', 'tcp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-ports', AGENT_DNS_PORT])),
-    ...destinations.map((to) => nat('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-port', AGENT_DNS_PORT])),
+    ...destinations.map((to) =>
+      nat('ISTIO_OUTPUT_DNS', ['-p', 'tcp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-ports', AGENT_DNS_PORT]),
+    ),
+    ...destinations.map((to) =>
+      nat('ISTIO_OUTPUT_DNS', ['-p', 'udp', '--dport', '53', ...to, '-j', 'REDIRECT', '--to-port', AGENT_DNS_PORT]),
+    ),
     ...agentZones(at),
     ...(destinations.length > 0 ? [raw('PREROUTING', ['-j', 'ISTIO_INBOUND'])] : []),
     ...destinations.flatMap((to, index) => [
@@ -207,7 +224,8 @@ function dnsRules(at: Context): Rule[] {
 function agentZones({ config, owners }: Context): Rule[] {
   const zone = (number: string, match: readonly string[]) => raw('ISTIO_OUTPUT_DNS', ['-p', 'udp', ...match, '-j', 'CT', '--zone', number])
   // Without marks on the agent's sockets, its queries are known by the ports they come from, its answers by theirs.
-  if (config.proxyIdentity === 'mark') return [zone('1', ['--sport', MARK_MODE_AGENT_SOURCE_PORTS, '--dport', '53']), zone('2', ['--sport', AGENT_DNS_PORT])]
+  if (config.proxyIdentity === 'mark')
+    return [zone('1', ['--sport', MARK_MODE_AGENT_SOURCE_PORTS, '--dport', '53']), zone('2', ['--sport', AGENT_DNS_PORT])]
   return owners.flatMap(({ match }) => [zone('1', ['--dport', '53', ...match]), zone('2', ['--sport', AGENT_DNS_PORT, ...match])])
 }
 
@@ -226,7 +244,9 @@ function tproxyMarks({ config, family, loopback, owners }: Context): Rule[] {
     // The proxy connects to the application with the client's address and this mark; the connection keeps it for the answers.
     mangle('PREROUTING', ['-p', 'tcp', '-m', 'mark', '--mark', mark, '-j', 'CONNMARK', '--save-mark']),
     mangle('OUTPUT', ['-p', 'tcp', '-o', 'lo', '-m', 'mark', '--mark', mark, '-j', 'RETURN']),
-    ...owners.map((owner) => mangle('OUTPUT', ['!', '-d', loopback, '-p', 'tcp', '-o', 'lo', ...owner.match, '-j', 'MARK', '--set-mark', OUTBOUND_MARK])),
+    ...owners.map((owner) =>
+      mangle('OUTPUT', ['!', '-d', loopback, '-p', 'tcp', '-o', 'lo', ...owner.match, '-j', 'MARK', '--set-mark', OUTBOUND_MARK]),
+    ),
     mangle('OUTPUT', ['-p', 'tcp', '-m', 'connmark', '--mark', mark, '-j', 'CONNMARK', '--restore-mark']),
     insert(1, mangle('ISTIO_INBOUND', ['-p', 'tcp', '-m', 'mark', '--mark', mark, '-j', 'RETURN'])),
     insert(2, mangle('ISTIO_INBOUND', ['-p', 'tcp', '-s', INBOUND_SOURCE[family], '-i', 'lo', '-j', 'RETURN'])),

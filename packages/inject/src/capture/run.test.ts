@@ -6,7 +6,25 @@ import { describe, expect, test } from 'vitest'
 const LAB = join(import.meta.dirname, '../../testdata/capture-lab.ts')
 const POD = '10.9.0.1'
 const PEER = '10.9.0.2'
-const FLAGS = ['-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT', '-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info']
+const FLAGS = [
+  '-p',
+  '15001',
+  '-z',
+  '15006',
+  '-u',
+  '1337',
+  '-m',
+  'REDIRECT',
+  '-i',
+  '*',
+  '-x',
+  '',
+  '-b',
+  '*',
+  '-d',
+  '15090,15021,15020',
+  '--log_output_level=default:info',
+]
 
 const works = (program: string, ...args: string[]) => spawnSync(program, args, { stdio: 'ignore' }).status === 0
 const tools = works('python3', '-V') && works('ip', '-V') && works('iptables', '-V')
@@ -24,7 +42,9 @@ function runLab(steps: readonly Step[], options: { readonly user?: string; reado
   return JSON.parse(result.stdout)
 }
 
-const call = (from: 'pod' | 'peer', to: string, port: number, more: Record<string, unknown> = {}): Step => ({ call: { from, to, port, ...more } })
+const call = (from: 'pod' | 'peer', to: string, port: number, more: Record<string, unknown> = {}): Step => ({
+  call: { from, to, port, ...more },
+})
 const app = { uid: 65534, gid: 65534 }
 const proxy = { uid: 1337, gid: 1337 }
 
@@ -138,7 +158,18 @@ describe.skipIf(!rootless)('capture as an ordinary user', () => {
       { user: 'tester' },
     )
     expect(answers[0]).toMatchObject({ code: 0, log: [expect.stringMatching(/socket mark 1337/), expect.anything()] })
-    expect(answers.slice(1)).toEqual(['outbound', 'remote', 'app', 'inbound', 'app', 'remote', 'agent', 'remote', 'inbound', ...ports.map(() => 'direct')])
+    expect(answers.slice(1)).toEqual([
+      'outbound',
+      'remote',
+      'app',
+      'inbound',
+      'app',
+      'remote',
+      'agent',
+      'remote',
+      'inbound',
+      ...ports.map(() => 'direct'),
+    ])
   }, 60_000)
 
   test('without any right to change the network, the message says what is needed', () => {

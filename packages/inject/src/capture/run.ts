@@ -45,7 +45,9 @@ export async function runCapture(argv: readonly string[], io: CaptureIo): Promis
   const { options } = parsed
   const config = withMachineFacts(options, machineFacts())
   if (config.proxyIdentity === 'mark' && !options.identityGiven)
-    io.log(`user id ${config.proxyUid} does not exist in this user namespace; the proxy's traffic is told by socket mark ${config.proxyMark} instead`)
+    io.log(
+      `user id ${config.proxyUid} does not exist in this user namespace; the proxy's traffic is told by socket mark ${config.proxyMark} instead`,
+    )
   try {
     if (!options.skipRuleApply) applyCapture(options, config, io)
     return options.runValidation ? await validateCapture(options, config, io) : 0
@@ -143,12 +145,24 @@ function addRoute(args: readonly string[], run: CommandRunner): void {
 type CommandRunner = (program: string, args: readonly string[], input?: string) => Outcome
 
 function commandRunner(networkNamespace: string): CommandRunner {
-  const prefix = networkNamespace === '' ? [] : ['nsenter', `--net=${networkNamespace.includes('/') ? networkNamespace : `/run/netns/${networkNamespace}`}`, '--']
+  const prefix =
+    networkNamespace === ''
+      ? []
+      : ['nsenter', `--net=${networkNamespace.includes('/') ? networkNamespace : `/run/netns/${networkNamespace}`}`, '--']
   // The legacy back end locks a file under /run, which an ordinary user cannot write.
-  const env = process.getuid?.() === 0 && isWritableRun() ? process.env : { ...process.env, XTABLES_LOCKFILE: `/tmp/xtables-${process.getuid?.() ?? 0}.lock` }
+  const env =
+    process.getuid?.() === 0 && isWritableRun()
+      ? process.env
+      : { ...process.env, XTABLES_LOCKFILE: `/tmp/xtables-${process.getuid?.() ?? 0}.lock` }
   return (program, args, input) => {
     const [command = program, ...rest] = [...prefix, program, ...args]
-    const result = spawnSync(command, rest, { encoding: 'utf8', timeout: COMMAND_TIMEOUT, env, maxBuffer: 64 * 1024 * 1024, ...(input === undefined ? {} : { input }) })
+    const result = spawnSync(command, rest, {
+      encoding: 'utf8',
+      timeout: COMMAND_TIMEOUT,
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+      ...(input === undefined ? {} : { input }),
+    })
     if (result.error && 'code' in result.error && result.error.code === 'ENOENT') return { ok: false, stdout: '', stderr: 'ENOENT' }
     return { ok: result.status === 0, stdout: result.stdout ?? '', stderr: result.stderr ?? String(result.error ?? '') }
   }
@@ -162,11 +176,16 @@ function isWritableRun(): boolean {
 /** The back end to use: the one that has rules of ours, else the first that works. */
 function findTool(family: Family, run: CommandRunner): Tool {
   const base = family === 'v4' ? 'iptables' : 'ip6tables'
-  const candidates = [base, `${base}-nft`, `${base}-legacy`].map((name): Tool => ({ name, family, run: (args, suffix = '', input) => run(`${name}${suffix}`, lockArgs(args, suffix), input) }))
+  const candidates = [base, `${base}-nft`, `${base}-legacy`].map(
+    (name): Tool => ({ name, family, run: (args, suffix = '', input) => run(`${name}${suffix}`, lockArgs(args, suffix), input) }),
+  )
   const probes = candidates.map((tool) => ({ tool, probe: tool.run(['-t', 'nat', '-S']) })).filter(({ probe }) => probe.stderr !== 'ENOENT')
   const first = probes[0]
   if (!first)
-    throw new CaptureError('missing-program', `${base} is not installed; install it (Debian, Ubuntu: apt-get install iptables; Fedora: dnf install iptables-nft)`)
+    throw new CaptureError(
+      'missing-program',
+      `${base} is not installed; install it (Debian, Ubuntu: apt-get install iptables; Fedora: dnf install iptables-nft)`,
+    )
   const working = probes.filter(({ probe }) => probe.ok)
   const ours = working.find(({ probe }) => probe.stdout.includes('ISTIO_'))
   const chosen = ours ?? working[0]
@@ -182,9 +201,15 @@ function lockArgs(args: readonly string[], suffix: string): readonly string[] {
 function failure(command: string, result: Outcome): CaptureError {
   const said = result.stderr.trim().split('\n').slice(-3).join(' ')
   if (/permission denied|operation not permitted|must be root/i.test(said))
-    return new CaptureError('not-permitted', `${command} was not permitted: it needs the capability NET_ADMIN in this network namespace (run as root, or in a namespace of your own). It said: ${said}`)
+    return new CaptureError(
+      'not-permitted',
+      `${command} was not permitted: it needs the capability NET_ADMIN in this network namespace (run as root, or in a namespace of your own). It said: ${said}`,
+    )
   if (/table does not exist|can't initialize iptables table|extension \S+ (is not supported|revision)/i.test(said))
-    return new CaptureError('command-failed', `${command}: the kernel lacks a module that capture needs (iptable_nat, xt_REDIRECT, xt_owner, xt_conntrack). It said: ${said}`)
+    return new CaptureError(
+      'command-failed',
+      `${command}: the kernel lacks a module that capture needs (iptable_nat, xt_REDIRECT, xt_owner, xt_conntrack). It said: ${said}`,
+    )
   return new CaptureError('command-failed', `${command} did not succeed. It said: ${said || 'nothing'}`)
 }
 

@@ -19,7 +19,8 @@ export function captureState(listing: string, wanted: readonly Rule[]): CaptureS
     if (rule !== undefined) found.set(`${table} ${rule}`, (found.get(`${table} ${rule}`) ?? 0) + 1)
   }
   const expected = new Map<string, number>()
-  for (const rule of wanted) if (chainsOf([rule]).length > 0) expected.set(`${rule.table} ${rule.chain}`, (expected.get(`${rule.table} ${rule.chain}`) ?? 0) + 1)
+  for (const rule of wanted)
+    if (chainsOf([rule]).length > 0) expected.set(`${rule.table} ${rule.chain}`, (expected.get(`${rule.table} ${rule.chain}`) ?? 0) + 1)
   const names = new Set([...found.keys(), ...expected.keys()])
   return { residue: found.size > 0, differs: [...names].some((name) => found.get(name) !== expected.get(name)) }
 }

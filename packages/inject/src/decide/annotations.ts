@@ -12,7 +12,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'prometheus.istio.io/merge-metrics': truth,
   'sidecar.istio.io/rewriteAppHTTPProbers': truth,
   'sidecar.istio.io/nativeSidecar': truth,
-  'sidecar.istio.io/interceptionMode': (value) => (['REDIRECT', 'TPROXY', 'NONE'].includes(value) ? undefined : 'must be REDIRECT, TPROXY or NONE'),
+  'sidecar.istio.io/interceptionMode': (value) =>
+    ['REDIRECT', 'TPROXY', 'NONE'].includes(value) ? undefined : 'must be REDIRECT, TPROXY or NONE',
   'status.sidecar.istio.io/port': port,
   'readiness.status.sidecar.istio.io/initialDelaySeconds': count,
   'readiness.status.sidecar.istio.io/periodSeconds': count,
@@ -94,7 +95,9 @@ function jsonObject(value: string): string | undefined {
 
 function namedObjects(value: string): string | undefined {
   const parsed = parseJson(value)
-  return isRecord(parsed) && Object.values(parsed).every(isRecord) ? undefined : 'must be a JSON object of names and their volumes or mounts, such as {"data":{"emptyDir":{}}}'
+  return isRecord(parsed) && Object.values(parsed).every(isRecord)
+    ? undefined
+    : 'must be a JSON object of names and their volumes or mounts, such as {"data":{"emptyDir":{}}}'
 }
 
 function parseJson(text: string): unknown {

@@ -34,7 +34,9 @@ export function decideInjection(pod: Pod, namespace: string, config: InjectorCon
   if (asked !== '') return no(where)
   if (matchesAny(config.neverInjectSelector, labels)) return no("the pod's labels match neverInjectSelector")
   if (matchesAny(config.alwaysInjectSelector, labels)) return yes("the pod's labels match alwaysInjectSelector")
-  return config.policy === 'enabled' ? yes('injection is on where nothing else is said') : no(`the injector's policy is disabled and the pod has no label ${INJECT}: "true"`)
+  return config.policy === 'enabled'
+    ? yes('injection is on where nothing else is said')
+    : no(`the injector's policy is disabled and the pod has no label ${INJECT}: "true"`)
 }
 
 /** Whether the webhook of a revision is called for a pod, given the labels of its namespace. */

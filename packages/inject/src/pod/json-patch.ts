@@ -27,7 +27,7 @@ function mapDifference(path: string, before: Record<string, unknown>, after: Rec
   const has = (map: Record<string, unknown>, key: string) => Object.hasOwn(map, key) && map[key] !== undefined
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
   return keys.flatMap((key): PatchOperation[] => {
-    const at = `${path}/${escape(key)}`
+    const at = `${path}/${pointer(key)}`
     if (!has(after, key)) return has(before, key) ? [{ op: 'remove', path: at }] : []
     return has(before, key) ? difference(at, before[key], after[key]) : [{ op: 'add', path: at, value: after[key] }]
   })
@@ -42,6 +42,6 @@ function listDifference(path: string, before: readonly unknown[], after: readonl
   return [...operations, ...added, ...removed.reverse()]
 }
 
-function escape(key: string): string {
+function pointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1')
 }

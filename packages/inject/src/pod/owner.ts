@@ -38,5 +38,7 @@ function replicaSetOwner(owner: WorkloadOwner, labels: Readonly<Record<string, s
   if (rollout && owner.name.endsWith(`-${rollout}`))
     return { ...owner, name: owner.name.slice(0, -rollout.length - 1), kind: 'Rollout', apiVersion: 'v1alpha1' }
   const deployment = labels['pod-template-hash']
-  return deployment && owner.name.endsWith(`-${deployment}`) ? { ...owner, name: owner.name.slice(0, -deployment.length - 1), kind: 'Deployment' } : owner
+  return deployment && owner.name.endsWith(`-${deployment}`)
+    ? { ...owner, name: owner.name.slice(0, -deployment.length - 1), kind: 'Deployment' }
+    : owner
 }

@@ -15,7 +15,10 @@ export function printedShape(object: Fields): Fields {
     case 'StatefulSet':
       return { ...shaped, spec: { ...spec, updateStrategy: spec.updateStrategy ?? {} } }
     case 'DeploymentConfig':
-      return { ...shaped, spec: { ...spec, strategy: { resources: {}, ...(isRecord(spec.strategy) ? spec.strategy : {}) }, test: spec.test ?? false } }
+      return {
+        ...shaped,
+        spec: { ...spec, strategy: { resources: {}, ...(isRecord(spec.strategy) ? spec.strategy : {}) }, test: spec.test ?? false },
+      }
     case 'ReplicaSet':
     case 'ReplicationController':
       return { ...shaped, spec }
@@ -26,7 +29,9 @@ export function printedShape(object: Fields): Fields {
 
 /** Zero and false are left out where they are what an absent field means. */
 function withoutDefaults(spec: Fields): Fields {
-  return Object.fromEntries(Object.entries(spec).filter(([key, value]) => !(key === 'minReadySeconds' && value === 0) && !(key === 'paused' && value === false)))
+  return Object.fromEntries(
+    Object.entries(spec).filter(([key, value]) => !(key === 'minReadySeconds' && value === 0) && !(key === 'paused' && value === false)),
+  )
 }
 
 /** Where pods nest in workloads: no deeper than CronJob's spec.jobTemplate.spec.template.spec. */
@@ -48,7 +53,9 @@ function printedContainer(container: unknown): unknown {
   const resources = isRecord(container.resources) ? container.resources : {}
   const amounts = Object.entries(resources).map(([name, list]) => [
     name,
-    isRecord(list) && name !== 'claims' ? Object.fromEntries(Object.entries(list).map(([key, amount]) => [key, canonicalQuantity(String(amount))])) : list,
+    isRecord(list) && name !== 'claims'
+      ? Object.fromEntries(Object.entries(list).map(([key, amount]) => [key, canonicalQuantity(String(amount))]))
+      : list,
   ])
   return { ...container, resources: Object.fromEntries(amounts) }
 }

@@ -32,7 +32,11 @@ export function mergePod(base: Pod, overlay: unknown): Pod {
   return mergeMap(base, overlay, 0) as unknown as Pod
 }
 
-function mergeMap(base: Readonly<Record<string, unknown>>, overlay: Readonly<Record<string, unknown>>, depth: number): Record<string, unknown> {
+function mergeMap(
+  base: Readonly<Record<string, unknown>>,
+  overlay: Readonly<Record<string, unknown>>,
+  depth: number,
+): Record<string, unknown> {
   if (depth > MAX_DEPTH) throw new RangeError(`the pod template nests deeper than ${MAX_DEPTH} levels`)
   const result: Record<string, unknown> = overlay.$patch === 'replace' ? {} : { ...base }
   for (const [key, value] of Object.entries(overlay)) {

@@ -63,9 +63,15 @@ export function readMesh(mesh: unknown): MeshSettings {
 }
 
 /** Reads the two keys of the ConfigMap: `config` (YAML) and `values` (JSON). Values not given take the chart's defaults. */
-export function readInjectorConfigMap(data: { readonly config?: string; readonly values?: string }): { readonly config: InjectorConfig; readonly values: Values } {
+export function readInjectorConfigMap(data: { readonly config?: string; readonly values?: string }): {
+  readonly config: InjectorConfig
+  readonly values: Values
+} {
   const values: unknown = data.values ? JSON.parse(data.values) : {}
-  return { config: readInjectorConfig(parse(data.config ?? '', { maxAliasCount: 0 })), values: mergeValues(DEFAULT_VALUES, isRecord(values) ? values : {}) }
+  return {
+    config: readInjectorConfig(parse(data.config ?? '', { maxAliasCount: 0 })),
+    values: mergeValues(DEFAULT_VALUES, isRecord(values) ? values : {}),
+  }
 }
 
 /** The injector's configuration from its parsed YAML. */

@@ -1,7 +1,7 @@
 /** ProxyConfig as injection needs it: mesh defaults with a pod's own settings over them, and the text that the proxy is given. */
 import { parse } from 'yaml'
-import { isRecord } from '../pod/pod.ts'
 import { jsonEqual } from '../pod/json-patch.ts'
+import { isRecord } from '../pod/pod.ts'
 
 export type ProxyConfig = Readonly<Record<string, unknown>>
 
@@ -20,8 +20,7 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
 }
 
 /** Fields in the order in which Istio writes them. */
-const FIELDS =
-  `configPath binaryPath serviceCluster drainDuration discoveryAddress discoveryRefreshDelay zipkinAddress statsdUdpAddress
+const FIELDS = `configPath binaryPath serviceCluster drainDuration discoveryAddress discoveryRefreshDelay zipkinAddress statsdUdpAddress
   proxyAdminPort availabilityZone controlPlaneAuthPolicy customConfigFile statNameLength concurrency proxyBootstrapTemplatePath
   interceptionMode tracing envoyMetricsServiceAddress sds envoyAccessLogService envoyMetricsService proxyMetadata statusPort
   extraStatTags gatewayTopology terminationDrainDuration meshId readinessProbe proxyStatsMatcher holdApplicationUntilProxyStarts

@@ -2,7 +2,19 @@
 import { textAt } from '../settings/values.ts'
 import { applicationContainers, type PodOverlay, present, type TemplateInput } from './input.ts'
 import { agentArgs } from './parts/args.ts'
-import { appContainersEnv, clusterEnv, controlPlaneEnv, env, field, meshEnv, metadataEnv, networkEnv, podEnv, proxyConfigEnv, workloadEnv } from './parts/env.ts'
+import {
+  appContainersEnv,
+  clusterEnv,
+  controlPlaneEnv,
+  env,
+  field,
+  meshEnv,
+  metadataEnv,
+  networkEnv,
+  podEnv,
+  proxyConfigEnv,
+  workloadEnv,
+} from './parts/env.ts'
 import { containerImage } from './parts/image.ts'
 import { canonicalLabels, commonAnnotations } from './parts/metadata.ts'
 import { exec, readinessProbe } from './parts/probes.ts'
@@ -87,7 +99,8 @@ function agentClient(name: string): Record<string, unknown> {
 
 /** No agent at all: an init container writes the bootstrap, the application asks the control plane in plain text. */
 export function grpcSimpleTemplate(input: TemplateInput): PodOverlay {
-  const address = typeof input.proxyConfig.discoveryAddress === 'string' ? input.proxyConfig.discoveryAddress : 'istiod.istio-system.svc:15012'
+  const address =
+    typeof input.proxyConfig.discoveryAddress === 'string' ? input.proxyConfig.discoveryAddress : 'istiod.istio-system.svc:15012'
   const server = `dns:///${address.replace(/:15012$/, ':15010')}`
   const path = '/var/lib/grpc/data/bootstrap.json'
   return {
@@ -123,10 +136,13 @@ function grpcBootstrap(server: string): string {
     {
       xds_servers: [{ server_uri: server, channel_creds: [{ type: 'insecure' }], server_features: ['xds_v3'] }],
       node: {
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: expanded by the shell in the init container
         id: 'sidecar~${INSTANCE_IP}~${POD_NAME}.${POD_NAMESPACE}~${POD_NAMESPACE}.svc.cluster.local',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: expanded by the shell in the init container
-        metadata: { INSTANCE_IPS: '${INSTANCE_IP}', PILOT_SAN: ['istiod.istio-system.svc'], GENERATOR: 'grpc', NAMESPACE: '${POD_NAMESPACE}' },
+        metadata: {
+          INSTANCE_IPS: '${INSTANCE_IP}',
+          PILOT_SAN: ['istiod.istio-system.svc'],
+          GENERATOR: 'grpc',
+          NAMESPACE: '${POD_NAMESPACE}',
+        },
         locality: {},
         UserAgentVersionType: null,
       },

@@ -1,6 +1,7 @@
 /** What a template reads. Built-in templates are functions of it; texts in Go's template language see the same under Go's names. */
-import type { ContainerPort, EnvVar, Named, Pod } from '../pod/pod.ts'
+
 import type { WorkloadOwner } from '../pod/owner.ts'
+import type { ContainerPort, EnvVar, Named, Pod } from '../pod/pod.ts'
 import type { MeshSettings } from '../settings/injector-config.ts'
 import { interceptionMode, type ProxyConfig } from '../settings/proxy-config.ts'
 import { textAt, type Values } from '../settings/values.ts'

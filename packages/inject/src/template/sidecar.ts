@@ -32,7 +32,11 @@ export function sidecarTemplate(input: TemplateInput): PodOverlay {
   const proxy = proxyContainer(input)
   return {
     metadata: {
-      labels: { 'security.istio.io/tlsMode': label(input, 'security.istio.io/tlsMode') || 'istio', ...tunnelLabel(input), ...canonicalLabels(input) },
+      labels: {
+        'security.istio.io/tlsMode': label(input, 'security.istio.io/tlsMode') || 'istio',
+        ...tunnelLabel(input),
+        ...canonicalLabels(input),
+      },
       annotations: { ...commonAnnotations(input), ...cniAnnotations(input) },
     },
     spec: {
@@ -45,7 +49,11 @@ export function sidecarTemplate(input: TemplateInput): PodOverlay {
 
 function tunnelLabel(input: TemplateInput): Record<string, string> {
   const metadata = input.proxyConfig.proxyMetadata
-  const hbone = typeof metadata === 'object' && metadata !== null && 'ISTIO_META_ENABLE_HBONE' in metadata && metadata.ISTIO_META_ENABLE_HBONE === 'true'
+  const hbone =
+    typeof metadata === 'object' &&
+    metadata !== null &&
+    'ISTIO_META_ENABLE_HBONE' in metadata &&
+    metadata.ISTIO_META_ENABLE_HBONE === 'true'
   return hbone ? { 'networking.istio.io/tunnel': label(input, 'networking.istio.io/tunnel') || 'http' } : {}
 }
 

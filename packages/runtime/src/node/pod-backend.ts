@@ -32,7 +32,7 @@ export interface PodBackend {
   logs(namespace: string, pod: string, container: string | undefined, options: LogOptions, out: Writable, signal: AbortSignal): Promise<void>
   exec(namespace: string, pod: string, container: string | undefined, command: string[], io: PodStreams): Promise<{ exitCode: number }>
   /** Output of the running container from now on, until it ends. */
-  attach(namespace: string, pod: string, container: string | undefined, io: PodStreams): Promise<void>
+  attach(namespace: string, pod: string, container: string | undefined, io: PodStreams): Promise<{ exitCode: number }>
   /** A connection to `127.0.0.1:port` inside the pod. */
   portForward(namespace: string, pod: string, port: number): Promise<Duplex>
 }
@@ -67,10 +67,11 @@ export class NodePodBackend implements PodBackend {
     return execIn(target, command, streams)
   }
 
-  async attach(namespace: string, pod: string, container: string | undefined, io: PodStreams): Promise<void> {
+  async attach(namespace: string, pod: string, container: string | undefined, io: PodStreams): Promise<{ exitCode: number }> {
     const run = this.#container(namespace, pod, container)
     if (!run.log || !run.running) throw new PodRequestError(400, `container "${run.spec.name}" in pod "${pod}" is not running`)
     if (io.stdout) await run.log.write({ follow: true, tailLines: 0, timestamps: false, previous: false }, io.stdout, io.signal)
+    return { exitCode: run.record.terminated?.exitCode ?? 0 }
   }
 
   portForward(namespace: string, pod: string, port: number): Promise<Duplex> {

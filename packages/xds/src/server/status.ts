@@ -15,7 +15,7 @@ export interface TypeStatus {
   /** Times in milliseconds since 1970; 0 for never. */
   readonly sentAt: number
   readonly answeredAt: number
-  /** The last refusal, until a response is taken again; empty otherwise. */
+  /** The last refusal, as long as the client lacks what it refused; empty otherwise. */
   readonly error: string
 }
 
@@ -44,10 +44,11 @@ export class TypeRecord {
     this.sentAt = now
   }
 
-  answered(nonce: string, error: string, now: number): void {
-    if (error === '') this.nonceAcked = nonce
+  /** @param error the reason of a refusal; an error stays until what was refused is out of the way */
+  answered(nonce: string, error: string | undefined, now: number): void {
+    if (error === undefined) this.nonceAcked = nonce
+    else this.error = error || 'refused without a reason'
     this.answeredAt = now
-    this.error = error
   }
 
   status(typeUrl: string, subscribed: number): TypeStatus {

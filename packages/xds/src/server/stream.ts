@@ -101,6 +101,7 @@ export class XdsStream {
   flush(): void {
     if (this.#closed) return
     this.#order.run()
+    this.#clearErrors()
     if (this.#changedAt === 0 || !this.#order.idle) return
     this.#context.observer.converged?.({ nodeId: this.identity.node.id, milliseconds: this.#context.now() - this.#changedAt })
     this.#changedAt = 0
@@ -165,16 +166,26 @@ export class XdsStream {
     const { observer, source } = this.#context
     const nodeId = this.identity.node.id
     const now = this.#context.now()
-    record?.answered(request.nonce, request.error?.message ?? '', now)
+    record?.answered(request.nonce, request.error?.message, now)
     if (answer.kind === 'accepted') {
       observer.accepted?.({ nodeId, typeUrl, milliseconds: now - answer.sentAt })
-      source.accepted(this.#session, typeUrl)
+      if (!subscription.refusing && record?.error === '') source.accepted(this.#session, typeUrl)
     } else {
       const message = request.error?.message ?? ''
       observer.rejected?.({ nodeId, typeUrl, message })
       if (answer.culprits.length > 0) source.rejected({ session: this.#session, typeUrl, names: answer.culprits, message })
     }
     return true
+  }
+
+  // What was refused has been replaced or has gone, perhaps without a word to the client, who never held it.
+  #clearErrors(): void {
+    for (const [typeUrl, record] of this.#records) {
+      const subscription = this.#subscriptions.get(typeUrl)
+      if (record.error === '' || !subscription || subscription.refusing || subscription.busy) continue
+      record.error = ''
+      this.#context.source.accepted(this.#session, typeUrl)
+    }
   }
 
   #ready(): boolean {

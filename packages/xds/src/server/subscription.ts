@@ -93,6 +93,11 @@ export class Subscription {
     return this.#inFlight !== undefined
   }
 
+  /** Whether the client lacks something because it refused it, or something like it is still being looked for. */
+  get refusing(): boolean {
+    return this.#refused !== undefined || this.#suspects.length > 0
+  }
+
   get names(): NameSet {
     return this.#selection.names
   }

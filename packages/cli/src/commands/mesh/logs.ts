@@ -1,16 +1,11 @@
 /** `logs [component]`: of the supervisor's children, of istiod and the gateway, or of any pod by its workload's name. */
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Home, homeAt } from '../../mesh/home.ts'
+import { homeAt } from '../../mesh/home.ts'
+import { type LogFile, logFiles } from '../../mesh/log-files.ts'
 import { table } from '../../render/table.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
-
-interface LogFile {
-  readonly component: string
-  readonly path: string
-}
 
 export const logs = command<readonly LogFile[]>({
   help: 'Prints the log of a component: supervisor, cluster, or any pod by the start of NAMESPACE/NAME. Without a component, lists what there is.',
@@ -49,30 +44,6 @@ function matches(component: string, wanted: string): boolean {
 function unknown(component: string, files: readonly LogFile[], home: string): string {
   if (files.length === 0) return `there are no logs in ${home}; start a mesh with: lateen up`
   return `no component "${component}"; there are: ${[...new Set(files.map((file) => file.component))].join(', ')}`
-}
-
-/** `logs/NAME.log` of the mesh itself, then `NAMESPACE_POD_UID/CONTAINER/N.log` of the pods, as kubelet lays them out. */
-function logFiles(home: Home): LogFile[] {
-  const own = list(home.logs)
-    .filter((name) => name.endsWith('.log'))
-    .map((name) => ({ component: name.slice(0, -'.log'.length), path: join(home.logs, name) }))
-  const pods = list(join(home.logs, 'pods')).flatMap((pod) => {
-    const [namespace = '', name = ''] = pod.split('_')
-    return list(join(home.logs, 'pods', pod)).flatMap((container) =>
-      list(join(home.logs, 'pods', pod, container))
-        .filter((file) => file.endsWith('.log'))
-        .map((file) => ({ component: `${namespace}/${name}/${container}`, path: join(home.logs, 'pods', pod, container, file) })),
-    )
-  })
-  return [...own, ...pods]
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch {
-    return []
-  }
 }
 
 interface PrintOptions {

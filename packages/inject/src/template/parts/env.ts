@@ -15,7 +15,10 @@ export function controlPlaneEnv(input: TemplateInput): EnvVar[] {
   const { values } = input
   const revision = textAt(values, 'revision')
   const istiod = `istiod${revision ? `-${revision}` : ''}.${textAt(values, 'global.istioNamespace', 'istio-system')}.svc:15012`
-  return [env('PILOT_CERT_PROVIDER', textAt(values, 'global.pilotCertProvider')), env('CA_ADDR', textAt(values, 'global.caAddress') || istiod)]
+  return [
+    env('PILOT_CERT_PROVIDER', textAt(values, 'global.pilotCertProvider')),
+    env('CA_ADDR', textAt(values, 'global.caAddress') || istiod),
+  ]
 }
 
 /** Facts about the pod that only the node knows. */
@@ -73,7 +76,10 @@ export function workloadEnv(input: TemplateInput): EnvVar[] {
 /** Resource attributes for OpenTelemetry, where a provider asks for them. */
 export function openTelemetryEnv(input: TemplateInput): EnvVar[] {
   const asked = input.mesh.extensionProviders.some(
-    (provider) => isRecord(provider) && isRecord(provider.opentelemetry) && provider.opentelemetry.serviceAttributeEnrichment === 'OTEL_SEMANTIC_CONVENTIONS',
+    (provider) =>
+      isRecord(provider) &&
+      isRecord(provider.opentelemetry) &&
+      provider.opentelemetry.serviceAttributeEnrichment === 'OTEL_SEMANTIC_CONVENTIONS',
   )
   if (!asked) return []
   const namespace = input.pod.metadata.namespace || input.owner.namespace || 'default'

@@ -1,8 +1,9 @@
 /** The proxy's image. */
-import { annotation, type TemplateInput } from '../input.ts'
+
 import { isRecord } from '../../pod/pod.ts'
 import type { ProxyConfig } from '../../settings/proxy-config.ts'
 import { textAt, type Values } from '../../settings/values.ts'
+import { annotation, type TemplateInput } from '../input.ts'
 
 /** Kinds of image that are named by a suffix of the tag. */
 const TYPES = ['distroless', 'debug']

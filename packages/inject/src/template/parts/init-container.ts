@@ -1,6 +1,7 @@
 /** istio-init, which sets capture up with `istio-iptables`, or istio-validation, which checks that the CNI plugin did. */
-import { flagAt, textAt } from '../../settings/values.ts'
+
 import { proxyMetadata } from '../../settings/proxy-config.ts'
+import { flagAt, textAt } from '../../settings/values.ts'
 import { annotation, annotationOr, podInterceptionMode, present, type TemplateInput } from '../input.ts'
 import { containerImage } from './image.ts'
 import { excludedInboundPorts } from './metadata.ts'
@@ -45,7 +46,10 @@ function captureArgs(input: TemplateInput): string[] {
     ...['-d', ['15090', '15021', excludedInboundPorts(input)].filter((part) => part !== '').join(',')],
     ...ports('-q', 'includeOutboundPorts', 'global.proxy.includeOutboundPorts'),
     ...ports('-o', 'excludeOutboundPorts', 'global.proxy.excludeOutboundPorts'),
-    ...optional('-k', annotation(input, 'istio.io/reroute-virtual-interfaces') ?? annotation(input, 'traffic.sidecar.istio.io/kubevirtInterfaces')),
+    ...optional(
+      '-k',
+      annotation(input, 'istio.io/reroute-virtual-interfaces') ?? annotation(input, 'traffic.sidecar.istio.io/kubevirtInterfaces'),
+    ),
     ...optional('-c', annotation(input, 'traffic.sidecar.istio.io/excludeInterfaces')),
     `--log_output_level=${annotationOr(input, 'sidecar.istio.io/agentLogLevel', 'global.logging.level')}`,
     ...(flagAt(values, 'global.logAsJson') ? ['--log_as_json'] : []),

@@ -1,6 +1,7 @@
 /** Labels and annotations that a proxy's pod gets. */
-import { annotation, annotationOr, applicationContainers, label, podInterceptionMode, podStatusPort, type TemplateInput } from '../input.ts'
+
 import { flagAt, textAt } from '../../settings/values.ts'
+import { annotation, annotationOr, applicationContainers, label, podInterceptionMode, podStatusPort, type TemplateInput } from '../input.ts'
 
 /** A label value is at most this long. */
 const MAX_LABEL = 63
@@ -23,7 +24,9 @@ export function commonAnnotations(input: TemplateInput): Record<string, string> 
   const defaults = ['kubectl.kubernetes.io/default-logs-container', 'kubectl.kubernetes.io/default-container']
   return {
     'istio.io/rev': input.revision || 'default',
-    ...(first === undefined ? {} : Object.fromEntries(defaults.filter((name) => annotation(input, name) === undefined).map((name) => [name, first]))),
+    ...(first === undefined
+      ? {}
+      : Object.fromEntries(defaults.filter((name) => annotation(input, name) === undefined).map((name) => [name, first]))),
   }
 }
 
@@ -37,10 +40,9 @@ export function cniAnnotations(input: TemplateInput): Record<string, string> {
     [`${traffic}includeInboundPorts`, annotationOr(input, `${traffic}includeInboundPorts`, 'global.proxy.includeInboundPorts')],
     [`${traffic}includeOutboundPorts`, annotationOr(input, `${traffic}includeOutboundPorts`, 'global.proxy.includeOutboundPorts')],
     [`${traffic}excludeOutboundPorts`, annotationOr(input, `${traffic}excludeOutboundPorts`, 'global.proxy.excludeOutboundPorts')],
-    ...[`${traffic}kubevirtInterfaces`, 'istio.io/reroute-virtual-interfaces', `${traffic}excludeInterfaces`].map((name): [string, string] => [
-      name,
-      annotation(input, name) ?? '',
-    ]),
+    ...[`${traffic}kubevirtInterfaces`, 'istio.io/reroute-virtual-interfaces', `${traffic}excludeInterfaces`].map(
+      (name): [string, string] => [name, annotation(input, name) ?? ''],
+    ),
   ]
   return {
     ...multusNetworks(input),

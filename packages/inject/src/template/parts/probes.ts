@@ -6,7 +6,8 @@ import { annotationOr, podStatusPort, type TemplateInput } from '../input.ts'
 /** Ready once the proxy has its configuration; nothing when the status port is 0. */
 export function readinessProbe(input: TemplateInput, port: number): Record<string, unknown> {
   if (podStatusPort(input) === '0') return {}
-  const setting = (name: string, path: string) => Number(annotationOr(input, `readiness.status.sidecar.istio.io/${name}`, `global.proxy.${path}`))
+  const setting = (name: string, path: string) =>
+    Number(annotationOr(input, `readiness.status.sidecar.istio.io/${name}`, `global.proxy.${path}`))
   const delay = setting('initialDelaySeconds', 'readinessInitialDelaySeconds')
   return {
     readinessProbe: {
@@ -36,8 +37,10 @@ export function startupProbe(input: TemplateInput): Record<string, unknown> {
 export function proxyLifecycle(input: TemplateInput): Record<string, unknown> {
   const own = valueAt(input.values, 'global.proxy.lifecycle')
   if (isRecord(own) && Object.keys(own).length > 0) return { lifecycle: own }
-  if (input.nativeSidecar) return { lifecycle: { preStop: exec(['pilot-agent', 'request', `--debug-port=${podStatusPort(input)}`, 'POST', 'drain']) } }
-  const hold = input.proxyConfig.holdApplicationUntilProxyStarts === true || flagAt(input.values, 'global.proxy.holdApplicationUntilProxyStarts')
+  if (input.nativeSidecar)
+    return { lifecycle: { preStop: exec(['pilot-agent', 'request', `--debug-port=${podStatusPort(input)}`, 'POST', 'drain']) } }
+  const hold =
+    input.proxyConfig.holdApplicationUntilProxyStarts === true || flagAt(input.values, 'global.proxy.holdApplicationUntilProxyStarts')
   return hold ? { lifecycle: { postStart: exec(['pilot-agent', 'wait']) } } : {}
 }
 

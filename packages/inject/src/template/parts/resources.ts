@@ -6,7 +6,9 @@ import { annotation, present, type TemplateInput } from '../input.ts'
 
 /** A `resources` field; empty when nothing is set. */
 export function proxyResources(input: TemplateInput): Record<string, unknown> {
-  const [cpu, memory, cpuLimit, memoryLimit] = ['CPU', 'Memory', 'CPULimit', 'MemoryLimit'].map((name) => annotation(input, `sidecar.istio.io/proxy${name}`))
+  const [cpu, memory, cpuLimit, memoryLimit] = ['CPU', 'Memory', 'CPULimit', 'MemoryLimit'].map((name) =>
+    annotation(input, `sidecar.istio.io/proxy${name}`),
+  )
   if ([cpu, memory, cpuLimit, memoryLimit].every((value) => value === undefined)) return resourcesAt(input, 'global.proxy.resources')
   return {
     ...amounts('limits', { cpu: cpuLimit, memory: memoryLimit }),
@@ -23,5 +25,8 @@ function resourcesAt(input: TemplateInput, path: string): Record<string, unknown
 function amounts(field: string, value: unknown): Record<string, unknown> {
   if (!isRecord(value)) return {}
   const set = Object.entries(value).filter(([, amount]) => amount !== undefined && amount !== null)
-  return present(field, set.length > 0 ? Object.fromEntries(set.map(([name, amount]) => [name, canonicalQuantity(String(amount))])) : undefined)
+  return present(
+    field,
+    set.length > 0 ? Object.fromEntries(set.map(([name, amount]) => [name, canonicalQuantity(String(amount))])) : undefined,
+  )
 }

@@ -1,6 +1,7 @@
 /** Security contexts of the proxy and of the container that sets capture up. */
-import { flagAt } from '../../settings/values.ts'
+
 import { proxyMetadata } from '../../settings/proxy-config.ts'
+import { flagAt } from '../../settings/values.ts'
 import { annotationOr, podInterceptionMode, type TemplateInput } from '../input.ts'
 
 export const PROXY_ID = 1337

@@ -27,7 +27,9 @@ export function revocationMounts(input: TemplateInput): Mount[] {
 }
 
 export function bootstrapMounts(input: TemplateInput): Mount[] {
-  return annotation(input, 'sidecar.istio.io/bootstrapOverride') === undefined ? [] : [mount('custom-bootstrap-volume', '/etc/istio/custom-bootstrap')]
+  return annotation(input, 'sidecar.istio.io/bootstrapOverride') === undefined
+    ? []
+    : [mount('custom-bootstrap-volume', '/etc/istio/custom-bootstrap')]
 }
 
 export function staticCertificateMounts(input: TemplateInput): Mount[] {
@@ -62,7 +64,9 @@ export function agentVolumes(input: TemplateInput): Named[] {
 }
 
 export function rootCertificateVolumes(input: TemplateInput): Named[] {
-  return textAt(input.values, 'global.pilotCertProvider') === 'istiod' ? [{ name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } }] : []
+  return textAt(input.values, 'global.pilotCertProvider') === 'istiod'
+    ? [{ name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } }]
+    : []
 }
 
 export function revocationVolumes(input: TemplateInput): Named[] {
