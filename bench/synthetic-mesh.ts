@@ -104,7 +104,9 @@ export class SyntheticMesh implements ResourceSource {
       clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
       edsClusterConfig: { edsConfig: ads, serviceName: name },
       connectTimeout: duration(10_000),
-      metadata: { filterMetadata: { istio: { services: [{ host, name: host.split('.')[0] ?? '', namespace: host.split('.')[1] ?? '' }] } } },
+      metadata: {
+        filterMetadata: { istio: { services: [{ host, name: host.split('.')[0] ?? '', namespace: host.split('.')[1] ?? '' }] } },
+      },
       transportSocketMatches: ['tlsMode-istio', 'tlsMode-disabled'].map((match) => ({
         name: match,
         match: { tlsMode: match },
@@ -129,7 +131,10 @@ export class SyntheticMesh implements ResourceSource {
               case: 'endpoint' as const,
               value: {
                 address: {
-                  address: { case: 'socketAddress' as const, value: { address, portSpecifier: { case: 'portValue' as const, value: 8080 } } },
+                  address: {
+                    case: 'socketAddress' as const,
+                    value: { address, portSpecifier: { case: 'portValue' as const, value: 8080 } },
+                  },
                 },
               },
             },

@@ -37,7 +37,8 @@ async function body(request: IncomingMessage): Promise<string> {
 function change(path: string, text: string): void {
   const [, namespace = '', kind = '', name = ''] = /\/namespaces\/([^/]+)\/([^/]+)\/?([^/]*)/.exec(path) ?? []
   if (kind === 'endpointslices') mesh.setEndpoints(name.replace(/-\d+$/, ''), namespace, matches(text, /"(\d+\.\d+\.\d+\.\d+)"/g))
-  else if (kind === 'virtualservices') mesh.setHeader(matches(text, /"hosts":\["([^"]+)"/g)[0] ?? '', matches(text, /"x-bench":"([^"]+)"/g)[0] ?? '')
+  else if (kind === 'virtualservices')
+    mesh.setHeader(matches(text, /"hosts":\["([^"]+)"/g)[0] ?? '', matches(text, /"x-bench":"([^"]+)"/g)[0] ?? '')
   else if (kind === 'destinationrules') {
     mesh.addSubset(matches(text, /"host":"([^"]+)"/g)[0] ?? '', matches(text, /"name":"(s[^"]+)"/g)[0] ?? '')
   } else if (kind === 'services') mesh.addService(matches(text, /"name":"(new-[^"]+)"/g)[0] ?? '', namespace, [])

@@ -22,7 +22,10 @@ const plane = await startControlPlane()
 const folder = await makeAgentFolder(plane.rootPem)
 const { ports } = folder
 const entry = join(folder.path, 'main.ts')
-await writeFile(entry, `import { runProxy } from ${JSON.stringify(join(import.meta.dirname, '../src/proxy.ts'))}\nprocess.exitCode = await runProxy(process.argv.slice(2))\n`)
+await writeFile(
+  entry,
+  `import { runProxy } from ${JSON.stringify(join(import.meta.dirname, '../src/proxy.ts'))}\n${process.env.EXTRA ?? ''}\nprocess.exitCode = await runProxy(process.argv.slice(2))\n`,
+)
 const bundle = await build({
   entryPoints: [entry],
   outdir: join(folder.path, 'dist'),
@@ -37,10 +40,25 @@ const bundle = await build({
 })
 for (const [name, { bytes }] of Object.entries(bundle.metafile.outputs)) process.stdout.write(`${name.split('/').at(-1)}: ${bytes} bytes\n`)
 
-const services = Array.from({ length: 1000 }, (_, i) => `service-${i}.shop.svc.cluster.local`)
-plane.set(ClusterSchema, services.map((name) => ({ name: `outbound|80||${name}`, message: { name: `outbound|80||${name}` } })))
+const services = Array.from({ length: Number(process.env.SERVICES ?? 1000) }, (_, i) => `service-${i}.shop.svc.cluster.local`)
+plane.set(
+  ClusterSchema,
+  services.map((name) => ({ name: `outbound|80||${name}`, message: { name: `outbound|80||${name}` } })),
+)
 plane.set(ListenerSchema, [{ name: 'inbound', message: tlsListener(ports.traffic) }])
-plane.set(NameTableSchema, [{ name: 'names', message: { table: Object.fromEntries(services.map((name, i) => [name, { ips: [`10.96.${i >> 8}.${i & 255}`], registry: 'Kubernetes', shortname: name.split('.')[0] ?? '', namespace: 'shop' }])) } }])
+plane.set(NameTableSchema, [
+  {
+    name: 'names',
+    message: {
+      table: Object.fromEntries(
+        services.map((name, i) => [
+          name,
+          { ips: [`10.96.${i >> 8}.${i & 255}`], registry: 'Kubernetes', shortname: name.split('.')[0] ?? '', namespace: 'shop' },
+        ]),
+      ),
+    },
+  },
+])
 
 const agent = spawn(process.execPath, [...process.argv.slice(2), join(folder.path, 'dist/main.mjs'), 'sidecar', '--concurrency', '1'], {
   cwd: folder.path,
@@ -57,7 +75,12 @@ const agent = spawn(process.execPath, [...process.argv.slice(2), join(folder.pat
     DNS_PROXY_ADDR: `127.0.0.1:${ports.dns}`,
     ENVOY_PROMETHEUS_PORT: String(ports.prometheus),
     ENVOY_STATUS_PORT: String(ports.envoyStatus),
-    PROXY_CONFIG: JSON.stringify({ discoveryAddress: `127.0.0.1:${plane.port}`, proxyAdminPort: ports.admin, statusPort: ports.status, terminationDrainDuration: '0s' }),
+    PROXY_CONFIG: JSON.stringify({
+      discoveryAddress: `127.0.0.1:${plane.port}`,
+      proxyAdminPort: ports.admin,
+      statusPort: ports.status,
+      terminationDrainDuration: '0s',
+    }),
   },
 })
 await eventually(async () => {
@@ -78,7 +101,9 @@ await folder.remove()
 async function burst(): Promise<void> {
   const socket = createSocket('udp4')
   for (let i = 0; i < 5000; i++) {
-    const labels = `service-${i % 1000}.shop.svc.cluster.local`.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]))
+    const labels = `service-${i % 1000}.shop.svc.cluster.local`
+      .split('.')
+      .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]))
     const query = Buffer.concat([Buffer.from([i >> 8, i & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...labels, Buffer.from([0, 0, 1, 0, 1])])
     const answered = new Promise((resolve) => socket.once('message', resolve))
     socket.send(query, ports.dns, '127.0.0.1')

@@ -8,7 +8,16 @@ import { ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { NameTableSchema } from '@lateen/envoy/gen/istio/networking/nds/v1/nds_pb.js'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type AgentFolder, type AgentRun, ask, ENVOY, eventually, makeAgentFolder, type RunningAgent, runAgent } from '../testdata/agent-harness.ts'
+import {
+  type AgentFolder,
+  type AgentRun,
+  ask,
+  ENVOY,
+  eventually,
+  makeAgentFolder,
+  type RunningAgent,
+  runAgent,
+} from '../testdata/agent-harness.ts'
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../testdata/control-plane.ts'
 import { queryDns } from '../testdata/dns-client.ts'
 import { connectToMesh } from '../testdata/mesh-client.ts'
@@ -52,7 +61,8 @@ async function end(agent: RunningAgent): Promise<number> {
   return agent.exit
 }
 
-const ready = ({ ports }: AgentFolder) => eventually(async () => expect(await ask(ports.envoyStatus, '/healthz/ready')).toEqual({ status: 200, body: '' }))
+const ready = ({ ports }: AgentFolder) =>
+  eventually(async () => expect(await ask(ports.envoyStatus, '/healthz/ready')).toEqual({ status: 200, body: '' }))
 const envoyPid = (agent: RunningAgent) => Number(/started Envoy, process (\d+)(?![\s\S]*started Envoy)/.exec(agent.output())?.[1])
 
 describe.skipIf(!ENVOY)('an agent with Envoy', () => {
@@ -60,9 +70,15 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const { plane, folder } = await setup()
     const agent = start({ plane, folder })
     await ready(folder)
-    expect(plane.calls).toEqual([{ token: 'Bearer token-1', clusterId: 'Kubernetes', metadata: { workload: 'cart', cluster: 'Kubernetes' }, peer: undefined }])
+    expect(plane.calls).toEqual([
+      { token: 'Bearer token-1', clusterId: 'Kubernetes', metadata: { workload: 'cart', cluster: 'Kubernetes' }, peer: undefined },
+    ])
     expect(plane.streams).toEqual([
-      { token: 'Bearer token-1', nodeId: 'sidecar~127.0.0.1~cart-1.shop~shop.svc.cluster.local', peer: 'URI:spiffe://cluster.local/ns/shop/sa/cart' },
+      {
+        token: 'Bearer token-1',
+        nodeId: 'sidecar~127.0.0.1~cart-1.shop~shop.svc.cluster.local',
+        peer: 'URI:spiffe://cluster.local/ns/shop/sa/cart',
+      },
     ])
     expect(plane.nacks).toEqual([])
     const client = await connectToMesh(plane, folder.ports.traffic)
@@ -73,7 +89,7 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     expect(await end(agent)).toBe(0)
   })
 
-  test('rotates its certificate while connections stay open: new ones see the new serial', async () => {
+  test('rotates its certificate while connections stay open: new ones see the new serial', { timeout: 40_000 }, async () => {
     const { plane, folder } = await setup()
     // Backdated by two minutes, so half of its life is over ten seconds from now.
     plane.ttlMs = 140_000
@@ -86,7 +102,7 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
       const now = await connectToMesh(plane, folder.ports.traffic)
       now.close()
       expect(now.serial).not.toBe(before.serial)
-    })
+    }, 18_000)
     expect(await before.get('/')).toBe('200 hello')
     before.close()
     expect(plane.calls.map((call) => call.token)).toEqual(['Bearer token-1', 'Bearer token-2'])
@@ -100,7 +116,9 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     await ready(folder)
     plane.ttlMs = 3_600_000
     await rm(join(folder.path, 'var/run/secrets/tokens/istio-token'))
-    await eventually(() => expect(plane.calls.at(-1)).toMatchObject({ token: undefined, peer: 'URI:spiffe://cluster.local/ns/shop/sa/cart' }))
+    await eventually(() =>
+      expect(plane.calls.at(-1)).toMatchObject({ token: undefined, peer: 'URI:spiffe://cluster.local/ns/shop/sa/cart' }),
+    )
   })
 
   test('that restarts while the control plane is away serves with the certificate and configuration kept, for its owner alone', async () => {
@@ -132,7 +150,9 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const { plane, folder } = await setup()
     plane.refuse = 'the token is not known'
     const agent = start({ plane, folder })
-    await eventually(async () => expect(await ask(folder.ports.status, '/healthz/ready')).toEqual({ status: 503, body: 'the workload has no certificate yet\n' }))
+    await eventually(async () =>
+      expect(await ask(folder.ports.status, '/healthz/ready')).toEqual({ status: 503, body: 'the workload has no certificate yet\n' }),
+    )
     await eventually(() => expect(agent.output()).toContain('no new certificate: the token is not known; next attempt in'))
     plane.refuse = undefined
     await ready(folder)
@@ -146,7 +166,7 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     expect(await end(agent)).toBe(0)
   })
 
-  test('starts Envoy again when it dies, and an Envoy left behind by a killed agent is ended', async () => {
+  test('starts Envoy again when it dies', async () => {
     const { plane, folder } = await setup()
     const agent = start({ plane, folder })
     await ready(folder)
@@ -165,7 +185,9 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const client = await connectToMesh(plane, folder.ports.traffic)
     expect(await client.get('/')).toBe('200 hello')
     agent.signal()
-    await eventually(async () => expect(await ask(folder.ports.status, '/healthz/ready')).toEqual({ status: 503, body: 'the proxy is draining\n' }))
+    await eventually(async () =>
+      expect(await ask(folder.ports.status, '/healthz/ready')).toEqual({ status: 503, body: 'the proxy is draining\n' }),
+    )
     await eventually(() => expect(agent.output()).toContain('draining for 0.1 s, then until no connection is active'))
     // Its connection is what the proxy waits for.
     expect(await client.get('/')).toBe('200 hello')
@@ -178,7 +200,10 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const app = http.createServer((request, response) => response.end(request.url === '/app' ? '# TYPE carts gauge\ncarts 7\n# EOF\n' : ''))
     await new Promise<void>((resolve) => app.listen(folder.ports.app, '127.0.0.1', resolve))
     cleanups.push(() => new Promise((resolve) => app.close(resolve)))
-    start({ plane, folder }, { env: { ISTIO_PROMETHEUS_ANNOTATIONS: JSON.stringify({ scrape: 'true', port: String(folder.ports.app), path: '/app' }) } })
+    start(
+      { plane, folder },
+      { env: { ISTIO_PROMETHEUS_ANNOTATIONS: JSON.stringify({ scrape: 'true', port: String(folder.ports.app), path: '/app' }) } },
+    )
     await ready(folder)
     const { body } = await ask(folder.ports.status, '/stats/prometheus')
     expect(body).toContain('envoy_server_state{} 0')
@@ -192,11 +217,22 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
   test('answers names of the mesh from the table that the control plane sends', async () => {
     const { plane, folder } = await setup()
     plane.set(NameTableSchema, [
-      { name: 'names', message: { table: { 'reviews.shop.svc.cluster.local': { ips: ['10.96.0.7'], registry: 'Kubernetes', shortname: 'reviews', namespace: 'shop' } } } },
+      {
+        name: 'names',
+        message: {
+          table: {
+            'reviews.shop.svc.cluster.local': { ips: ['10.96.0.7'], registry: 'Kubernetes', shortname: 'reviews', namespace: 'shop' },
+          },
+        },
+      },
     ])
     start({ plane, folder }, { env: { ISTIO_META_DNS_CAPTURE: 'true' } })
     await ready(folder)
-    await eventually(async () => expect((await queryDns(folder.ports.dns, 'Reviews.shop', 'A')).answers).toEqual([{ name: 'Reviews.shop', type: 'A', data: '10.96.0.7' }]))
+    await eventually(async () =>
+      expect((await queryDns(folder.ports.dns, 'Reviews.shop', 'A')).answers).toEqual([
+        { name: 'Reviews.shop', type: 'A', data: '10.96.0.7' },
+      ]),
+    )
     plane.set(NameTableSchema, [{ name: 'names', message: { table: { 'reviews.shop.svc.cluster.local': { ips: ['10.96.0.8'] } } } }])
     await eventually(async () =>
       expect((await queryDns(folder.ports.dns, 'reviews.shop.svc.cluster.local', 'A')).answers).toMatchObject([{ data: '10.96.0.8' }]),
@@ -207,7 +243,12 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const { plane, folder } = await setup()
     const agent = start({ plane, folder })
     let printed = ''
-    const io = { cwd: '/', stdout: (text: string) => (printed += text), stderr: (text: string) => (printed += text), onSignal: () => () => undefined }
+    const io = {
+      cwd: '/',
+      stdout: (text: string) => (printed += text),
+      stderr: (text: string) => (printed += text),
+      onSignal: () => () => undefined,
+    }
     const url = `http://127.0.0.1:${folder.ports.envoyStatus}/healthz/ready`
     expect(await runWait(['--url', url, '--timeoutSeconds=20', '--periodMillis', '50'], io)).toBe(0)
     expect(await runRequest(['--debug-port', String(folder.ports.admin), 'GET', 'server_info'], io)).toBe(0)
@@ -226,7 +267,10 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     const issue = () => {
       const key = generateKey()
       const signed = plane.ca.signWorkload(makeRequest(key), { identities: ['spiffe://cluster.local/ns/shop/sa/cart'] })
-      return { serial: signed.serial, files: { 'cert-chain.pem': signed.chainPem, 'key.pem': keyToPem(key), 'root-cert.pem': plane.rootPem } }
+      return {
+        serial: signed.serial,
+        files: { 'cert-chain.pem': signed.chainPem, 'key.pem': keyToPem(key), 'root-cert.pem': plane.rootPem },
+      }
     }
     const { mkdir, rename } = await import('node:fs/promises')
     await mkdir(join(folder.path, 'etc/certs'), { recursive: true })
@@ -253,20 +297,44 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
 
   test('writes a bootstrap that Envoy accepts, for sidecars and routers, with overrides laid over it and marks where rootless', async () => {
     const { plane, folder } = await setup({
-      'override.yaml': 'static_resources:\n  clusters:\n  - name: extra\n    connect_timeout: 1s\nadmin:\n  ignore_global_conn_limit: true\n',
+      'override.yaml':
+        'static_resources:\n  clusters:\n  - name: extra\n    connect_timeout: 1s\nadmin:\n  ignore_global_conn_limit: true\n',
       'etc/istio/pod/labels': 'app="cart"\nversion="v1"\n',
-      'etc/istio/pod/annotations': 'sidecar.istio.io/statsInclusionPrefixes="cluster.outbound,listener"\nproxy.istio.io/config="concurrency: 1\\nstatNameLength: 200\\n"\n',
+      'etc/istio/pod/annotations':
+        'sidecar.istio.io/statsInclusionPrefixes="cluster.outbound,listener"\nproxy.istio.io/config="concurrency: 1\\nstatNameLength: 200\\n"\n',
     })
-    start({ plane, folder }, { role: 'router', env: { ISTIO_BOOTSTRAP_OVERRIDE: './override.yaml', LATEEN_PROXY_MARK: '1337', DISABLE_ENVOY: 'true' } })
+    start(
+      { plane, folder },
+      { role: 'router', env: { ISTIO_BOOTSTRAP_OVERRIDE: './override.yaml', LATEEN_PROXY_MARK: '1337', DISABLE_ENVOY: 'true' } },
+    )
     const file = join(folder.path, 'etc/istio/proxy/envoy-rev.json')
     const bootstrap = await eventually(() => JSON.parse(readFileSync(file, 'utf8')))
-    expect(bootstrap.static_resources.clusters.map((cluster: { name: string }) => cluster.name)).toEqual(['prometheus_stats', 'agent', 'sds-grpc', 'xds-grpc', 'extra'])
-    expect(bootstrap.cluster_manager.upstream_bind_config.socket_options).toEqual([{ level: 1, name: 36, int_value: 1337, state: 'STATE_PREBIND' }])
+    expect(bootstrap.static_resources.clusters.map((cluster: { name: string }) => cluster.name)).toEqual([
+      'prometheus_stats',
+      'agent',
+      'sds-grpc',
+      'xds-grpc',
+      'extra',
+    ])
+    expect(bootstrap.cluster_manager.upstream_bind_config.socket_options).toEqual([
+      { level: 1, name: 36, int_value: 1337, state: 'STATE_PREBIND' },
+    ])
     expect(bootstrap.stats_config.stats_matcher.inclusion_list.patterns).toContainEqual({ prefix: 'cluster.outbound' })
-    expect(bootstrap.node).toMatchObject({ id: 'router~127.0.0.1~cart-1.shop~shop.svc.cluster.local', cluster: 'cart.shop', metadata: { LABELS: { app: 'cart', version: 'v1' }, PROXY_CONFIG: { statNameLength: 200 } } })
-    const { stdout, stderr } = await promisify(execFile)(ENVOY ?? '', ['--mode', 'validate', '-c', file, '--allow-unknown-static-fields', '--disable-hot-restart'])
+    expect(bootstrap.node).toMatchObject({
+      id: 'router~127.0.0.1~cart-1.shop~shop.svc.cluster.local',
+      cluster: 'cart.shop',
+      metadata: { LABELS: { app: 'cart', version: 'v1' }, PROXY_CONFIG: { statNameLength: 200 } },
+    })
+    const { stdout, stderr } = await promisify(execFile)(ENVOY ?? '', [
+      '--mode',
+      'validate',
+      '-c',
+      file,
+      '--allow-unknown-static-fields',
+      '--disable-hot-restart',
+    ])
     expect(stdout + stderr).toContain('OK')
-    expect(stdout + stderr).not.toMatch(/deprecated|warning|error/i)
+    expect(stdout + stderr).not.toMatch(/deprecated|\[(warning|error|critical)\]/i)
   })
 })
 
@@ -274,7 +342,12 @@ describe('the command', () => {
   const run = async (...argv: string[]) => {
     const { runProxy } = await import('./proxy.ts')
     let output = ''
-    const io = { cwd: '/nowhere', stdout: (text: string) => (output += text), stderr: (text: string) => (output += text), onSignal: () => () => undefined }
+    const io = {
+      cwd: '/nowhere',
+      stdout: (text: string) => (output += text),
+      stderr: (text: string) => (output += text),
+      onSignal: () => () => undefined,
+    }
     return { code: await runProxy(argv, { ENVOY_PATH: process.execPath }, io), output }
   }
 

@@ -22,7 +22,8 @@ export async function runRequest(argv: readonly string[], io: ProgramIo = proces
     const verb = method.toUpperCase()
     if ((verb !== 'GET' && verb !== 'POST') || path === '') throw new SettingError('usage: request GET|POST <path>')
     const port = Number(flags.values['debug-port'])
-    if (!Number.isInteger(port) || port < 1 || port > 65535) throw new SettingError(`--debug-port=${flags.values['debug-port']} is not a port`)
+    if (!Number.isInteger(port) || port < 1 || port > 65535)
+      throw new SettingError(`--debug-port=${flags.values['debug-port']} is not a port`)
     const { status, body } = await new EnvoyAdmin(port).request(verb, path.startsWith('/') ? path : `/${path}`, TIMEOUT_MS)
     io.stdout(body)
     if (status >= 200 && status < 300) return EXIT.ok

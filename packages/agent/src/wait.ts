@@ -19,7 +19,11 @@ export async function runWait(argv: readonly string[], io: ProgramIo = processIo
     const number = (name: string) => positive(flags.values[name] ?? '', name)
     const url = flags.values.url ?? ''
     if (!URL.canParse(url) || !url.startsWith('http:')) throw new SettingError(`--url="${url}" is not an http URL`)
-    return await waitFor(url, { periodMs: number('periodMillis'), requestMs: number('requestTimeoutMillis'), totalMs: number('timeoutSeconds') * 1000 }, io)
+    return await waitFor(
+      url,
+      { periodMs: number('periodMillis'), requestMs: number('requestTimeoutMillis'), totalMs: number('timeoutSeconds') * 1000 },
+      io,
+    )
   } catch (error) {
     io.stderr(`${error instanceof Error ? error.message : String(error)}\n`)
     return error instanceof SettingError ? EXIT.usage : EXIT.failed

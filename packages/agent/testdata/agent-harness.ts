@@ -5,6 +5,7 @@ import http from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { setLogSink } from '@lateen/base'
 import { runProxy } from '../src/proxy.ts'
 import type { ControlPlane } from './control-plane.ts'
 
@@ -70,6 +71,7 @@ export interface AgentRun {
 export function runAgent(folder: AgentFolder, plane: Pick<ControlPlane, 'port'>, run: AgentRun = {}): RunningAgent {
   const { ports } = folder
   let output = ''
+  setLogSink((line) => (output += line))
   let onSignal: (signal: NodeJS.Signals) => void = () => undefined
   const exit = runProxy(
     [run.role ?? 'sidecar', '--domain', '$(POD_NAMESPACE).svc.cluster.local', '--concurrency', '1', ...(run.flags ?? [])],

@@ -69,7 +69,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       versions++
       types.set(
         url,
-        resources.map(({ name, message }) => ({ name, version: String(versions), any: packMessage(schema, create(schema, message)) })),
+        resources.map(({ name, message }) => ({ name, version: `${plane.port}-${Date.now()}-${versions}`, any: packMessage(schema, create(schema, message)) })),
       )
       for (const watcher of [...watchers]) watcher(url)
     },

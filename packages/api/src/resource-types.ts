@@ -38,8 +38,20 @@ const KUBERNETES_TYPES = {
   Ingress: type('networking.k8s.io', 'v1', 'Ingress', 'ingresses'),
   IngressClass: type('networking.k8s.io', 'v1', 'IngressClass', 'ingressclasses', 'Cluster'),
   Lease: type('coordination.k8s.io', 'v1', 'Lease', 'leases'),
-  MutatingWebhookConfiguration: type('admissionregistration.k8s.io', 'v1', 'MutatingWebhookConfiguration', 'mutatingwebhookconfigurations', 'Cluster'),
-  ValidatingWebhookConfiguration: type('admissionregistration.k8s.io', 'v1', 'ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', 'Cluster'),
+  MutatingWebhookConfiguration: type(
+    'admissionregistration.k8s.io',
+    'v1',
+    'MutatingWebhookConfiguration',
+    'mutatingwebhookconfigurations',
+    'Cluster',
+  ),
+  ValidatingWebhookConfiguration: type(
+    'admissionregistration.k8s.io',
+    'v1',
+    'ValidatingWebhookConfiguration',
+    'validatingwebhookconfigurations',
+    'Cluster',
+  ),
   CustomResourceDefinition: type('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition', 'customresourcedefinitions', 'Cluster'),
 } as const
 
@@ -60,7 +72,8 @@ const GATEWAY_API_TYPES = {
 function istioTypes(): Record<IstioKind, ResourceType> {
   // The loop below fills every key: a test compares the names above with KINDS.
   const types = {} as Record<string, ResourceType>
-  for (const { group, kind, plural, namespaced, versions } of KINDS) types[kind] = { group, version: versions[0]?.name ?? 'v1', kind, plural, namespaced }
+  for (const { group, kind, plural, namespaced, versions } of KINDS)
+    types[kind] = { group, version: versions[0]?.name ?? 'v1', kind, plural, namespaced }
   return types as Record<IstioKind, ResourceType>
 }
 

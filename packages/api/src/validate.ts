@@ -57,7 +57,9 @@ const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 function check(object: Readonly<Record<string, unknown>>, kind: Kind, top: At): void {
   const { group, version } = splitApiVersion(String(object.apiVersion))
   if (!kind.versions.some(({ name }) => name === version)) {
-    top.in('apiVersion').say('UnknownVersion', { kind: kind.kind, version, allowed: kind.versions.map(({ name }) => `${group}/${name}`).join(' or ') })
+    top
+      .in('apiVersion')
+      .say('UnknownVersion', { kind: kind.kind, version, allowed: kind.versions.map(({ name }) => `${group}/${name}`).join(' or ') })
   }
   for (const field of Object.keys(object)) {
     if (!TOP_FIELDS.includes(field)) top.in(field).say('UnknownTopField', { hint: didYouMean(field, TOP_FIELDS) })
@@ -67,7 +69,8 @@ function check(object: Readonly<Record<string, unknown>>, kind: Kind, top: At): 
 
 function checkSpec(object: Readonly<Record<string, unknown>>, kind: Kind, top: At): void {
   const at = top.in('spec')
-  if (object.spec !== undefined && object.spec !== null && !isObject(object.spec)) return at.say('WrongType', { found: 'no object', wanted: 'an object', hint: '' })
+  if (object.spec !== undefined && object.spec !== null && !isObject(object.spec))
+    return at.say('WrongType', { found: 'no object', wanted: 'an object', hint: '' })
   if (!object.spec && kind.specRequired) at.say('ServerRefuses', { reason: 'it must be set' })
   const given = isObject(object.spec) ? object.spec : {}
   const faults = top.report.diagnostics.length
@@ -78,7 +81,8 @@ function checkSpec(object: Readonly<Record<string, unknown>>, kind: Kind, top: A
   const annotations = texts(metadata.annotations)
   if (!checkAnnotations(annotations, kind, spec, top)) return
   const name = typeof metadata.name === 'string' ? metadata.name : ''
-  const namespace = typeof metadata.namespace === 'string' ? metadata.namespace : ''
+  // Where the object goes when nothing is said.
+  const namespace = typeof metadata.namespace === 'string' && metadata.namespace !== '' ? metadata.namespace : 'default'
   // The spec was read with the schema of this very kind, so it is what the kind's check takes.
   if (readable) CHECKS[kind.kind]?.({ spec: spec as never, at, top, name, namespace, labels: texts(metadata.labels), annotations })
 }
@@ -89,7 +93,12 @@ const DRY_RUN = 'istio.io/dry-run'
 const ALWAYS_REJECT = 'internal.istio.io/webhook-always-reject'
 
 /** Answers whether the rest is worth checking. */
-function checkAnnotations(annotations: Readonly<Record<string, string>>, kind: Kind, spec: Readonly<Record<string, unknown>>, top: At): boolean {
+function checkAnnotations(
+  annotations: Readonly<Record<string, string>>,
+  kind: Kind,
+  spec: Readonly<Record<string, unknown>>,
+  top: At,
+): boolean {
   const at = top.in('metadata', 'annotations')
   const dryRun = annotations[DRY_RUN]
   const before = top.report.diagnostics.length
@@ -97,7 +106,8 @@ function checkAnnotations(annotations: Readonly<Record<string, string>>, kind: K
     const action = String(spec.action ?? 'ALLOW')
     if (kind.kind !== 'AuthorizationPolicy') at.key(DRY_RUN).say('DryRunNotSupported', { annotation: DRY_RUN })
     else if (action !== 'ALLOW' && action !== 'DENY') at.key(DRY_RUN).say('DryRunAction', { annotation: DRY_RUN, action })
-    else if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(dryRun)) at.key(DRY_RUN).say('DryRunValue', { annotation: DRY_RUN, value: dryRun })
+    else if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(dryRun))
+      at.key(DRY_RUN).say('DryRunValue', { annotation: DRY_RUN, value: dryRun })
   }
   if (ALWAYS_REJECT in annotations) at.key(ALWAYS_REJECT).say('AlwaysReject', { annotation: ALWAYS_REJECT })
   return top.report.diagnostics.length === before
@@ -119,7 +129,9 @@ function refOfUnknown(object: unknown): Report['object'] {
 function withoutEchoes(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const errors = diagnostics.filter(({ severity }) => severity === 'Error').map(({ path }) => path)
   const covers = (a: string, b: string) => a === b || (a.startsWith(b) && /^[.[]/.test(a.slice(b.length)))
-  return diagnostics.filter(({ severity, path }) => severity !== 'Info' || !errors.some((error) => covers(error, path) || covers(path, error)))
+  return diagnostics.filter(
+    ({ severity, path }) => severity !== 'Info' || !errors.some((error) => covers(error, path) || covers(path, error)),
+  )
 }
 
 function located(diagnostic: Diagnostic, { file, positions }: ValidateOptions): LocatedDiagnostic {

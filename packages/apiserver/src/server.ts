@@ -1,12 +1,10 @@
 /** Puts the parts together: store, kinds, controllers, front. */
 import { mkdirSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import type { KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { noAdmission } from './admission/none.ts'
+import { Webhooks } from './admission/webhooks.ts'
 import { BOOTSTRAP_ROLES } from './auth/bootstrap-roles.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Tokens } from './auth/tokens.ts'
@@ -20,7 +18,6 @@ import type { Core } from './handlers/core.ts'
 import { createObject, updateObject } from './handlers/write.ts'
 import { handleApi, type ApiServices } from './http/api.ts'
 import { HttpFront } from './http/server.ts'
-import type { ApiRequest } from './http/request.ts'
 import { ipv4, ipv4Text } from './kinds/names.ts'
 import { ServiceAllocator } from './kinds/service.ts'
 import type { ApiServerOptions, PodBackend } from './options.ts'
@@ -89,7 +86,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
   const registry = new Registry()
   const allocator = new ServiceAllocator(options.serviceCidr, options.nodePortRange)
   for (const service of store.collection('/services').list()) allocator.adopt(service.object)
-  const core: Core = { store, registry, allocator, admission: noAdmission }
+  const core: Core = { store, registry, allocator, admission: new Webhooks(store, options.resolveService) }
   const listeners = new Set<() => void>()
   const definitions = new DefinitionController(core, () => {
     for (const listener of [...listeners]) listener()
@@ -117,8 +114,10 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
     {
       authenticate: (authorization) => authenticate(tokens, authorization),
       handle: (request) => handleApi(services, request),
-      upgrade: async (_request: ApiRequest, _message: IncomingMessage, _socket: Duplex, _head: Buffer) => {
-        throw new StatusError(400, 'BadRequest', 'not available')
+      upgrade: async (request, message, socket, head) => {
+        // Most runs never stream; the protocols are loaded when one does.
+        const { handleUpgrade } = await import('./streaming/upgrade.ts')
+        await handleUpgrade(services, request, message, socket, head)
       },
     },
   )

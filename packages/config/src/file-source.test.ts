@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setLogSink } from '@lateen/base'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type FileSource, fileSource } from './file-source.ts'
-import { formatProblem } from './read-objects.ts'
+import { formatProblem } from './read-file.ts'
 
 let directory = ''
 let source: FileSource
@@ -24,7 +24,7 @@ afterEach(() => {
 
 const write = (name: string, text: string) => writeFileSync(join(directory, name), text)
 const rule = (name: string, host: string) =>
-  `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ${name}}\nspec: {hosts: [${host}]}\n`
+  `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: ${name}}\nspec: {host: ${host}}\n`
 
 function start() {
   source = fileSource({ directory, pollMs: 20 })
@@ -55,13 +55,13 @@ test('objects of all files are told, and what changes in the folder is followed'
   await start()
   expect(hosts).toEqual(
     new Map([
-      ['default/a', { hosts: ['one'] }],
-      ['default/b', { hosts: ['two'] }],
+      ['default/a', { host: 'one' }],
+      ['default/b', { host: 'two' }],
     ]),
   )
   write('a.yaml', rule('a', 'three'))
   await until(() => !hosts.has('default/b'))
-  expect(hosts.get('default/a')).toEqual({ hosts: ['three'] })
+  expect(hosts.get('default/a')).toEqual({ host: 'three' })
   write('c.yml', rule('c', 'four'))
   await until(() => hosts.has('default/c'))
 })
@@ -69,12 +69,20 @@ test('objects of all files are told, and what changes in the folder is followed'
 test('a bad file is reported with its line, and its last good objects stay', async () => {
   write('a.yaml', rule('a', 'one'))
   await start()
-  write('a.yaml', 'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n\tname: a\n')
-  expect((await problem())[0]).toMatch(/a\.yaml:4: .*indented by spaces, not tabs/)
-  expect(hosts.get('default/a')).toEqual({ hosts: ['one'] })
+  write('a.yaml', 'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n\tname: a\n')
+  expect((await problem())[0]).toMatch(/a\.yaml:4: .*tab/)
+  expect(hosts.get('default/a')).toEqual({ host: 'one' })
   write('a.yaml', rule('a', 'fixed'))
-  await until(() => JSON.stringify(hosts.get('default/a')) === '{"hosts":["fixed"]}')
+  await until(() => JSON.stringify(hosts.get('default/a')) === '{"host":"fixed"}')
   expect(source.problems()).toEqual([])
+})
+
+test('an object that cannot work is reported as the webhook would, and the file keeps what it said before', async () => {
+  write('a.yaml', rule('a', 'one'))
+  await start()
+  write('a.yaml', 'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n  host: one\n  trafficPolice: {}\n')
+  expect((await problem())[0]).toMatch(/a\.yaml:6: DestinationRule a: spec\.trafficPolice/)
+  expect(hosts.get('default/a')).toEqual({ host: 'one' })
 })
 
 test('an object without a name, and one that is given twice, are reported', async () => {
@@ -83,8 +91,8 @@ test('an object without a name, and one that is given twice, are reported', asyn
   write('c.yaml', `# a comment\n${rule('b', 'second')}`)
   await start()
   expect(await problem()).toEqual([
-    expect.stringMatching(/a\.yaml:1: the object has no metadata\.name/),
-    expect.stringMatching(/c\.yaml:2: VirtualService b is already in another place/),
+    expect.stringMatching(/a\.yaml:3: metadata\.name is missing/),
+    expect.stringMatching(/c\.yaml:2: DestinationRule b is already in another place/),
   ])
-  expect(hosts.get('default/b')).toEqual({ hosts: ['first'] })
+  expect(hosts.get('default/b')).toEqual({ host: 'first' })
 })

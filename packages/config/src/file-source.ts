@@ -9,12 +9,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { type ConfigChange, type ConfigSink, type ConfigSource, changeKey } from './change.ts'
-import { type FileProblem, formatProblem, type LocatedObject, readObjects } from './read-objects.ts'
+import { type FileProblem, formatProblem, type LocatedObject, readConfigFile } from './read-file.ts'
 
 export interface FileSourceOptions {
   readonly directory: string
-  /** What else to check of an object; a message makes its file a bad file. */
-  readonly check?: (object: KubeObject) => readonly string[]
   /** Between two looks at the folder, for file systems without notification. Default 2 s. */
   readonly pollMs?: number
 }
@@ -25,7 +23,7 @@ export interface FileSource extends ConfigSource {
 }
 
 const log = logger('config')
-const MAX_FILE_BYTES = 32 << 20
+const MAX_FILE_BYTES = 16 << 20
 const MAX_FILES = 10_000
 const SETTLE_MS = 20
 
@@ -151,12 +149,8 @@ class FolderSource implements FileSource {
       if (known?.signature === signature) return known
       if (size > MAX_FILE_BYTES)
         return bad(signature, known, [{ file: name, line: 0, message: `the file is larger than ${MAX_FILE_BYTES} bytes` }])
-      const { objects, problems } = readObjects(await readFile(path, 'utf8'), name)
-      const checked = objects.flatMap(({ object, line }) =>
-        (this.#options.check?.(object) ?? []).map((message) => ({ file: name, line, message })),
-      )
-      const all = [...problems, ...checked]
-      return all.length > 0 ? bad(signature, known, all) : { signature, objects: objects.map(inNamespace), problems: [] }
+      const { objects, problems } = readConfigFile(await readFile(path, 'utf8'), name)
+      return problems.length > 0 ? bad(signature, known, problems) : { signature, objects: objects.map(inNamespace), problems: [] }
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
       return bad('', known, [{ file: name, line: 0, message: error instanceof Error ? error.message : String(error) }])

@@ -8,5 +8,5 @@ export { type KubeSource, type KubeSourceOptions, kubeSource } from './kube-sour
 export { type MemorySource, memorySource } from './memory-source.ts'
 export { type LabelSelector, matchesSelector, selectsNamespace } from './namespace-filter.ts'
 export type { Projection } from './projections.ts'
-export { type FileProblem, formatProblem, type LocatedObject, readObjects } from './read-objects.ts'
+export { type FileProblem, formatProblem } from './read-file.ts'
 export { type Condition, createStatusWriter, type StatusWriter, type StatusWriterOptions } from './status-writer.ts'

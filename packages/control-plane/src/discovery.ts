@@ -8,6 +8,7 @@ import { ListenError } from './http/http-server.ts'
 import { MeshConfigError } from './mesh-config/mesh-documents.ts'
 import { type DiscoveryOptions, readOptions } from './options/discovery-options.ts'
 import { flagHelp, UsageError } from './options/flags.ts'
+import { tuneProcess } from './tuned-process.ts'
 
 const log = logger('discovery')
 
@@ -27,6 +28,7 @@ export async function runDiscovery(argv: readonly string[], env: NodeJS.ProcessE
       process.stdout.write(flagHelp())
       return EXIT.ok
     }
+    tuneProcess(env)
     openLog(options.log)
   } catch (error) {
     return complain(error)

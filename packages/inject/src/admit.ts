@@ -5,7 +5,8 @@
  * the pod with a JSON patch, allows it as it is, or refuses it with a message for the person who created it.
  */
 import { type InjectionRequest, type InjectionSettings, injectPod } from './inject-pod.ts'
-import { isRecord, readPod } from './pod/pod.ts'
+import { isRecord } from './pod/pod.ts'
+import { readPod } from './pod/read-pod.ts'
 import type { ProxyConfig } from './settings/proxy-config.ts'
 
 export interface AdmissionContext {

@@ -9,6 +9,7 @@ export {
   parseCaptureFlags,
   withMachineFacts,
 } from './capture/flags.ts'
+export { runCapture } from './capture/program.ts'
 export * from './capture/restore.ts'
 export { routeCommands } from './capture/routes.ts'
 export { captureRules, type Family, type Rule, type Table } from './capture/rules.ts'
@@ -19,7 +20,8 @@ export * from './inject-object.ts'
 export * from './inject-pod.ts'
 export { jsonPatch, type PatchOperation } from './pod/json-patch.ts'
 export { ownerOfPod, type WorkloadOwner } from './pod/owner.ts'
-export { type Container, type Pod, type PodMetadata, type PodSpec, readPod } from './pod/pod.ts'
+export type { Container, Pod, PodMetadata, PodSpec } from './pod/pod.ts'
+export { readPod } from './pod/read-pod.ts'
 export * from './settings/injector-config.ts'
 export * from './settings/proxy-config.ts'
 export * from './settings/values.ts'

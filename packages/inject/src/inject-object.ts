@@ -2,8 +2,9 @@
 
 import { type InjectionRequest, type InjectionSettings, injectPod } from './inject-pod.ts'
 import type { WorkloadOwner } from './pod/owner.ts'
-import { isRecord, readPod } from './pod/pod.ts'
+import { isRecord } from './pod/pod.ts'
 import { printedShape } from './pod/printed-shape.ts'
+import { readPod } from './pod/read-pod.ts'
 
 export interface ObjectInjection {
   /** The object as it should be applied; unchanged when nothing was injected. */
@@ -67,7 +68,8 @@ function injectAt(object: Readonly<Record<string, unknown>>, path: readonly stri
   const title = `${String(object.kind)} ${String(metadata.name ?? metadata.generateName ?? '(without a name)')}`
   const template = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), object)
   const read = readPod(template)
-  if ('problem' in read) return { object, results: [], problems: [`${title}: ${[...path, ''].join('.')}${read.problem}`] }
+  const place = path.join('.')
+  if ('problem' in read) return { object, results: [], problems: [`${title}: ${place === '' ? '' : `${place}: `}${read.problem}`] }
   const namespace = text(read.pod.metadata.namespace) || text(metadata.namespace) || context.namespace
   const owner = path.length > 0 ? ownerOf(object, metadata, namespace) : undefined
   const result = injectPod({

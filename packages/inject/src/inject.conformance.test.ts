@@ -39,6 +39,8 @@ describe.skipIf(!existsSync(cases))('injected objects equal those of Istio', () 
       else {
         expect(injected.flatMap((one) => one.problems)).toEqual([])
         expect(injected.map((one) => reduced(one.object))).toEqual(objects(folder, 'expected.yaml').map(reduced))
+        const again = injected.map((one) => injectObject(one.object, { settings, namespace: 'default', namespaceAnnotations }))
+        expect(again.map((one) => one.object)).toEqual(injected.map((one) => one.object))
       }
     })
 })

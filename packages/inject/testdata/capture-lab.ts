@@ -20,6 +20,8 @@ interface Call {
 }
 
 interface Lab {
+  /** The inbound server accepts connections for any address, as TPROXY needs. */
+  readonly transparent?: boolean
   readonly env?: Record<string, string>
   readonly steps: readonly ({ readonly capture: readonly string[] } | { readonly call: Call } | { readonly listing: true })[]
 }
@@ -36,6 +38,14 @@ u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); u.setsockopt(socket.IPPRO
 print('ready', flush=True)
 while True:
     _, a = u.recvfrom(512); u.sendto(name.encode(), a)
+`
+
+const TRANSPARENT = `
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.setsockopt(socket.SOL_IP, 19, 1)
+s.bind(('0.0.0.0', 15006)); s.listen(); print('ready', flush=True)
+while True:
+    c, _ = s.accept(); c.sendall(('inbound for %s:%d' % c.getsockname()).encode()); c.close()
 `
 
 /** Bound to the address that redirected queries arrive at: an answer from any other would not be recognised as one. */
@@ -78,7 +88,10 @@ addresses(enterPeer, 'eth0', '2')
 const server = spawn('nsenter', [...enterPeer.slice(1), 'python3', '-c', SERVER, 'remote', '80', '9999', '15012'], { stdio: ['ignore', 'pipe', 'inherit'] })
 await once(server.stdout, 'data')
 const named: [string, number][] = [['outbound', 15001], ['inbound', 15006], ['app', 8080], ['app', 8081], ['direct', 15008], ['direct', 15020], ['direct', 15021], ['direct', 15090]]
-for (const [name, port] of named) await once(createServer((socket) => socket.end(name)).listen(port, '::'), 'listening')
+const inbound = lab.transparent ? spawn('python3', ['-c', TRANSPARENT], { stdio: ['ignore', 'pipe', 'inherit'] }) : undefined
+if (inbound) await once(inbound.stdout, 'data')
+for (const [name, port] of named.filter(([, port]) => !lab.transparent || port !== 15006))
+  await once(createServer((socket) => socket.end(name)).listen(port, '::'), 'listening')
 // The agent is the proxy's user where that exists: its answers are tracked by owner.
 const mapped = !/^\s*0\s+[1-9]/.test(readFileSync('/proc/self/uid_map', 'utf8'))
 const agent = spawn('python3', ['-c', AGENT], { stdio: ['ignore', 'pipe', 'inherit'], ...(mapped ? { uid: 1337, gid: 1337 } : {}) })
@@ -90,7 +103,7 @@ for (const step of lab.steps) {
   if ('capture' in step) {
     const log: string[] = []
     const out: string[] = []
-    const code = await runCapture(step.capture, { env, out: (line) => out.push(line), log: (line) => log.push(line) })
+    const code = await runCapture(step.capture, env, { out: (line) => out.push(line), log: (line) => log.push(line) })
     results.push({ code, log, out })
   } else if ('listing' in step) results.push(run('iptables-save'))
   else results.push(await answer(step.call))
@@ -98,6 +111,7 @@ for (const step of lab.steps) {
 process.stdout.write(JSON.stringify(results))
 server.kill()
 agent.kill()
+inbound?.kill()
 peer.kill()
 process.exit(0)
 

@@ -61,9 +61,11 @@ export class EnvoyProcess {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill('SIGKILL')
-    await ended
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+      this.#child.kill('SIGKILL')
+      await ended
+    }
     await rm(this.#directory, { recursive: true, force: true })
   }
 }

@@ -3,8 +3,9 @@
  *
  * Plain objects, not generated messages: Envoy checks the file itself (`--mode validate`), and the messages would cost memory.
  */
-import type { AgentSettings } from '../settings/settings.ts'
+
 import { type NodeInfo, nodeInfo } from '../settings/node-metadata.ts'
+import type { AgentSettings } from '../settings/settings.ts'
 import { staticClusters } from './clusters.ts'
 import { staticListeners } from './listeners.ts'
 import { statsConfig } from './stats.ts'

@@ -37,7 +37,12 @@ function socket(name: string, path: string): Json {
     },
     // Every secret has a stream of its own; a default limit of 1024 would stall the proxy of a large gateway.
     circuit_breakers: {
-      thresholds: ['DEFAULT', 'HIGH'].map((priority) => ({ priority, max_connections: 100000, max_pending_requests: 100000, max_requests: 100000 })),
+      thresholds: ['DEFAULT', 'HIGH'].map((priority) => ({
+        priority,
+        max_connections: 100000,
+        max_pending_requests: 100000,
+        max_requests: 100000,
+      })),
     },
   }
 }

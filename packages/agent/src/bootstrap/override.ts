@@ -31,7 +31,9 @@ export async function readBootstrapFile(file: string): Promise<{ [key: string]: 
     const text = await readFile(file, 'utf8')
     value = text.trimStart().startsWith('{') ? JSON.parse(text) : (await import('yaml')).parse(text)
   } catch (cause) {
-    throw new SettingError(`the bootstrap file ${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new SettingError(`the bootstrap file ${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
   }
   if (isObject(value)) return JSON.parse(JSON.stringify(value))
   throw new SettingError(`the bootstrap file ${file} does not hold an object`)

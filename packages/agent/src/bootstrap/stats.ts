@@ -49,8 +49,14 @@ function userPatterns({ pod, proxyConfig }: AgentSettings, kind: keyof typeof PE
 
 /** Istio's own metrics get Istio's buckets; others are set by annotation: `{"prefix": [1, 5, 10]}`. */
 function histogramBuckets({ pod }: AgentSettings): Json[] {
-  const istio = { match: { contains: 'istio_' }, buckets: [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000] }
-  const own = Object.entries(parseBuckets(pod.annotations[BUCKETS_ANNOTATION] ?? '')).map(([prefix, buckets]) => ({ match: { prefix }, buckets }))
+  const istio = {
+    match: { contains: 'istio_' },
+    buckets: [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000],
+  }
+  const own = Object.entries(parseBuckets(pod.annotations[BUCKETS_ANNOTATION] ?? '')).map(([prefix, buckets]) => ({
+    match: { prefix },
+    buckets,
+  }))
   return [...own, istio]
 }
 
@@ -71,13 +77,27 @@ function parseBuckets(text: string): Record<string, number[]> {
 
 const ADDRESS = '(?:[_.[:digit:]]*|[_\\[\\]aAbBcCdDeEfF[:digit:]]*)'
 
-/** What may follow a cluster's name, which itself may hold dots. */
-const AFTER_CLUSTER =
-  '(?:upstream_|membership_|lb_|update_|assignment_|ssl\\.|outlier_detection\\.|circuit_breakers\\.|external\\.|internal\\.|canary\\.|zone\\.|health_check\\.|http[123]\\.|original_dst|bind_errors|max_host_weight|version|retry|warming_state|default\\.|client_ssl|init_fetch|grpc\\.|control_plane)'
+/**
+ * What may follow a cluster's name, which itself may hold dots. Labels of host names have no underscores, so words that have one
+ * tell the two apart; the others are followed further, lest a namespace called `default` or a host `ssl.example.com` end the name.
+ */
+const AFTER_CLUSTER = [
+  '(?:upstream|membership|lb|update|assignment|original_dst|bind|max_host|retry|warming|client_ssl|init_fetch)_',
+  '(?:outlier_detection|circuit_breakers|health_check|control_plane)\\.',
+  '(?:external|internal|canary)\\.upstream_',
+  'zone\\.[^.]+\\.[^.]+\\.upstream_',
+  'default\\.total_match_count$',
+  'ssl\\.(?:handshake|connection_error|session_reused|no_certificate|fail_|was_key|ocsp_|ciphers\\.|versions\\.|curves\\.|sigalgs\\.|certificate\\.)',
+  'http[123]\\.\\w+$',
+  'version$',
+].join('|')
+
+/** Finds a cluster's name in the name of one of its statistics. */
+export const clusterTag = `^cluster\\.(([^;.|]+|[^;]+(?=;\\.)|[^|]*\\|\\d*\\|[^|]*\\|.*?);?\\.)(?=${AFTER_CLUSTER})`
 
 /** Labels under Istio's names. The first group leaves the metric's name, the second is the label's value. */
 const TAGS: readonly (readonly [string, string])[] = [
-  ['cluster_name', `^cluster\\.(([^;.|]+|[^;]+(?=;\\.)|[^|]*\\|\\d*\\|[^|]*\\|.+?);?\\.)(?=${AFTER_CLUSTER})`],
+  ['cluster_name', clusterTag],
   ['tcp_prefix', '^tcp\\.((.*?)\\.)\\w+?$'],
   ['response_code', '_rq(_(\\d{3}))$'],
   ['response_code_class', '_rq(_(\\dxx))$'],

@@ -40,7 +40,10 @@ const METHOD = '/istio.v1.auth.IstioCertificateService/CreateCertificate'
 export async function fetchIdentity(settings: CaClientSettings, held: WorkloadIdentity | undefined): Promise<WorkloadIdentity> {
   const [token, roots] = await Promise.all([readToken(settings.tokenFile), readRoots(settings.rootFile)])
   if (!token && !held) {
-    throw new CallError(STATUS.unauthenticated, `cannot prove who this workload is: no token at ${settings.tokenFile} and no certificate yet`)
+    throw new CallError(
+      STATUS.unauthenticated,
+      `cannot prove who this workload is: no token at ${settings.tokenFile} and no certificate yet`,
+    )
   }
   const key = generateKey(settings.key)
   const request = makeRequest(key, { uris: [identityUri(settings.trustDomain, settings.namespace, settings.serviceAccount)] })
@@ -58,7 +61,11 @@ export async function fetchIdentity(settings: CaClientSettings, held: WorkloadId
   })
   const chain = [...readFields(answer)].filter((f) => f.number === 1).map((f) => withLineBreak(f.bytes.toString('utf8')))
   const root = chain.pop()
-  if (!root || chain.length === 0) throw new CallError(STATUS.internal, `${settings.address} answered with a chain of ${chain.length} certificates; expected a leaf and a root`)
+  if (!root || chain.length === 0)
+    throw new CallError(
+      STATUS.internal,
+      `${settings.address} answered with a chain of ${chain.length} certificates; expected a leaf and a root`,
+    )
   return { keyPem: keyToPem(key), chainPem: chain.join(''), rootsPem: root }
 }
 
@@ -72,7 +79,8 @@ function encodeRequest(csr: string, settings: CaClientSettings): Buffer {
 }
 
 /** One entry of google.protobuf.Struct with a text value. */
-const structField = (key: string, value: string): Buffer => lengthField(1, Buffer.concat([lengthField(1, key), lengthField(2, lengthField(3, value))]))
+const structField = (key: string, value: string): Buffer =>
+  lengthField(1, Buffer.concat([lengthField(1, key), lengthField(2, lengthField(3, value))]))
 
 const withLineBreak = (pem: string): string => (pem.endsWith('\n') ? pem : `${pem}\n`)
 
@@ -91,7 +99,10 @@ async function readRoots(file: string | undefined): Promise<string | undefined> 
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new Error(`cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`, { cause })
+    throw new Error(
+      `cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`,
+      { cause },
+    )
   }
 }
 

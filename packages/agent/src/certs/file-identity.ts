@@ -65,7 +65,9 @@ export class FileIdentity implements IdentitySource {
     try {
       this.#current = readIdentityFiles(this.#files)
     } catch (error) {
-      log.warn(`the mounted certificate cannot be read, the one before stays in use: ${error instanceof Error ? error.message : String(error)}`)
+      log.warn(
+        `the mounted certificate cannot be read, the one before stays in use: ${error instanceof Error ? error.message : String(error)}`,
+      )
       return
     }
     log.info('the mounted certificate was replaced')

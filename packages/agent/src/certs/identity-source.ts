@@ -14,7 +14,10 @@ const log = logger('cache')
 const CALL_TIMEOUT_MS = 10_000
 
 /** Mounted files with FILE_MOUNTED_CERTS, else the CA; `ready` is fulfilled once there is an identity. */
-export function openIdentity(settings: AgentSettings): { source: IdentitySource & Partial<Pick<RenewingIdentity, 'counts' | 'info'>>; ready: Promise<void> } {
+export function openIdentity(settings: AgentSettings): {
+  source: IdentitySource & Partial<Pick<RenewingIdentity, 'counts' | 'info'>>
+  ready: Promise<void>
+} {
   const { certificates } = settings
   if (certificates.mountedFolder) return { source: new FileIdentity(identityFilesIn(certificates.mountedFolder)), ready: Promise.resolve() }
   const renewing = new RenewingIdentity({

@@ -38,7 +38,8 @@ export async function loadIdentity(file: string, uri: string, now: number): Prom
     const { uris, notAfter } = inspect(identity.chainPem)
     if (!uris.includes(uri)) return { unusable: `it is for ${uris.join(', ') || 'no identity'}` }
     if (notAfter.getTime() <= now) return { unusable: `it expired at ${notAfter.toISOString()}` }
-    if (!new X509Certificate(identity.chainPem).checkPrivateKey(createPrivateKey(identity.keyPem))) return { unusable: 'its key does not match' }
+    if (!new X509Certificate(identity.chainPem).checkPrivateKey(createPrivateKey(identity.keyPem)))
+      return { unusable: 'its key does not match' }
     return { identity }
   } catch {
     return { unusable: 'it cannot be read' }
@@ -50,7 +51,9 @@ function parse(text: string): WorkloadIdentity | undefined {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null) return undefined
     const { keyPem, chainPem, rootsPem } = value as Record<string, unknown>
-    return typeof keyPem === 'string' && typeof chainPem === 'string' && typeof rootsPem === 'string' ? { keyPem, chainPem, rootsPem } : undefined
+    return typeof keyPem === 'string' && typeof chainPem === 'string' && typeof rootsPem === 'string'
+      ? { keyPem, chainPem, rootsPem }
+      : undefined
   } catch {
     return undefined
   }

@@ -3,13 +3,14 @@
  *
  * The private key lives in this process, goes to Envoy over the unix socket, and to the last-good file where that is on.
  */
-import { type CertificateInfo, inspect, joinTrustBundle, rotationTime } from '@lateen/ca'
+
+import { readFileSync } from 'node:fs'
 import { logger } from '@lateen/base'
+import { type CertificateInfo, inspect, joinTrustBundle, rotationTime } from '@lateen/ca'
 import { exponentialBackoff } from './backoff.ts'
 import { watchFiles } from './file-watch.ts'
 import type { IdentitySource, WorkloadIdentity } from './identity.ts'
 import { loadIdentity, saveIdentity } from './last-good.ts'
-import { readFileSync } from 'node:fs'
 
 const log = logger('cache')
 
@@ -131,7 +132,10 @@ export class RenewingIdentity implements IdentitySource {
     if (this.#closed) return
     clearTimeout(this.#timer)
     const wait = at - Date.now()
-    this.#timer = setTimeout(() => (wait > MAX_TIMER_MS ? this.#schedule(at) : void this.#renew()), Math.min(MAX_TIMER_MS, Math.max(0, wait)))
+    this.#timer = setTimeout(
+      () => (wait > MAX_TIMER_MS ? this.#schedule(at) : void this.#renew()),
+      Math.min(MAX_TIMER_MS, Math.max(0, wait)),
+    )
   }
 
   #join(identity: WorkloadIdentity): string {

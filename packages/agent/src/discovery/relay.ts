@@ -1,9 +1,9 @@
 /** The relay between Envoy and the control plane, set up for this proxy: who it is, whom it trusts, which names it wants. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { TYPE_URL } from '@lateen/envoy'
 import { XdsRelay } from '@lateen/xds/client'
-import { join } from 'node:path'
 import { readToken } from '../certs/ca-client.ts'
 import type { IdentitySource } from '../certs/identity.ts'
 import type { AgentSettings } from '../settings/settings.ts'
@@ -37,9 +37,7 @@ export function createRelay(settings: AgentSettings, identity: IdentitySource, o
 function tls({ discovery }: AgentSettings, identity: IdentitySource) {
   const roots = discovery.rootFile ? readFileSync(discovery.rootFile) : null
   const held = identity.current
-  return held
-    ? credentials.createSsl(roots, Buffer.from(held.keyPem), Buffer.from(held.chainPem))
-    : credentials.createSsl(roots)
+  return held ? credentials.createSsl(roots, Buffer.from(held.keyPem), Buffer.from(held.chainPem)) : credentials.createSsl(roots)
 }
 
 async function headers({ discovery, certificates, clusterId }: AgentSettings): Promise<Metadata> {

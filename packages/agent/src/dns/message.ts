@@ -117,7 +117,10 @@ export function writeAnswer(query: Query, answer: Answer, limit: number): Buffer
   const header = Buffer.alloc(HEADER)
   header.writeUInt16BE(query.id, 0)
   const desired = query.recursionDesired ? FLAG.recursionDesired : 0
-  header.writeUInt16BE(FLAG.response | FLAG.authoritative | FLAG.recursionAvailable | desired | (truncated ? FLAG.truncated : 0) | answer.rcode, 2)
+  header.writeUInt16BE(
+    FLAG.response | FLAG.authoritative | FLAG.recursionAvailable | desired | (truncated ? FLAG.truncated : 0) | answer.rcode,
+    2,
+  )
   header.writeUInt16BE(1, 4)
   header.writeUInt16BE(fitting.length, 6)
   header.writeUInt16BE(query.edns ? 1 : 0, 10)
@@ -136,7 +139,10 @@ function record(owner: Buffer, type: number, ttlSeconds: number, data: Buffer): 
 /** A name in wire form. Labels come from names that were valid in a query or a host name. */
 function nameBytes(name: string): Buffer {
   const labels = name.split('.').filter(Boolean)
-  return Buffer.concat([...labels.flatMap((label) => [Buffer.from([Math.min(63, label.length)]), Buffer.from(label.slice(0, 63), 'latin1')]), Buffer.from([0])])
+  return Buffer.concat([
+    ...labels.flatMap((label) => [Buffer.from([Math.min(63, label.length)]), Buffer.from(label.slice(0, 63), 'latin1')]),
+    Buffer.from([0]),
+  ])
 }
 
 function addressBytes(address: string): Buffer {
@@ -145,7 +151,11 @@ function addressBytes(address: string): Buffer {
   const groups = (text: string) =>
     text === ''
       ? []
-      : text.split(':').flatMap((group) => (group.includes('.') ? group.split('.').map(Number) : [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]))
+      : text
+          .split(':')
+          .flatMap((group) =>
+            group.includes('.') ? group.split('.').map(Number) : [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff],
+          )
   const head = groups(left)
   const tail = right === undefined ? [] : groups(right)
   return Buffer.from([...head, ...Array.from({ length: 16 - head.length - tail.length }, () => 0), ...tail])
@@ -153,7 +163,8 @@ function addressBytes(address: string): Buffer {
 
 /** Whether a response is for this question, whatever its name's case. */
 export function isAnswerTo(response: Buffer, id: number, question: Buffer): boolean {
-  if (response.length < HEADER + question.length || response.readUInt16BE(0) !== id || (response.readUInt16BE(2) & FLAG.response) === 0) return false
+  if (response.length < HEADER + question.length || response.readUInt16BE(0) !== id || (response.readUInt16BE(2) & FLAG.response) === 0)
+    return false
   const echoed = response.subarray(HEADER, HEADER + question.length)
   return echoed.toString('latin1').toLowerCase() === question.toString('latin1').toLowerCase()
 }

@@ -120,5 +120,9 @@ function aliases(host: string, info: NameInfo, scope: NameScope): string[] {
   if (clusterDomain === '' || !host.endsWith(`.${clusterDomain}`)) return []
   const qualified = normal(`${info.shortname}.${info.namespace}`)
   const service = clusterDomain.split('.')[0]
-  return [qualified, ...(service ? [`${qualified}.${service}`] : []), ...(info.namespace === scope.namespace ? [normal(info.shortname)] : [])]
+  return [
+    qualified,
+    ...(service ? [`${qualified}.${service}`] : []),
+    ...(info.namespace === scope.namespace ? [normal(info.shortname)] : []),
+  ]
 }

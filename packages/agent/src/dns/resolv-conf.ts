@@ -14,9 +14,18 @@ export function parseResolvConf(text: string): ResolvConf {
   const nameservers: string[] = []
   let search: string[] = []
   for (const line of text.split('\n')) {
-    const [key, ...values] = line.replace(/[#;].*$/, '').trim().split(/\s+/)
+    const [key, ...values] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/)
     if (key === 'nameserver') nameservers.push(...values.slice(0, 1).filter((ip) => isIP(ip.split('%')[0] ?? '') !== 0))
     else if (key === 'search' || key === 'domain') search = values
   }
-  return { nameservers: nameservers.slice(0, MAX_NAMESERVERS), search: search.map((domain) => domain.replace(/\.$/, '')).filter(Boolean).slice(0, MAX_SEARCH) }
+  return {
+    nameservers: nameservers.slice(0, MAX_NAMESERVERS),
+    search: search
+      .map((domain) => domain.replace(/\.$/, ''))
+      .filter(Boolean)
+      .slice(0, MAX_SEARCH),
+  }
 }

@@ -1,8 +1,7 @@
 /** Forwarding queries to the pod's own resolvers. */
 import { randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { connect } from 'node:net'
-import { isIPv6 } from 'node:net'
+import { connect, isIPv6 } from 'node:net'
 import { isAnswerTo } from './message.ts'
 
 export interface UpstreamOptions {
@@ -22,7 +21,12 @@ const MAX_TCP_ANSWER = 65535
  *
  * @returns the answer under the query's own id, or nothing
  */
-export async function forward(query: Buffer, question: Buffer, transport: 'udp' | 'tcp', options: UpstreamOptions): Promise<Buffer | undefined> {
+export async function forward(
+  query: Buffer,
+  question: Buffer,
+  transport: 'udp' | 'tcp',
+  options: UpstreamOptions,
+): Promise<Buffer | undefined> {
   const each = Math.max(1000, options.timeoutMs / Math.max(1, options.nameservers.length))
   for (const server of options.nameservers) {
     const id = randomInt(0x10000)

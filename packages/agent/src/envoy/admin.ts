@@ -19,7 +19,14 @@ export class EnvoyAdmin {
   /** @throws Error when Envoy does not answer in time, or with more than 8 MB */
   request(method: 'GET' | 'POST', path: string, timeoutMs = 2000): Promise<AdminAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<AdminAnswer>()
-    const request = http.request({ host: '127.0.0.1', port: this.#port, method, path, agent: false, signal: AbortSignal.timeout(timeoutMs) })
+    const request = http.request({
+      host: '127.0.0.1',
+      port: this.#port,
+      method,
+      path,
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
     request.on('error', reject)
     request.on('response', (response) => {
       const chunks: Buffer[] = []

@@ -18,20 +18,27 @@ export interface SupervisorOptions {
   readonly pidFile: string
   /** A line of Envoy's own output. */
   readonly onLine: (line: string) => void
+  readonly restart?: RestartPolicy
 }
 
-/** A run this long counts as a success; restarts are counted from there anew. */
-const STABLE_MS = 60_000
-const MAX_RESTARTS = 10
-const FIRST_RESTART_MS = 200
-const MAX_RESTART_MS = 10_000
+export interface RestartPolicy {
+  readonly firstMs: number
+  readonly maxMs: number
+  /** Restarts in a row, after which it is given up. */
+  readonly limit: number
+  /** A run this long counts as a success; restarts are counted from there anew. */
+  readonly stableMs: number
+}
+
+const DEFAULT_RESTART: RestartPolicy = { firstMs: 200, maxMs: 10_000, limit: 10, stableMs: 60_000 }
 /** How long Envoy may take to end by itself. */
 const STOP_MS = 5000
 const MAX_LINE = 16 * 1024
 
 export class EnvoySupervisor {
   readonly #options: SupervisorOptions
-  readonly #backoff: Backoff = exponentialBackoff(FIRST_RESTART_MS, MAX_RESTART_MS)
+  readonly #policy: RestartPolicy
+  readonly #backoff: Backoff
   readonly #ended = Promise.withResolvers<number>()
   #child: ChildProcess | undefined
   #startedAt = 0
@@ -41,6 +48,8 @@ export class EnvoySupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#policy = options.restart ?? DEFAULT_RESTART
+    this.#backoff = exponentialBackoff(this.#policy.firstMs, this.#policy.maxMs)
   }
 
   /** Fulfilled with an exit code when Envoy has ended for good: 0 after `stop`, its own code when restarts were in vain. */
@@ -104,18 +113,18 @@ export class EnvoySupervisor {
       return
     }
     const how = signal ? `was ended by ${signal}` : `exited with code ${code}`
-    if (Date.now() - this.#startedAt >= STABLE_MS) {
+    if (Date.now() - this.#startedAt >= this.#policy.stableMs) {
       this.#backoff.reset()
       this.#restarts = 0
     }
-    if (this.#restarts === MAX_RESTARTS) {
-      log.error(`Envoy ${how}; ${MAX_RESTARTS} restarts did not help, giving up`)
+    if (this.#restarts === this.#policy.limit) {
+      log.error(`Envoy ${how}; ${this.#policy.limit} restarts did not help, giving up`)
       this.#ended.resolve(code || 1)
       return
     }
     this.#restarts++
     const wait = Math.round(this.#backoff.next())
-    log.error(`Envoy ${how}; restart ${this.#restarts} of ${MAX_RESTARTS} in ${wait} ms`)
+    log.error(`Envoy ${how}; restart ${this.#restarts} of ${this.#policy.limit} in ${wait} ms`)
     this.#timer = setTimeout(() => this.#spawn(), wait)
   }
 }

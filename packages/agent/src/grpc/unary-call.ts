@@ -4,7 +4,18 @@ import type { SecureContextOptions } from 'node:tls'
 import { FrameReader, frame } from './frames.ts'
 
 /** gRPC's status codes, as far as they are told apart here. */
-export const STATUS = { ok: 0, cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, permissionDenied: 7, unimplemented: 12, internal: 13, unavailable: 14, unauthenticated: 16 } as const
+export const STATUS = {
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const
 
 /** The call ended without an answer. */
 export class CallError extends Error {

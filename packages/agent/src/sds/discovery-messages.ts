@@ -48,7 +48,12 @@ const any = (secret: EncodedSecret): Buffer => Buffer.concat([lengthField(1, SEC
 /** DiscoveryResponse: version_info = 1, resources = 2, type_url = 4, nonce = 5. */
 export function response(secrets: readonly EncodedSecret[], nonce: string): Buffer {
   const version = secrets.map((s) => s.version).join('')
-  return Buffer.concat([lengthField(1, version), ...secrets.map((s) => lengthField(2, any(s))), lengthField(4, SECRET_TYPE), lengthField(5, nonce)])
+  return Buffer.concat([
+    lengthField(1, version),
+    ...secrets.map((s) => lengthField(2, any(s))),
+    lengthField(4, SECRET_TYPE),
+    lengthField(5, nonce),
+  ])
 }
 
 /** DeltaDiscoveryResponse: system_version_info = 1, resources = 2, type_url = 4, nonce = 5. Resource: version = 1, resource = 2, name = 3. */

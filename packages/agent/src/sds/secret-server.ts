@@ -39,7 +39,9 @@ export async function startSecretServer(socketPath: string, store: SecretStore):
     session.on('close', () => sessions.delete(session))
     session.on('error', () => session.destroy())
   })
-  server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => serve(stream, String(headers[':path'] ?? ''), store))
+  server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) =>
+    serve(stream, String(headers[':path'] ?? ''), store),
+  )
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, resolve))
   await chmod(socketPath, 0o660)
   return {

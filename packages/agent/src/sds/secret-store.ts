@@ -52,7 +52,10 @@ export class SecretStore {
       return undefined
     }
     if (!this.#fileWatches.has(name) && this.#fileWatches.size < MAX_FILE_SECRETS) {
-      this.#fileWatches.set(name, watchFiles(files, () => this.#notify()))
+      this.#fileWatches.set(
+        name,
+        watchFiles(files, () => this.#notify()),
+      )
     }
     try {
       const [first = '', second] = files.map((file) => readFileSync(file, 'utf8'))

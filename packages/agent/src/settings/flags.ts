@@ -60,11 +60,15 @@ export interface ParsedFlags {
  */
 export function parseFlags(args: readonly string[], spec: Readonly<Record<string, FlagSpec>>): ParsedFlags {
   const all = { ...LOG_FLAGS, ...spec }
-  const options = Object.fromEntries(Object.entries(all).map(([name, flag]) => [name, { type: flag.type, ...(flag.short ? { short: flag.short } : {}) }]))
+  const options = Object.fromEntries(
+    Object.entries(all).map(([name, flag]) => [name, { type: flag.type, ...(flag.short ? { short: flag.short } : {}) }]),
+  )
   try {
     const { values, positionals } = parseArgs({ args: joinBooleans(args), options, allowPositionals: true, strict: true })
     const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
-    const defaults = Object.fromEntries(Object.entries(all).flatMap(([name, flag]) => (flag.default === undefined ? [] : [[name, flag.default]])))
+    const defaults = Object.fromEntries(
+      Object.entries(all).flatMap(([name, flag]) => (flag.default === undefined ? [] : [[name, flag.default]])),
+    )
     return { values: { ...defaults, ...given }, positionals, help: values.help === true, has: (name) => name in given }
   } catch (error) {
     throw new SettingError(error instanceof Error ? error.message : String(error), { cause: error })

@@ -69,7 +69,11 @@ function texts(value: unknown): Record<string, string> {
 
 /** The labels that metrics name a service by; defaulted from the app's own, as Istio does. */
 function withCanonical(labels: Record<string, string>, workload: unknown): Record<string, string> {
-  const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? (typeof workload === 'string' ? workload : undefined)
+  const name =
+    labels['service.istio.io/canonical-name'] ??
+    labels['app.kubernetes.io/name'] ??
+    labels.app ??
+    (typeof workload === 'string' ? workload : undefined)
   const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest'
   return { ...labels, ...(name ? { 'service.istio.io/canonical-name': name } : {}), 'service.istio.io/canonical-revision': revision }
 }

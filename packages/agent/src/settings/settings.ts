@@ -4,8 +4,8 @@
  * This is the only place that reads the environment.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { isIP, isIPv6 } from 'node:net'
+import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import type { KeyKind } from '@lateen/ca'
 import { booleanOf, durationOf, durationText, type Environment, numberOf, SettingError, textOf } from './environment.ts'
@@ -225,7 +225,12 @@ function findEnvoy(env: Environment, configured: string): string {
   throw new SettingError(`Envoy was not found: looked at ENVOY_PATH, ${configured} and in PATH; set ENVOY_PATH to the binary`)
 }
 
-function certificateSettings(env: Environment, config: ProxyConfig, configFolder: string, at: (path: string) => string): CertificateSettings {
+function certificateSettings(
+  env: Environment,
+  config: ProxyConfig,
+  configFolder: string,
+  at: (path: string) => string,
+): CertificateSettings {
   const caAddress = textOf(env, 'CA_ADDR') ?? configText(config, 'discoveryAddress')
   const rootFile = rootOf(textOf(env, 'CA_ROOT_CA'), at)
   const mounted = booleanOf(env, 'FILE_MOUNTED_CERTS', false)

@@ -2,15 +2,22 @@
  * The application's own probes: the injector points the kubelet at the agent, because behind STRICT mTLS the kubelet cannot reach
  * the application; the agent asks the application from within the pod.
  */
-import { connect } from 'node:net'
+
 import type { IncomingMessage } from 'node:http'
-import { SettingError, isObject } from '../settings/environment.ts'
+import { connect } from 'node:net'
+import { http } from '../envoy/node-http.ts'
 import { lengthField, readFields } from '../grpc/protobuf.ts'
 import { callUnary } from '../grpc/unary-call.ts'
-import { http } from '../envoy/node-http.ts'
+import { isObject, SettingError } from '../settings/environment.ts'
 
 export type AppProbe = { readonly timeoutMs: number } & (
-  | { readonly kind: 'http'; readonly port: number; readonly path: string; readonly secure: boolean; readonly headers: readonly (readonly [string, string])[] }
+  | {
+      readonly kind: 'http'
+      readonly port: number
+      readonly path: string
+      readonly secure: boolean
+      readonly headers: readonly (readonly [string, string])[]
+    }
   | { readonly kind: 'tcp'; readonly port: number }
   | { readonly kind: 'grpc'; readonly port: number; readonly service: string }
 )
@@ -56,7 +63,8 @@ function parseProbe(value: unknown, path: string): AppProbe {
     }
   }
   if (isObject(tcpSocket)) return { kind: 'tcp', timeoutMs, port: portOf(tcpSocket, path) }
-  if (isObject(grpc)) return { kind: 'grpc', timeoutMs, port: portOf(grpc, path), service: typeof grpc.service === 'string' ? grpc.service : '' }
+  if (isObject(grpc))
+    return { kind: 'grpc', timeoutMs, port: portOf(grpc, path), service: typeof grpc.service === 'string' ? grpc.service : '' }
   throw new SettingError(`ISTIO_KUBE_APP_PROBERS: ${path} has none of httpGet, tcpSocket and grpc`)
 }
 
@@ -68,7 +76,9 @@ function portOf(target: Record<string, unknown>, path: string): number {
 
 function headersOf(list: unknown): [string, string][] {
   if (!Array.isArray(list)) return []
-  return list.slice(0, 100).flatMap((item): [string, string][] => (isObject(item) && typeof item.name === 'string' ? [[item.name, String(item.value ?? '')]] : []))
+  return list
+    .slice(0, 100)
+    .flatMap((item): [string, string][] => (isObject(item) && typeof item.name === 'string' ? [[item.name, String(item.value ?? '')]] : []))
 }
 
 /**
@@ -113,7 +123,12 @@ async function probeHttp(probe: AppProbe & { kind: 'http' }, target: ProbeTarget
     path: probe.path,
     agent: false,
     signal: AbortSignal.timeout(probe.timeoutMs),
-    headers: { 'user-agent': String(from.headers['user-agent'] ?? 'kube-probe'), connection: 'close', ...given, host: host ?? `${hostText(target.host)}:${probe.port}` },
+    headers: {
+      'user-agent': String(from.headers['user-agent'] ?? 'kube-probe'),
+      connection: 'close',
+      ...given,
+      host: host ?? `${hostText(target.host)}:${probe.port}`,
+    },
     ...(target.localAddress ? { localAddress: target.localAddress } : {}),
   }
   // The kubelet does not check certificates of probes either.

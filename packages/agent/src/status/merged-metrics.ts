@@ -39,7 +39,12 @@ export interface MergedMetricsOptions {
 }
 
 /** Answers one scrape. Each part that cannot be had is left out and counted in the agent's own metrics. */
-export async function serveMergedMetrics(options: MergedMetricsOptions, request: IncomingMessage, response: ServerResponse, failed: (part: 'envoy' | 'application') => void): Promise<void> {
+export async function serveMergedMetrics(
+  options: MergedMetricsOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  failed: (part: 'envoy' | 'application') => void,
+): Promise<void> {
   response.writeHead(200, { 'content-type': CONTENT_TYPE })
   const query = new URL(request.url ?? '/', 'http://localhost').search
   const parts = [

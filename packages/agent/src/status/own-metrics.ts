@@ -30,7 +30,10 @@ export function renderOwnMetrics(figures: OwnFigures, now: number): string {
     ['{type="application"}', figures.scrapesFailed.application],
   )
   add('istio_agent_num_outgoing_requests', 'counter', 'Certificates got from the CA.', ['{request_type="csr"}', figures.renewed])
-  add('istio_agent_num_failed_outgoing_requests', 'counter', 'Attempts to get a certificate that failed.', ['{request_type="csr"}', figures.renewalsFailed])
+  add('istio_agent_num_failed_outgoing_requests', 'counter', 'Attempts to get a certificate that failed.', [
+    '{request_type="csr"}',
+    figures.renewalsFailed,
+  ])
   if (figures.certificateEnds !== undefined) {
     const seconds = (figures.certificateEnds - now) / 1000
     add('istio_agent_cert_expiry_seconds', 'gauge', 'Seconds until the workload certificate ends.', ['{resource_name="default"}', seconds])

@@ -10,7 +10,8 @@ export interface Readiness {
 
 /** `server.state` of a live Envoy. */
 const LIVE = 0
-const STATS = '^(server\\.state|(cluster_manager\\.cds|listener_manager\\.lds)\\.update_(success|rejected)|listener_manager\\.workers_started)$'
+const STATS =
+  '^(server\\.state|(cluster_manager\\.cds|listener_manager\\.lds)\\.update_(success|rejected)|listener_manager\\.workers_started)$'
 
 /**
  * Readiness as Istio has it: the first time only after clusters and listeners have come and the workers run; afterwards as long as

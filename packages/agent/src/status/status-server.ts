@@ -64,7 +64,9 @@ async function listen(server: Server, port: number): Promise<void> {
     await attempt('::')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new Error(`cannot listen on port ${port}: it is in use; set statusPort in proxy.istio.io/config, or free the port`, { cause: error })
+      throw new Error(`cannot listen on port ${port}: it is in use; set statusPort in proxy.istio.io/config, or free the port`, {
+        cause: error,
+      })
     }
     await attempt('0.0.0.0')
   }
@@ -79,7 +81,9 @@ async function answer(options: StatusServerOptions, request: IncomingMessage, re
     return reason === undefined ? end(200) : end(503, `${reason}\n`)
   }
   if (METRIC_PATHS.includes(pathname)) {
-    return options.metricsLocalOnly && !isLocal(request) ? end(403, 'metrics are served on loopback only\n') : options.metrics(request, response)
+    return options.metricsLocalOnly && !isLocal(request)
+      ? end(403, 'metrics are served on loopback only\n')
+      : options.metrics(request, response)
   }
   if (pathname === '/quitquitquit' || pathname === '/drain') {
     if (!isLocal(request)) return end(403, 'only from within the pod\n')

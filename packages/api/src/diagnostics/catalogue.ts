@@ -74,7 +74,10 @@ export const MESSAGES = {
   PartialWildcardHost: warning('LTN0207', 'found "{host}"; a wildcard should be the whole first part: *.example.com'),
   WildcardHostAlone: error('LTN0208', 'the host * is not allowed here; name the hosts'),
   ShortHost: error('LTN0209', 'found "{host}"; a full name with a dot is needed, or *'),
-  NotNamespaceSlashHost: error('LTN0210', 'found "{value}"; the form is namespace/host, for example ./* or shop/cart.shop.svc.cluster.local'),
+  NotNamespaceSlashHost: error(
+    'LTN0210',
+    'found "{value}"; the form is namespace/host, for example ./* or shop/cart.shop.svc.cluster.local',
+  ),
   EmptyNamespaceOrHost: error('LTN0211', 'found "{value}"; namespace and host must not be empty'),
   BadNamespacePart: error('LTN0212', 'found the namespace "{namespace}"; allowed: {allowed}'),
   BadLabelName: error('LTN0213', 'found "{name}"; a name of at most 63 letters, digits and dashes is needed'),
@@ -84,18 +87,27 @@ export const MESSAGES = {
   NotAnIp: error('LTN0217', 'found "{value}"; an IP address is needed'),
   NotACidr: error('LTN0218', 'found "{value}"; an address range such as 10.1.0.0/16 is needed'),
   NotASocket: error('LTN0219', 'found "{value}"; a unix socket is an absolute path to a file, or begins with @'),
-  BadLabelKey: error('LTN0220', 'found the label key "{key}"; it has letters, digits, dashes, dots and underscores, at most 63, after an optional prefix/'),
+  BadLabelKey: error(
+    'LTN0220',
+    'found the label key "{key}"; it has letters, digits, dashes, dots and underscores, at most 63, after an optional prefix/',
+  ),
   BadLabelValue: error('LTN0221', 'found the label value "{value}"; it has letters, digits, dashes, dots and underscores'),
   SelectorWildcard: error('LTN0222', 'found "{label}"; wildcards do not work in a selector'),
   SelectorEmptyKey: error('LTN0223', 'the selector has an empty key'),
-  SelectorWithoutLabels: warning('LTN0224', 'the selector has no labels, so it selects all workloads of the namespace; add labels, or leave the selector out'),
+  SelectorWithoutLabels: warning(
+    'LTN0224',
+    'the selector has no labels, so it selects all workloads of the namespace; add labels, or leave the selector out',
+  ),
   ExportToDuplicate: error('LTN0225', 'found "{value}" twice'),
   ExportToOwnTwice: error('LTN0226', 'found both "." and the own namespace {namespace}, which are the same'),
   ExportToBad: error('LTN0227', 'found "{value}"; allowed: ".", "*", or a namespace'),
   ExportToNobody: error('LTN0228', '"~" (nobody) works only for a ServiceEntry'),
   ExportToPublicAndMore: error('LTN0229', 'found "*" (everybody) beside others; keep "*" alone or drop it'),
   ExportToNobodyAndMore: error('LTN0230', 'found "~" (nobody) beside others; keep "~" alone or drop it'),
-  ExportToWithSelector: error('LTN0231', 'a DestinationRule with a workloadSelector is seen only in its own namespace; leave exportTo out or set it to "."'),
+  ExportToWithSelector: error(
+    'LTN0231',
+    'a DestinationRule with a workloadSelector is seen only in its own namespace; leave exportTo out or set it to "."',
+  ),
   HostsOverlap: error('LTN0232', '"{first}" and "{second}" overlap; keep one of them'),
   BadDuration: error('LTN0233', 'found {value}; at least 1ms is needed'),
   DurationPrecision: error('LTN0234', 'found {value}; a duration is a whole number of milliseconds'),
@@ -109,7 +121,10 @@ export const MESSAGES = {
   OneOfSelectors: error('LTN0242', 'selector, targetRef and targetRefs exclude each other; keep one'),
   TargetRefName: error('LTN0243', 'the target needs a name'),
   TargetRefNamespace: error('LTN0244', 'the target must be in the own namespace; remove namespace'),
-  TargetRefKind: error('LTN0245', 'found {group}/{kind}; a policy is attached to a Service (group ""), ServiceEntry (networking.istio.io), Gateway or GatewayClass (gateway.networking.k8s.io)'),
+  TargetRefKind: error(
+    'LTN0245',
+    'found {group}/{kind}; a policy is attached to a Service (group ""), ServiceEntry (networking.istio.io), Gateway or GatewayClass (gateway.networking.k8s.io)',
+  ),
   NullElement: error('LTN0246', 'the entry is empty (null); fill it in or remove it'),
   PercentRange: error('LTN0247', 'found {value}; a share is between 0 and 100'),
   FractionRange: error('LTN0248', 'found {value}; a share is 0, or between 0.0001 and 100'),
@@ -128,7 +143,10 @@ export const MESSAGES = {
   MeshWildcard: error('LTN0303', 'the host * needs a gateway: it would catch all traffic of the mesh'),
   BadGatewayName: error('LTN0304', 'found the gateway "{name}"; the form is name or namespace/name'),
   LegacyGatewayName: warning('LTN0305', 'found "{name}", an old form; write {better}'),
-  ClaimNeedsGateway: error('LTN0306', 'the header "{name}" routes by a token claim, which works only at a gateway; list gateways without mesh'),
+  ClaimNeedsGateway: error(
+    'LTN0306',
+    'the header "{name}" routes by a token claim, which works only at a gateway; list gateways without mesh',
+  ),
   RouteConflict: error('LTN0307', '{first} and {second} exclude each other in one route; keep one'),
   RouteActionMissing: error('LTN0308', 'the route does nothing; add route, redirect or directResponse'),
   RootRouteWith: error('LTN0309', 'a route with delegate must not have {field}'),
@@ -188,6 +206,7 @@ export const MESSAGES = {
   ClientTlsCredential: error('LTN0421', 'credentialName already holds the certificates; remove {field}'),
   ClientTlsMissing: error('LTN0422', 'mode MUTUAL needs {field}'),
   ConfigMapCredential: error('LTN0423', 'found "{name}"; the form is configmap://name, in the own namespace'),
+  WarmupAggression: error('LTN0425', 'found {value}; at least 1 is needed'),
   WarmupMissing: error('LTN0424', 'warmup needs a duration'),
 
   // Gateway, TLS of servers
@@ -195,7 +214,10 @@ export const MESSAGES = {
   NoServers: error('LTN0502', 'servers must hold at least one server'),
   NoHosts: error('LTN0503', 'hosts must hold at least one host'),
   TlsMissing: error('LTN0504', 'the protocol {protocol} needs tls'),
-  TlsOnPlain: error('LTN0505', 'the protocol {protocol} is not encrypted, so tls can only redirect (httpsRedirect); use HTTPS or remove tls'),
+  TlsOnPlain: error(
+    'LTN0505',
+    'the protocol {protocol} is not encrypted, so tls can only redirect (httpsRedirect); use HTTPS or remove tls',
+  ),
   TlsOnOther: error('LTN0506', 'the protocol {protocol} has no TLS; use TLS or HTTPS, or remove tls'),
   RedirectOnNonHttp: warning('LTN0507', 'httpsRedirect works only for HTTP'),
   SocketPort: error('LTN0508', 'found {port}; with a unix socket the port number is 0'),
@@ -207,7 +229,10 @@ export const MESSAGES = {
   TlsNeeds: error('LTN0514', 'mode {mode} needs {field}, or a credentialName'),
   CrlWithCredential: error('LTN0515', 'caCrl does not go with credentialName; put the list into the secret'),
   CrlWithSimple: error('LTN0516', 'caCrl does not go with mode SIMPLE: clients show no certificate'),
-  OneCertificateSource: error('LTN0517', 'the certificates come from several places; keep one of credentialName, credentialNames, tlsCertificates, serverCertificate with privateKey'),
+  OneCertificateSource: error(
+    'LTN0517',
+    'the certificates come from several places; keep one of credentialName, credentialNames, tlsCertificates, serverCertificate with privateKey',
+  ),
   TooManyCertificates: warning('LTN0518', 'found {count} certificates; at most 2 are used'),
 
   // ServiceEntry, WorkloadEntry, WorkloadGroup
@@ -215,7 +240,6 @@ export const MESSAGES = {
   CidrResolution: error('LTN0602', 'address ranges work only with resolution NONE or STATIC, found {resolution}'),
   DuplicatePort: error('LTN0603', 'port {port} is given twice'),
   TcpNeedsAddress: warning('LTN0604', 'a port of plain TCP needs addresses when no address is allotted automatically'),
-  TargetPortWithNone: warning('LTN0605', 'targetPort has no effect with resolution NONE'),
   EndpointsWithNone: error('LTN0606', 'resolution NONE has no endpoints; remove them, or use STATIC or DNS'),
   SelectorWithResolution: warning('LTN0607', 'workloadSelector should not be set with resolution {resolution}'),
   DnsHosts: error('LTN0608', 'found "{host}"; without endpoints, resolution {resolution} needs a full host name without wildcard'),
@@ -226,7 +250,10 @@ export const MESSAGES = {
   AddressEmptyWithNetwork: warning('LTN0613', 'address is not set; the workload is reached through the gateway of network {network}'),
   SocketWithPorts: error('LTN0614', 'an endpoint at a unix socket has no ports; remove them'),
   SocketOnePort: error('LTN0615', 'an endpoint at a unix socket needs exactly one port in the ServiceEntry'),
-  HostsShareTcp: error('LTN0616', 'several hosts share the port {port} of plain TCP, where they cannot be told apart; make one ServiceEntry a host'),
+  HostsShareTcp: error(
+    'LTN0616',
+    'several hosts share the port {port} of plain TCP, where they cannot be told apart; make one ServiceEntry a host',
+  ),
   HostsShareAddress: warning('LTN0617', 'several hosts share addresses and a TCP port, where they cannot be told apart'),
   DynamicDnsEndpoints: error('LTN0618', 'resolution DYNAMIC_DNS finds endpoints by itself; remove {field}'),
   DynamicDnsHost: error('LTN0619', 'found "{host}"; resolution DYNAMIC_DNS needs hosts with a wildcard, such as *.example.com'),
@@ -265,7 +292,10 @@ export const MESSAGES = {
   OperationMissing: error('LTN0808', 'operation must be set'),
   OperationEmpty: error('LTN0809', 'the operation sets nothing; fill it in or remove to'),
   EmptyValue: error('LTN0810', 'the value is empty'),
-  PathTemplate: error('LTN0811', 'found "{path}"; {*} and {**} stand for whole path segments, other braces and wildcards do not go with them'),
+  PathTemplate: error(
+    'LTN0811',
+    'found "{path}"; {*} and {**} stand for whole path segments, other braces and wildcards do not go with them',
+  ),
   KeyEmpty: error('LTN0812', 'key must be set'),
   ValuesMissing: error('LTN0813', 'key {key} needs values or notValues'),
   UnknownAttribute: error('LTN0814', 'found "{key}"; it is no attribute of a request{hint}'),
@@ -285,6 +315,8 @@ export const MESSAGES = {
   // Telemetry and extensions
   SeveralTracings: warning('LTN0901', 'found {count} entries; only one is used'),
   SeveralTracingProviders: warning('LTN0902', 'found {count} providers; only one is used'),
+  OverrideNameEmpty: warning('LTN0930', 'the name of the tag is empty, so nothing is changed'),
+  EnvoyV2Type: error('LTN0931', 'found the type "{type}" of the v2 API, which Envoy no longer has; use the type of the v3 API'),
   TagValueMissing: error('LTN0903', 'operation UPSERT needs a value'),
   TagValueWithRemove: error('LTN0904', 'operation REMOVE takes no value'),
   TagNameEmpty: error('LTN0905', 'the name of the tag is empty'),
@@ -298,7 +330,10 @@ export const MESSAGES = {
   EnvValueFromHost: error('LTN0913', 'value works only with valueFrom INLINE'),
   LuaSize: error('LTN0914', 'the script has {size} bytes; at most 64 KiB are allowed'),
   ExtensionMissing: error('LTN0915', 'wasm or lua must be set'),
-  EnvoyFilterInUse: warning('LTN0916', 'an EnvoyFilter changes inner configuration that any upgrade may alter; use another API where one does the job'),
+  EnvoyFilterInUse: warning(
+    'LTN0916',
+    'an EnvoyFilter changes inner configuration that any upgrade may alter; use another API where one does the job',
+  ),
   ApplyToMissing: error('LTN0917', 'applyTo must be set'),
   PatchMissing: error('LTN0918', 'patch must be set'),
   PatchUseless: warning('LTN0929', 'the entry has no patch and so does nothing; add one or remove the entry'),
@@ -324,7 +359,9 @@ type Names<T extends string> = T extends `${string}{${infer N}}${infer R}` ? (N 
 type TextOf<K extends MessageName> = (typeof MESSAGES)[K]['text']
 
 /** The arguments that a message asks for. */
-export type ArgumentsOf<K extends MessageName> = [Names<TextOf<K>>] extends [never] ? [] : [Readonly<Record<Names<TextOf<K>>, string | number>>]
+export type ArgumentsOf<K extends MessageName> = [Names<TextOf<K>>] extends [never]
+  ? []
+  : [Readonly<Record<Names<TextOf<K>>, string | number>>]
 
 const LONGEST_VALUE = 200
 

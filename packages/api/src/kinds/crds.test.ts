@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '../object.ts'
 import { RESOURCE_TYPES } from '../resource-types.ts'
+import { celProblem } from '../validation/cel-syntax.ts'
 import { crds } from './crds.ts'
 import { KINDS, kindOf } from './kinds.ts'
 
@@ -19,12 +20,27 @@ const specOf = (crd: KubeObject) => structuredClone(crd.spec) as CrdSpec
 describe.skipIf(!existsSync(FACTS))('compared with the facts about Istio', () => {
   const facts = existsSync(FACTS) ? (JSON.parse(readFileSync(FACTS, 'utf8')) as CrdSpec[]) : []
 
-  test.each(facts.map((fact) => [String(fact.names.kind), fact] as const))('%s has the names, versions, columns and fields', (kind, fact) => {
-    const mine = specOf(crds().find((crd) => crd.metadata.name === `${String(fact.names.plural)}.${fact.group}`) ?? { apiVersion: '', kind, metadata: { name: '' } })
-    expect({ group: mine.group, scope: mine.scope, names: mine.names }).toEqual({ group: fact.group, scope: fact.scope, names: fact.names })
-    expect(mine.versions.map(comparableVersion)).toEqual(fact.versions.map(comparableVersion))
-    expect(comparable(mine.versions[0]?.schema && (mine.versions[0].schema as { openAPIV3Schema: unknown }).openAPIV3Schema)).toEqual(comparable(fact.versions[0]?.schema))
-  })
+  test.each(facts.map((fact) => [String(fact.names.kind), fact] as const))(
+    '%s has the names, versions, columns and fields',
+    (kind, fact) => {
+      const mine = specOf(
+        crds().find((crd) => crd.metadata.name === `${String(fact.names.plural)}.${fact.group}`) ?? {
+          apiVersion: '',
+          kind,
+          metadata: { name: '' },
+        },
+      )
+      expect({ group: mine.group, scope: mine.scope, names: mine.names }).toEqual({
+        group: fact.group,
+        scope: fact.scope,
+        names: fact.names,
+      })
+      expect(mine.versions.map(comparableVersion)).toEqual(fact.versions.map(comparableVersion))
+      expect(comparable(mine.versions[0]?.schema && (mine.versions[0].schema as { openAPIV3Schema: unknown }).openAPIV3Schema)).toEqual(
+        comparable(fact.versions[0]?.schema),
+      )
+    },
+  )
 
   test('all kinds are there', () => {
     expect(KINDS.map(({ kind }) => kind).sort()).toEqual(facts.map((fact) => String(fact.names.kind)).sort())
@@ -32,8 +48,15 @@ describe.skipIf(!existsSync(FACTS))('compared with the facts about Istio', () =>
 })
 
 test('every name in RESOURCE_TYPES of an Istio kind is filled in from the kinds', () => {
-  for (const { group, kind, plural } of KINDS) expect(RESOURCE_TYPES[kind as keyof typeof RESOURCE_TYPES]).toMatchObject({ group, kind, plural })
-  expect(RESOURCE_TYPES.VirtualService).toEqual({ group: 'networking.istio.io', version: 'v1', kind: 'VirtualService', plural: 'virtualservices', namespaced: true })
+  for (const { group, kind, plural } of KINDS)
+    expect(RESOURCE_TYPES[kind as keyof typeof RESOURCE_TYPES]).toMatchObject({ group, kind, plural })
+  expect(RESOURCE_TYPES.VirtualService).toEqual({
+    group: 'networking.istio.io',
+    version: 'v1',
+    kind: 'VirtualService',
+    plural: 'virtualservices',
+    namespaced: true,
+  })
 })
 
 test('a kind is found by group and name only', () => {
@@ -43,8 +66,23 @@ test('a kind is found by group and name only', () => {
 
 test('every schema is structural: each node has a type, and only allowed keywords stand beside it', () => {
   for (const crd of crds()) {
-    for (const version of specOf(crd).versions) expectStructural((version.schema as { openAPIV3Schema: unknown }).openAPIV3Schema, crd.metadata.name)
+    for (const version of specOf(crd).versions)
+      expectStructural((version.schema as { openAPIV3Schema: unknown }).openAPIV3Schema, crd.metadata.name)
   }
+})
+
+test('every rule is an expression of CEL', () => {
+  const wrong: string[] = []
+  const visit = (schema: unknown, path: string) => {
+    if (typeof schema !== 'object' || schema === null) return
+    for (const [key, value] of Object.entries(schema)) {
+      if (key === 'x-kubernetes-validations') {
+        for (const { rule } of value as { rule: string }[]) if (celProblem(rule)) wrong.push(`${path}: ${rule}`)
+      } else visit(value, `${path}.${key}`)
+    }
+  }
+  for (const crd of crds()) visit(crd.spec, crd.metadata.name)
+  expect(wrong).toEqual([])
 })
 
 test('every field has a description', () => {
@@ -76,7 +114,10 @@ function expectStructural(schema: unknown, path: string): void {
 
 function comparableVersion(version: CrdSpec['versions'][number]): unknown {
   const { schema: _, additionalPrinterColumns, ...rest } = version
-  return { ...rest, additionalPrinterColumns: (additionalPrinterColumns ?? []).map(({ name, jsonPath, type }) => ({ name, jsonPath, type })) }
+  return {
+    ...rest,
+    additionalPrinterColumns: (additionalPrinterColumns ?? []).map(({ name, jsonPath, type }) => ({ name, jsonPath, type })),
+  }
 }
 
 /** Without texts, rules, and what the facts leave out; lists of names in one order. */

@@ -51,7 +51,11 @@ export function objectSchema(kind: Kind): JsonSchema {
     description: kind.description,
     properties: {
       spec: { ...jsonSchema(kind.spec), description: kind.description },
-      status: { ...jsonSchema(IstioStatus.node), description: 'What the control plane says about the object.', 'x-kubernetes-preserve-unknown-fields': true },
+      status: {
+        ...jsonSchema(IstioStatus.node),
+        description: 'What the control plane says about the object.',
+        'x-kubernetes-preserve-unknown-fields': true,
+      },
     },
     ...(kind.specRequired && { required: ['spec'] }),
   }

@@ -58,7 +58,12 @@ export function versions(stored: string, ...older: string[]): KindVersion[] {
   return [{ name: stored, served: true, storage: true }, ...older.map((name) => ({ name, served: true, storage: false }))]
 }
 
-export const AGE: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'When the object was made.' }
+export const AGE: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description: 'When the object was made.',
+}
 
 export function column(name: string, jsonPath: string, description: string): PrinterColumn {
   return { name, type: 'string', jsonPath, description }

@@ -16,9 +16,11 @@ export function checkMeshConfig(config: MeshConfig, at: At): void {
   checkPort(config.proxyListenPort, at.in('proxyListenPort'))
   checkPort(config.proxyInboundListenPort, at.in('proxyInboundListenPort'))
   checkDuration(config.connectTimeout, at.in('connectTimeout'))
-  if ((parseDuration(config.connectTimeout ?? '') ?? 0) > HOUR) at.in('connectTimeout').say('MeshValue', { value: config.connectTimeout ?? '', wanted: 'at most 1h' })
+  if ((parseDuration(config.connectTimeout ?? '') ?? 0) > HOUR)
+    at.in('connectTimeout').say('MeshValue', { value: config.connectTimeout ?? '', wanted: 'at most 1h' })
   const detection = parseDuration(config.protocolDetectionTimeout ?? '0s') ?? 0
-  if (detection < 0 || !isWhole(detection)) at.in('protocolDetectionTimeout').say('DurationPrecision', { value: config.protocolDetectionTimeout ?? '' })
+  if (detection < 0 || !isWhole(detection))
+    at.in('protocolDetectionTimeout').say('DurationPrecision', { value: config.protocolDetectionTimeout ?? '' })
   if (config.defaultConfig) checkProxyConfigSettings(config.defaultConfig, at.in('defaultConfig'))
   checkLocality(config.localityLbSetting, at.in('localityLbSetting'), { outlierDetection: true })
   at.in('serviceSettings').each(config.serviceSettings, ({ hosts }, place) => {
@@ -43,7 +45,8 @@ export function checkProxyConfigSettings(config: MeshProxyConfig, at: At): void 
   for (const field of ['configPath', 'binaryPath', 'discoveryAddress'] as const) if (!config[field]) at.in(field).say('Required')
   if (config.serviceCluster === '') at.in('serviceCluster').say('Required')
   checkDuration(config.drainDuration, at.in('drainDuration'))
-  if (!isWhole((parseDuration(config.drainDuration ?? '') ?? 0) / 1000)) at.in('drainDuration').say('MeshValue', { value: config.drainDuration ?? '', wanted: 'a whole number of seconds' })
+  if (!isWhole((parseDuration(config.drainDuration ?? '') ?? 0) / 1000))
+    at.in('drainDuration').say('MeshValue', { value: config.drainDuration ?? '', wanted: 'a whole number of seconds' })
   const addresses = {
     discoveryAddress: config.discoveryAddress,
     statsdUdpAddress: config.statsdUdpAddress,
@@ -54,13 +57,18 @@ export function checkProxyConfigSettings(config: MeshProxyConfig, at: At): void 
     'tracing.datadog.address': config.tracing?.datadog?.address,
     'tracing.lightstep.address': config.tracing?.lightstep?.address,
   }
-  for (const [field, address] of Object.entries(addresses)) if (address) checkAddress(address.replace('$(HOST_IP)', '127.0.0.1'), at.in(field))
+  for (const [field, address] of Object.entries(addresses))
+    if (address) checkAddress(address.replace('$(HOST_IP)', '127.0.0.1'), at.in(field))
   checkClientTls(config.tracing?.tlsSettings, at.in('tracing', 'tlsSettings'), { namespace: '' })
   checkPort(config.proxyAdminPort, at.in('proxyAdminPort'))
   checkPort(config.statusPort, at.in('statusPort'))
-  if (config.controlPlaneAuthPolicy === 'INHERIT') at.in('controlPlaneAuthPolicy').say('MeshValue', { value: 'INHERIT', wanted: 'NONE or MUTUAL_TLS' })
+  if (config.controlPlaneAuthPolicy === 'INHERIT')
+    at.in('controlPlaneAuthPolicy').say('MeshValue', { value: 'INHERIT', wanted: 'NONE or MUTUAL_TLS' })
   if (config.proxyMetadata && 'ISTIO_META_DNS_AUTO_ALLOCATE' in config.proxyMetadata) {
-    at.in('proxyMetadata').say('MeshDeprecated', { field: 'ISTIO_META_DNS_AUTO_ALLOCATE', better: 'addresses are allotted by the control plane; remove it' })
+    at.in('proxyMetadata').say('MeshDeprecated', {
+      field: 'ISTIO_META_DNS_AUTO_ALLOCATE',
+      better: 'addresses are allotted by the control plane; remove it',
+    })
   }
 }
 
@@ -80,7 +88,8 @@ export function checkMeshNetworks({ networks }: MeshNetworks, at: At): void {
     })
     place.in('gateways').each(gateways, ({ address, registryServiceName, port }, here) => {
       if (registryServiceName !== undefined) checkFqdn(registryServiceName, here.in('registryServiceName'))
-      if (address !== undefined && !isIp(address) && !isFqdn(address)) here.in('address').say('MeshValue', { value: address, wanted: 'an IP address or a host name' })
+      if (address !== undefined && !isIp(address) && !isFqdn(address))
+        here.in('address').say('MeshValue', { value: address, wanted: 'an IP address or a host name' })
       checkPort(port, here.in('port'))
     })
   })

@@ -48,8 +48,15 @@ const ProviderHeader = message(
   { name: text('Name of the header.'), value: text('Its value.'), envName: text('Environment variable that holds the value.') },
   { oneOfs: [['value', 'envName']] },
 )
-const HttpService = message('HttpService', { path: text('Path to send to.'), timeout: duration('How long it may take.'), headers: list(of(ProviderHeader), 'Headers to add.') })
-const GrpcService = message('GrpcService', { timeout: duration('How long it may take.'), initialMetadata: list(of(ProviderHeader), 'Metadata to send.') })
+const HttpService = message('HttpService', {
+  path: text('Path to send to.'),
+  timeout: duration('How long it may take.'),
+  headers: list(of(ProviderHeader), 'Headers to add.'),
+})
+const GrpcService = message('GrpcService', {
+  timeout: duration('How long it may take.'),
+  initialMetadata: list(of(ProviderHeader), 'Metadata to send.'),
+})
 
 export const ZipkinProvider = message('ZipkinTracingProvider', {
   service: service(),
@@ -89,7 +96,12 @@ export const OpenTelemetryProvider = message('OpenTelemetryTracingProvider', {
 export interface OpenTelemetryProvider extends Static<typeof OpenTelemetryProvider> {}
 
 const Datadog = message('DatadogTracingProvider', { service: service(), port: port(), maxTagLength: maxTagLength() })
-const Lightstep = message('LightstepTracingProvider', { service: service(), port: port(), accessToken: text('Access token.'), maxTagLength: maxTagLength() })
+const Lightstep = message('LightstepTracingProvider', {
+  service: service(),
+  port: port(),
+  accessToken: text('Access token.'),
+  maxTagLength: maxTagLength(),
+})
 const SkyWalking = message('SkyWalkingTracingProvider', { service: service(), port: port(), accessToken: text('Access token.') })
 const OpenCensus = message('OpenCensusAgentTracingProvider', {
   service: service(),

@@ -21,7 +21,11 @@ export const MeshLabelSelector = message('LabelSelector', {
 export interface MeshLabelSelector extends Static<typeof MeshLabelSelector> {}
 
 const MeshOutboundTrafficPolicy = message('MeshOutboundTrafficPolicy', {
-  mode: oneOf(['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'], 'Whether hosts that the mesh does not know can be reached.', [0, 1, 3]),
+  mode: oneOf(
+    ['REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'],
+    'Whether hosts that the mesh does not know can be reached.',
+    [0, 1, 3],
+  ),
   tls: of(ClientTLSSettings, 'TLS towards such hosts.'),
 })
 
@@ -68,7 +72,10 @@ const DefaultProviders = message('DefaultProviders', {
 })
 
 const ProxyPathNormalization = message('ProxyPathNormalization', {
-  normalization: oneOf(['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'], 'How paths are brought into one form before they are matched.'),
+  normalization: oneOf(
+    ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'],
+    'How paths are brought into one form before they are matched.',
+  ),
 })
 
 const MeshTlsConfig = message('TLSConfig', {

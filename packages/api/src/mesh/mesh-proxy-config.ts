@@ -20,7 +20,10 @@ const TracingOpenCensus = message('TracingOpenCensusAgent', {
   address: text('gRPC address of the agent.'),
   context: list(oneOf(TRACE_CONTEXTS), 'Forms of trace context.'),
 })
-const CustomTagSource = message('CustomTagSource', { name: text('Name of the header or variable.'), defaultValue: text('Value when it is missing.') })
+const CustomTagSource = message('CustomTagSource', {
+  name: text('Name of the header or variable.'),
+  defaultValue: text('Value when it is missing.'),
+})
 const CustomTagLiteral = message('CustomTagLiteral', { value: text('The value.') })
 const CustomTag = message(
   'CustomTag',
@@ -66,7 +69,10 @@ export const Topology = message('Topology', {
 })
 export interface Topology extends Static<typeof Topology> {}
 
-const PrivateKeyMethod = message('PrivateKeyMethod', { pollDelay: duration('Time between polls of the queue.'), fallback: wrapped('Go on without when it is missing.') })
+const PrivateKeyMethod = message('PrivateKeyMethod', {
+  pollDelay: duration('Time between polls of the queue.'),
+  fallback: wrapped('Go on without when it is missing.'),
+})
 const PrivateKeyProvider = message(
   'PrivateKeyProvider',
   { cryptomb: of(PrivateKeyMethod, 'CryptoMb.'), qat: of(PrivateKeyMethod, 'QAT.') },

@@ -1,6 +1,6 @@
 /** Texts and values of the ConfigMap `istio` → mesh configuration with defaults, and what is wrong with it. */
 import type { Diagnostic } from '@lateen/base'
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
 import { At, Report } from '../diagnostics/at.ts'
 import { YAML_OPTIONS } from '../reading/yaml-schema.ts'
 import type { Fields, Message, Static } from '../schema/define.ts'
@@ -37,7 +37,10 @@ export function parseMeshConfig(value: unknown, base: ParsedMeshConfig['config']
 }
 
 /** A proxy configuration (`proxy.istio.io/config`, `PROXY_CONFIG`) over another one. */
-export function parseProxyConfig(value: unknown, base: MeshProxyConfig = defaultProxyConfig()): { readonly config: MeshProxyConfig; readonly diagnostics: readonly Diagnostic[] } {
+export function parseProxyConfig(
+  value: unknown,
+  base: MeshProxyConfig = defaultProxyConfig(),
+): { readonly config: MeshProxyConfig; readonly diagnostics: readonly Diagnostic[] } {
   const report = new Report({ kind: 'ProxyConfig', namespace: '', name: '' })
   const at = new At(report, '')
   const config = joinProxyConfig(base, readConfig(MeshProxyConfig, value, at))
@@ -70,10 +73,16 @@ function parseText(text: string, at: At): unknown {
     at.say('TooLarge', { limit: 1 })
     return undefined
   }
+  const document = parseDocument(text, { ...YAML_OPTIONS, prettyErrors: true })
+  const [error] = document.errors
+  if (error) {
+    at.say('NotYaml', { problem: error.message.split('\n')[0] ?? '' })
+    return undefined
+  }
   try {
-    return parse(text, { ...YAML_OPTIONS, prettyErrors: true, maxAliasCount: 100 })
+    return document.toJS({ maxAliasCount: 100 })
   } catch (problem) {
-    at.say('NotYaml', { problem: problem instanceof Error ? (problem.message.split('\n')[0] ?? '') : 'it cannot be read' })
+    at.say('NotYaml', { problem: problem instanceof Error ? problem.message : 'it cannot be read' })
     return undefined
   }
 }
@@ -99,8 +108,10 @@ function joinProviders(base: Providers, over: Providers): Providers {
 
 function joined(base: MeshConfig, over: MeshConfig): Partial<MeshConfig> {
   return {
-    ...(base.outboundTrafficPolicy && over.outboundTrafficPolicy && { outboundTrafficPolicy: { ...base.outboundTrafficPolicy, ...over.outboundTrafficPolicy } }),
-    ...(base.localityLbSetting && over.localityLbSetting && { localityLbSetting: { ...base.localityLbSetting, ...over.localityLbSetting } }),
+    ...(base.outboundTrafficPolicy &&
+      over.outboundTrafficPolicy && { outboundTrafficPolicy: { ...base.outboundTrafficPolicy, ...over.outboundTrafficPolicy } }),
+    ...(base.localityLbSetting &&
+      over.localityLbSetting && { localityLbSetting: { ...base.localityLbSetting, ...over.localityLbSetting } }),
     ...(base.defaultProviders && over.defaultProviders && { defaultProviders: { ...base.defaultProviders, ...over.defaultProviders } }),
   }
 }

@@ -28,14 +28,18 @@ const SUPPORTED: CelRule = {
 
 /** The `targetRefs` field. */
 export function targetRefs(): Field<readonly PolicyTargetReference[]> {
-  return list(of(PolicyTargetReference, undefined, { rules: [SUPPORTED] }), 'Objects that the policy is attached to; not together with a selector.', {
-    maxItems: 16,
-  })
+  return list(
+    of(PolicyTargetReference, undefined, { rules: [SUPPORTED] }),
+    'Objects that the policy is attached to; not together with a selector.',
+    {
+      maxItems: 16,
+    },
+  )
 }
 
 /** The older `targetRef` field, for one target. */
 export function targetRef(): Field<PolicyTargetReference> {
-  return of(PolicyTargetReference, 'One object that the policy is attached to; `targetRefs` is the newer form.', { rules: [SUPPORTED] })
+  return of(PolicyTargetReference, 'One object that the policy is attached to; `targetRefs` is the newer form.')
 }
 
 /** At most one of the given fields, as an API server checks it. */

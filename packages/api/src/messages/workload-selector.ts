@@ -10,17 +10,25 @@ const LABEL_KEYS: readonly CelRule[] = [
 
 /** Selects workloads in the policy's namespace (all namespaces in the root namespace) by their labels. */
 export const WorkloadSelector = message('WorkloadSelector', {
-  matchLabels: map(text(undefined, { maxLength: 63, rules: [NO_WILDCARD_VALUE] }), 'Labels that a workload must all carry; empty selects every workload.', {
-    maxProperties: 4096,
-    rules: LABEL_KEYS,
-  }),
+  matchLabels: map(
+    text(undefined, { maxLength: 63, rules: [NO_WILDCARD_VALUE] }),
+    'Labels that a workload must all carry; empty selects every workload.',
+    {
+      maxProperties: 4096,
+      rules: LABEL_KEYS,
+    },
+  ),
 })
 export interface WorkloadSelector extends Static<typeof WorkloadSelector> {}
 
 /** The networking API's selector: the same, under the name `labels`. */
 export const NetworkingWorkloadSelector = message('NetworkingWorkloadSelector', {
-  labels: map(text(undefined, { maxLength: 63, rules: [NO_WILDCARD_VALUE] }), 'Labels that a workload must all carry; empty selects every workload.', {
-    maxProperties: 256,
-  }),
+  labels: map(
+    text(undefined, { maxLength: 63, rules: [NO_WILDCARD_VALUE] }),
+    'Labels that a workload must all carry; empty selects every workload.',
+    {
+      maxProperties: 256,
+    },
+  ),
 })
 export interface NetworkingWorkloadSelector extends Static<typeof NetworkingWorkloadSelector> {}

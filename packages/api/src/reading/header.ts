@@ -13,7 +13,11 @@ const NAMELESS = new Set(['install.istio.io'])
 const KNOWN_GROUPS = new Set(Object.values(RESOURCE_TYPES).map(({ group }) => group))
 
 /** The object, when these parts are there and, for Istio's groups, the kind exists. */
-export function readHeader(value: Readonly<Record<string, unknown>>, said: Sayings, positionIn: (path: string) => Position | undefined): KubeObject | undefined {
+export function readHeader(
+  value: Readonly<Record<string, unknown>>,
+  said: Sayings,
+  positionIn: (path: string) => Position | undefined,
+): KubeObject | undefined {
   const { apiVersion, kind, metadata } = value
   const meta = isObject(metadata) ? metadata : {}
   const text = (field: unknown) => (typeof field === 'string' ? field : '')
@@ -51,7 +55,12 @@ function isKnown(apiVersion: string, kind: string, said: Sayings, at: (path: str
   const elsewhere = KINDS.find((candidate) => candidate.kind === kind)
   const here = KINDS.filter((candidate) => candidate.group === group).map((candidate) => candidate.kind)
   if (here.length > 0) {
-    const near = nearest(kind, here) ?? nearest(kind, KINDS.map((candidate) => candidate.kind))
+    const near =
+      nearest(kind, here) ??
+      nearest(
+        kind,
+        KINDS.map((candidate) => candidate.kind),
+      )
     const hint = elsewhere ? `; ${kind} is in ${elsewhere.group}` : near === undefined ? '' : `; did you mean "${near}"?`
     said.add('UnknownKind', at('kind'), { kind, group, hint })
     return false

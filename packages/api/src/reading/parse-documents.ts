@@ -79,7 +79,8 @@ function readDocument(document: Document.Parsed, reading: Reading): ParsedObject
     return []
   }
   if (Object.keys(value).length === 0) return []
-  if (typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items)) return readList(value.items, root, reading)
+  if (typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items))
+    return readList(value.items, root, reading)
   const positionIn = (path: string) => positionOf(root, path, lines)
   const object = readHeader(value, said, positionIn)
   return object ? [{ object, positionOf: positionIn }] : []
@@ -126,7 +127,8 @@ function sayErrors(document: Document.Parsed, { lines, text, said }: Reading): v
   for (const error of document.errors.slice(0, 20)) {
     const position = positionAt(lines, error.pos[0])
     const place = position ? { position } : {}
-    if (error.code === 'DUPLICATE_KEY') said.add('DuplicateKey', place, { key: /^[^:\n]*/.exec(text.slice(error.pos[0], error.pos[0] + 200))?.[0].trim() ?? '' })
+    if (error.code === 'DUPLICATE_KEY')
+      said.add('DuplicateKey', place, { key: /^[^:\n]*/.exec(text.slice(error.pos[0], error.pos[0] + 200))?.[0].trim() ?? '' })
     else {
       if (error.code === 'TAB_AS_INDENT') said.add('TabIndent', place)
       else said.add('NotYaml', place, { problem: error.message.split('\n')[0] ?? error.code })

@@ -142,7 +142,12 @@ export function intOrText(description?: string): Field<number | string> {
 
 /** A field that holds a message; the description says what it means here. */
 export function of<F extends Fields>(definition: Message<F>, description?: string, extra: Extra = {}): Field<Static<Message<F>>> {
-  return field({ ...definition.node, ...described(description), ...extra, rules: [...(definition.node.rules ?? []), ...(extra.rules ?? [])] })
+  return field({
+    ...definition.node,
+    ...described(description),
+    ...extra,
+    rules: [...(definition.node.rules ?? []), ...(extra.rules ?? [])],
+  })
 }
 
 /** Marks a field without which an object is refused. */

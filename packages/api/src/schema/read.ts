@@ -21,7 +21,12 @@ export function read(node: Node, value: unknown, at: At): unknown {
       return readText(node, value, at)
     case 'flag':
       if (typeof value === 'boolean') return value
-      return wrong(at, value, 'true or false', typeof value === 'string' && /^(true|false|yes|no|on|off)$/i.test(value) ? ' without quotes' : '')
+      return wrong(
+        at,
+        value,
+        'true or false',
+        typeof value === 'string' && /^(true|false|yes|no|on|off)$/i.test(value) ? ' without quotes' : '',
+      )
     case 'number':
       return readNumber(node, value, at)
     case 'enum':
@@ -101,7 +106,9 @@ function fieldOf(node: MessageNode, key: string): [string, FieldNode] | undefine
   if (direct) return [key, direct]
   let names = snakeNames.get(node)
   if (!names) {
-    names = new Map(Object.entries(node.fields).flatMap(([name, { aliases }]) => [snake(name), ...aliases].map((other) => [other, name] as const)))
+    names = new Map(
+      Object.entries(node.fields).flatMap(([name, { aliases }]) => [snake(name), ...aliases].map((other) => [other, name] as const)),
+    )
     snakeNames.set(node, names)
   }
   const name = names.get(key)
@@ -112,14 +119,16 @@ function fieldOf(node: MessageNode, key: string): [string, FieldNode] | undefine
 const snake = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 function readText(node: TextNode, value: unknown, at: At): unknown {
-  if (typeof value !== 'string') return wrong(at, value, 'a text', typeof value === 'number' || typeof value === 'boolean' ? '; put the value in quotes' : '')
+  if (typeof value !== 'string')
+    return wrong(at, value, 'a text', typeof value === 'number' || typeof value === 'boolean' ? '; put the value in quotes' : '')
   if (node.format === 'duration' && parseDuration(value) === undefined) {
     at.say('NotADuration', { value })
     return undefined
   }
   if (node.format === 'byte' && !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) at.say('NotBase64')
   checkLimits(value.length, node.minLength, node.maxLength, at, 'characters')
-  if (node.pattern !== undefined && !new RegExp(node.pattern).test(value)) at.say('ServerRefuses', { reason: `"${value}" does not fit the pattern ${node.pattern}` })
+  if (node.pattern !== undefined && !new RegExp(node.pattern).test(value))
+    at.say('ServerRefuses', { reason: `"${value}" does not fit the pattern ${node.pattern}` })
   return value
 }
 
@@ -160,7 +169,8 @@ function readEnum(node: EnumNode, value: unknown, at: At): unknown {
 }
 
 function readList(node: ListNode, value: unknown, at: At): unknown {
-  if (!Array.isArray(value)) return wrong(at, value, 'a list', isObject(value) || typeof value === 'string' ? '; begin the entry with "- "' : '')
+  if (!Array.isArray(value))
+    return wrong(at, value, 'a list', isObject(value) || typeof value === 'string' ? '; begin the entry with "- "' : '')
   checkLimits(value.length, node.minItems, node.maxItems, at, 'entries')
   const result: unknown[] = []
   at.each(value, (item, place) => {

@@ -1,7 +1,8 @@
 /** For tests: the spec of one object in YAML → what is said about it, one text each. */
+
+import { KINDS } from '../kinds/kinds.ts'
 import { parseDocuments } from '../reading/parse-documents.ts'
 import { validate } from '../validate.ts'
-import { KINDS } from '../kinds/kinds.ts'
 
 export interface Around {
   readonly name?: string

@@ -57,7 +57,9 @@ class Parser {
 
   said(): string {
     const token = this.tokens[this.next]
-    return token === undefined ? 'it ends too early' : `unexpected ${token === 'text' || token === 'number' || token === 'name' ? token : `"${token}"`}`
+    return token === undefined
+      ? 'it ends too early'
+      : `unexpected ${token === 'text' || token === 'number' || token === 'name' ? token : `"${token}"`}`
   }
 
   take(token: string): boolean {
@@ -91,7 +93,7 @@ class Parser {
   }
 
   unary(): void {
-    while (this.take('!') || this.take('-')) continue
+    while (this.take('!') || this.take('-'));
     this.primary()
     for (;;) {
       if (this.take('.')) {

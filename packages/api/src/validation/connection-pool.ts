@@ -10,7 +10,13 @@ export function checkConnectionPool(pool: ConnectionPoolSettings | undefined, at
   if (!http && !tcp) return at.say('PoolEmpty')
   if (http) {
     const place = at.in('http')
-    for (const field of ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'maxConcurrentStreams'] as const) {
+    for (const field of [
+      'http1MaxPendingRequests',
+      'http2MaxRequests',
+      'maxRequestsPerConnection',
+      'maxRetries',
+      'maxConcurrentStreams',
+    ] as const) {
       checkNotNegative(http[field], place.in(field))
     }
     checkDuration(http.idleTimeout, place.in('idleTimeout'))

@@ -10,7 +10,11 @@ interface Options {
   readonly ownOnly?: boolean
 }
 
-export function checkExportTo(exportTo: readonly string[] | undefined, at: At, { namespace, nobodyAllowed = false, ownOnly = false }: Options): void {
+export function checkExportTo(
+  exportTo: readonly string[] | undefined,
+  at: At,
+  { namespace, nobodyAllowed = false, ownOnly = false }: Options,
+): void {
   if (!exportTo?.length) return
   const seen = new Set<string>()
   at.each(exportTo, (value, place) => {

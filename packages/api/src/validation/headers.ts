@@ -46,7 +46,6 @@ function checkChangeableName(name: string, at: At): void {
 
 /** A header value: text with `%COMMAND%`s of Envoy, where `%%` stands for a percent sign. */
 export function checkHeaderValue(value: string, at: At): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const problem = /[\u0000-\u0008\u000a-\u001f\u007f]/.test(value) ? 'it holds control characters' : commandProblem(value)
   if (problem !== undefined) at.say('BadHeaderValue', { value, problem })
 }

@@ -85,7 +85,11 @@ export function isPartialWildcard(host: string): boolean {
 }
 
 /** `namespace/host` of a gateway's server (there the namespace may be left out) or a sidecar's egress listener. */
-export function checkNamespaceAndHost(value: string, at: At, { where, fromGatewayApi }: { readonly where: 'gateway' | 'sidecar'; readonly fromGatewayApi: boolean }): void {
+export function checkNamespaceAndHost(
+  value: string,
+  at: At,
+  { where, fromGatewayApi }: { readonly where: 'gateway' | 'sidecar'; readonly fromGatewayApi: boolean },
+): void {
   const slash = value.indexOf('/')
   if (slash < 0) {
     if (where === 'gateway') checkHostPart(value, at, where)

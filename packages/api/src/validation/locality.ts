@@ -4,7 +4,11 @@ import type { LocalityLoadBalancerSetting } from '../messages/locality-lb-settin
 
 const TOPOLOGY_LABELS = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone']
 
-export function checkLocality(setting: LocalityLoadBalancerSetting | undefined, at: At, { outlierDetection }: { readonly outlierDetection: boolean }): void {
+export function checkLocality(
+  setting: LocalityLoadBalancerSetting | undefined,
+  at: At,
+  { outlierDetection }: { readonly outlierDetection: boolean },
+): void {
   if (!setting) return
   const { distribute = [], failover = [], failoverPriority = [] } = setting
   if (distribute.length > 0 && failover.length > 0) return at.say('LocalityConflict', { first: 'distribute', second: 'failover' })

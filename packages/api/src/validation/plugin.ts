@@ -42,7 +42,6 @@ function checkEnvironment(config: VmConfig | undefined, at: At): void {
   at.each(config?.env, ({ name = '', value = '', valueFrom = 'INLINE' }, place) => {
     if (name === '') return place.in('name').say('EnvNameMissing')
     checkLength(name, 256, place.in('name'))
-    checkLength(value, 2048, place.in('value'))
     if (names.has(name)) place.in('name').say('EnvTwice', { name })
     names.add(name)
     if (valueFrom !== 'INLINE' && value !== '') place.in('value').say('EnvValueFromHost')

@@ -2,7 +2,22 @@
 import type { At } from '../diagnostics/at.ts'
 import { didYouMean } from '../diagnostics/suggest.ts'
 
-const PROTOCOLS = ['TCP', 'UDP', 'GRPC', 'GRPC-WEB', 'HTTP', 'HTTP_PROXY', 'HTTP2', 'HTTPS', 'TLS', 'MONGO', 'REDIS', 'MYSQL', 'HBONE', 'DOUBLE-HBONE'] as const
+const PROTOCOLS = [
+  'TCP',
+  'UDP',
+  'GRPC',
+  'GRPC-WEB',
+  'HTTP',
+  'HTTP_PROXY',
+  'HTTP2',
+  'HTTPS',
+  'TLS',
+  'MONGO',
+  'REDIS',
+  'MYSQL',
+  'HBONE',
+  'DOUBLE-HBONE',
+] as const
 type Protocol = (typeof PROTOCOLS)[number]
 
 /** What users are told to choose from. */
@@ -28,5 +43,6 @@ export function isTcp(protocol: Protocol | undefined): boolean {
 
 /** A protocol that is known. */
 export function checkProtocol(text: string, at: At): void {
-  if (protocolOf(text) === undefined) at.say('UnknownProtocol', { protocol: text, allowed: SHOWN.join(', '), hint: didYouMean(text, SHOWN) })
+  if (protocolOf(text) === undefined)
+    at.say('UnknownProtocol', { protocol: text, allowed: SHOWN.join(', '), hint: didYouMean(text, SHOWN) })
 }

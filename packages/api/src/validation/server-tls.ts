@@ -25,23 +25,35 @@ export function checkServerTls(tls: ServerTLSSettings | undefined, at: At): void
   checkCiphers(tls, at)
   const mode = tls.mode ?? 'PASSTHROUGH'
   if (mode === 'ISTIO_MUTUAL') return checkIstioMutual(tls, at)
-  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
-    const files = [tls.caCrl, tls.serverCertificate, tls.privateKey, tls.caCertificates, tls.credentialName]
-    if (files.some(Boolean) || tls.credentialNames?.length || tls.tlsCertificates?.length) at.say('PassthroughCertificates', { mode })
-    return
-  }
+  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return checkPassthrough(tls, mode, at)
   checkCertificates(tls, mode, at)
 }
 
 function checkCiphers(tls: ServerTLSSettings, at: At): void {
   const suites = tls.cipherSuites ?? []
-  if ((tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1') && suites.length === 0) at.in('minProtocolVersion').say('OldTlsCiphers')
+  if ((tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1') && suites.length === 0)
+    at.in('minProtocolVersion').say('OldTlsCiphers')
   // Envoy's cipher texts also hold operators (`-NAME`, `+NAME`) and groups.
   const known = (suite: string) => suite === '' || suite === 'ALL' || !/^[\p{L}\p{N}]/u.test(suite) || CIPHERS.has(suite)
   const unknown = suites.filter((suite) => !known(suite))
   const twice = suites.filter((suite, i) => known(suite) && suites.indexOf(suite) !== i)
   if (unknown.length > 0) at.in('cipherSuites').say('UnknownCiphers', { suites: [...new Set(unknown)].sort().join(', ') })
   if (twice.length > 0) at.in('cipherSuites').say('DuplicateCiphers', { suites: [...new Set(twice)].sort().join(', ') })
+}
+
+function checkPassthrough(tls: ServerTLSSettings, mode: string, at: At): void {
+  const files = [tls.caCrl, tls.serverCertificate, tls.privateKey, tls.caCertificates, tls.credentialName]
+  if (files.some(Boolean) || tls.credentialNames?.length || tls.tlsCertificates?.length) at.say('PassthroughCertificates', { mode })
+  checkOneSource(tls, at)
+  if (tls.caCrl && tls.credentialName) at.in('caCrl').say('CrlWithCredential')
+}
+
+function checkOneSource(tls: ServerTLSSettings, at: At): boolean {
+  const pair = Boolean(tls.serverCertificate && tls.privateKey)
+  const sources = [Boolean(tls.credentialName), Boolean(tls.credentialNames?.length), pair, Boolean(tls.tlsCertificates?.length)]
+  const one = sources.filter(Boolean).length <= 1
+  if (!one) at.say('OneCertificateSource')
+  return one
 }
 
 function checkIstioMutual(tls: ServerTLSSettings, at: At): void {
@@ -53,16 +65,15 @@ function checkIstioMutual(tls: ServerTLSSettings, at: At): void {
 }
 
 function checkCertificates(tls: ServerTLSSettings, mode: 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL', at: At): void {
-  const pair = Boolean(tls.serverCertificate && tls.privateKey)
-  const sources = [Boolean(tls.credentialName), Boolean(tls.credentialNames?.length), pair, Boolean(tls.tlsCertificates?.length)]
-  if (sources.filter(Boolean).length > 1) return at.say('OneCertificateSource')
+  if (!checkOneSource(tls, at)) return
   for (const field of ['credentialNames', 'tlsCertificates'] as const) {
     const count = tls[field]?.length ?? 0
     if (count > 2) at.in(field).say('TooManyCertificates', { count })
   }
   // Certificates that the control plane fetches bring all that is needed.
   if (tls.credentialName || tls.credentialNames?.length) return
-  if (mode !== 'SIMPLE' && !tls.caCertificates && !tls.caCertCredentialName) at.in('caCertificates').say('TlsNeeds', { mode, field: 'caCertificates' })
+  if (mode !== 'SIMPLE' && !tls.caCertificates && !tls.caCertCredentialName)
+    at.in('caCertificates').say('TlsNeeds', { mode, field: 'caCertificates' })
   if (tls.tlsCertificates?.length) {
     at.in('tlsCertificates').each(tls.tlsCertificates, (certificate, place) => {
       checkPair(certificate, mode, place)

@@ -10,7 +10,6 @@ export interface UrlParts {
 export function parseUrl(url: string): UrlParts {
   const [, scheme = '', rest = url] = /^([a-zA-Z][a-zA-Z0-9+.-]*):(.*)$/s.exec(url) ?? []
   const bad = (problem: string): UrlParts => ({ scheme: scheme.toLowerCase(), host: '', problem })
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(url)) return bad('it holds control characters')
   if (/%(?![0-9a-fA-F]{2})/.test(rest)) return bad('a percent sign is not followed by two hex digits')
   if (!rest.startsWith('//')) return { scheme: scheme.toLowerCase(), host: '' }

@@ -110,6 +110,10 @@ export class LocalClient {
       const parsed: unknown = answer.contentType.startsWith('application/json') ? JSON.parse(answer.text) : answer.text
       return parsed as T
     }
+    if ('data' in answer) {
+      const parsed: unknown = JSON.parse(Buffer.from(answer.data).toString())
+      return parsed as T
+    }
     throw new StatusError(400, 'BadRequest', `${path} answers with a stream; use stream()`)
   }
 
@@ -171,8 +175,8 @@ async function* chunksOf(answer: Awaited<ReturnType<typeof handleApi>>, ended: A
     yield Buffer.from(JSON.stringify(answer.object))
     return
   }
-  if ('text' in answer) {
-    yield Buffer.from(answer.text)
+  if ('text' in answer || 'data' in answer) {
+    yield 'data' in answer ? answer.data : Buffer.from(answer.text)
     return
   }
   const queue: Uint8Array[] = []

@@ -24,6 +24,7 @@ export interface StreamSink {
 export type ApiAnswer =
   | { readonly status: number; readonly object: Obj; readonly warnings?: readonly string[]; readonly contentType?: string }
   | { readonly status: number; readonly text: string; readonly contentType: string; readonly headers?: Readonly<Record<string, string>>; readonly warnings?: readonly string[] }
+  | { readonly status: number; readonly data: Uint8Array; readonly contentType: string; readonly headers?: Readonly<Record<string, string>>; readonly warnings?: readonly string[] }
   | { readonly status: number; readonly contentType: string; readonly start: (sink: StreamSink, signal: AbortSignal) => void | Promise<void>; readonly warnings?: readonly string[] }
 
 /** The parts of a resource path. */

@@ -269,7 +269,7 @@ function send(request: HttpRequest, answer: HttpResponse, result: ApiAnswer, sig
     void result.start(sink, signal)
     return
   }
-  const body = Buffer.from('object' in result ? `${JSON.stringify(result.object)}\n` : result.text)
+  const body = 'data' in result ? result.data : Buffer.from('object' in result ? `${JSON.stringify(result.object)}\n` : result.text)
   response.setHeader('content-type', 'object' in result ? (result.contentType ?? 'application/json') : result.contentType)
   if ('headers' in result && result.headers) for (const [name, value] of Object.entries(result.headers)) response.setHeader(name, value)
   response.setHeader('content-length', body.length)

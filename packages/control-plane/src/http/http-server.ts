@@ -62,6 +62,8 @@ const log = logger('http')
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 60_000, maxHeaderSize: 32 << 10 }
 const MAX_CONNECTIONS = 1_000
 const DEFAULT_MAX_BODY = 1 << 20
+/** Requests under way at the end: a page or a review takes milliseconds. */
+const CLOSE_MS = 500
 
 /** @throws ListenError */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
@@ -98,7 +100,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
-        setTimeout(() => server.closeAllConnections(), 2_000).unref()
+        setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref()
       }),
   }
 }

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import type { DiscoveryOptions } from '../options/discovery-options.ts'
 import { type InjectWebhookOptions, serveInject } from './inject-webhook.ts'
 import { watchInjectorConfig } from './injector-config.ts'
+import { serveValidate } from './validate-webhook.ts'
 
 export interface WebhookPortOptions {
   readonly options: DiscoveryOptions
@@ -55,8 +56,9 @@ export async function startWebhooks({
       await injector.synced
       return serveInject(inject, request)
     }
+    if (pathname === '/validate' || pathname.startsWith('/validate/')) return serveValidate(metrics.webhooks, request)
     if (pathname === '/ready') return { status: 200, body: '' }
-    return { status: 404, body: 'there is nothing here; the webhook is /inject\n' }
+    return { status: 404, body: 'there is nothing here; the webhooks are /inject and /validate\n' }
   }
   const { cert, key } = { cert: tls.current.certificateChain, key: tls.current.privateKey }
   const server = await startHttpServer({

@@ -40,25 +40,29 @@ export function keptOverrides(pod: Pod): Overrides {
 /** `merged` (pod with templates) with the user's containers over those that templates made. */
 export function applyOverrides(merged: Pod, original: Pod, template: Pod): Pod {
   const kept = keptOverrides(original)
+  const inits = original.spec.initContainers ?? []
   const chosen = {
-    containers: chosenOverrides(template.spec.containers, kept.containers, original),
-    initContainers: chosenOverrides(template.spec.initContainers ?? [], kept.initContainers, original),
+    containers: chosenOverrides(template.spec.containers, [...kept.containers, ...original.spec.containers, ...inits]),
+    initContainers: chosenOverrides(template.spec.initContainers ?? [], [...kept.initContainers, ...inits, ...original.spec.containers]),
   }
   let pod = mergePod(merged, { spec: { containers: chosen.containers } })
   if (chosen.initContainers.length > 0) pod = mergePod(pod, { spec: { initContainers: chosen.initContainers } })
   const lists = Object.entries(chosen).filter(([, list]) => list.length > 0)
   const first = original.metadata.annotations?.[STATUS] === undefined
   if (!first || lists.length === 0) return pod
-  const json = `{${lists.map(([name, list]) => `"${name}":[${list.map((container) => orderedJson({ ...container, resources: container.resources ?? {} })).join(',')}]`).join(',')}}`
+  const json = `{${lists.map(([name, list]) => `"${name}":[${list.map((container) => orderedJson({ ...container, resources: container['resources'] ?? {} })).join(',')}]`).join(',')}}`
   return withAnnotations(pod, { [OVERRIDES]: json })
 }
 
-function chosenOverrides(made: readonly Container[], kept: readonly Container[], original: Pod): Container[] {
+/** For each container that templates made, the first of the user's with its name. */
+function chosenOverrides(made: readonly Container[], users: readonly Container[]): Container[] {
   return made.flatMap((container) => {
-    const user = kept.find((c) => c.name === container.name) ?? findContainer(original, container.name)
+    const user = users.find((c) => c.name === container.name)
     if (!user) return []
-    const { image, ...rest } = user
-    return [image === undefined || image === 'auto' ? rest : { ...rest, image }]
+    const { image, resources, ...rest } = user
+    // Empty resources say nothing; merged, they would make a difference where a template has none.
+    const own = isRecord(resources) && Object.keys(resources).length > 0 ? { ...rest, resources } : rest
+    return [image === undefined || image === 'auto' ? own : { ...own, image }]
   })
 }
 

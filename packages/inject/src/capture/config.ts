@@ -137,7 +137,8 @@ function checkOwners(config: CaptureConfig): string[] {
     problems.push('ISTIO_OUTBOUND_OWNER_GROUPS and ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE are both set; leave one of them out')
   if (include.length > MAX_OWNER_GROUPS)
     problems.push(`ISTIO_OUTBOUND_OWNER_GROUPS names ${include.length} groups; at most ${MAX_OWNER_GROUPS} are possible`)
-  for (const name of [...include, ...splitList(config.ownerGroupsExclude), ...splitList(config.proxyUid), ...splitList(config.proxyGid)])
+  const lists = [config.ownerGroupsInclude, config.ownerGroupsExclude, config.proxyUid, config.proxyGid]
+  for (const name of new Set(lists.flatMap(splitList)))
     if (name !== '*' && !/^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$/.test(name)) problems.push(`"${name}" is no user or group name or id`)
   return problems
 }

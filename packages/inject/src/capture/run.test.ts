@@ -33,8 +33,8 @@ const rootless = root && works('su', 'tester', '-c', 'unshare -Urn true')
 
 type Step = { readonly capture: readonly string[] } | { readonly call: Record<string, unknown> } | { readonly listing: true }
 
-function runLab(steps: readonly Step[], options: { readonly user?: string; readonly env?: Record<string, string> } = {}): unknown[] {
-  const lab = JSON.stringify({ steps, env: options.env })
+function runLab(steps: readonly Step[], options: { readonly user?: string; readonly transparent?: boolean } = {}): unknown[] {
+  const lab = JSON.stringify({ steps, transparent: options.transparent })
   const result = options.user
     ? spawnSync('su', [options.user, '-c', 'exec unshare -Urn "$0" "$1" "$2"', process.execPath, LAB, lab], { encoding: 'utf8' })
     : spawnSync('unshare', ['-n', process.execPath, LAB, lab], { encoding: 'utf8' })
@@ -106,6 +106,32 @@ describe.skipIf(!root)('capture as root', () => {
     expect(answers.slice(1)).toEqual(['outbound', 'remote', 'inbound', 'app', 'outbound'])
   }, 60_000)
 
+  test('TPROXY hands inbound connections to the proxy with their address, and marked ones to the application', () => {
+    const answers = runLab(
+      [
+        { capture: FLAGS.map((flag) => (flag === 'REDIRECT' ? 'TPROXY' : flag)) },
+        call('peer', POD, 8080),
+        call('peer', POD, 15021),
+        call('pod', POD, 8080, { mark: 1337 }),
+        call('pod', POD, 8080, app),
+        call('pod', POD, 8080, proxy),
+        call('pod', PEER, 80, app),
+        call('pod', PEER, 80, proxy),
+      ],
+      { transparent: true },
+    )
+    expect(answers[0]).toMatchObject({ code: 0 })
+    expect(answers.slice(1)).toEqual([
+      `inbound for ${POD}:8080`,
+      'direct',
+      'app',
+      'app',
+      expect.stringMatching(/^inbound/),
+      'outbound',
+      'remote',
+    ])
+  }, 60_000)
+
   test('applying again changes nothing, another configuration needs --reconcile, --cleanup-only removes everything', () => {
     const other = [...FLAGS, '-o', '9999']
     const [first, again, conflict, reconciled, clean, listing] = runLab([
@@ -173,8 +199,8 @@ describe.skipIf(!rootless)('capture as an ordinary user', () => {
   }, 60_000)
 
   test('without any right to change the network, the message says what is needed', () => {
-    const script = `import('${join(import.meta.dirname, 'run.ts')}').then((m) => m.runCapture(${JSON.stringify(FLAGS)}, { env: {}, out: console.log, log: console.error })).then((code) => process.exit(code))`
-    const result = spawnSync('su', ['tester', '-c', 'exec "$0" -e "$1"', process.execPath, script], { encoding: 'utf8' })
+    const alone = join(import.meta.dirname, '../../testdata/capture-alone.ts')
+    const result = spawnSync(process.execPath, [alone, ...FLAGS], { encoding: 'utf8', uid: 65534, gid: 65534 })
     expect(result.status).toBe(1)
     expect(result.stderr).toMatch(/NET_ADMIN/)
   }, 60_000)

@@ -15,8 +15,9 @@ import { routeCommands } from './routes.ts'
 import { captureRules, type Family, type Rule } from './rules.ts'
 import { captureState, guardrails, residueCleanup } from './state.ts'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 export interface CaptureIo {
-  readonly env: Readonly<Record<string, string | undefined>>
   /** Where results (`--dry-run`) go. */
   readonly out: (line: string) => void
   /** Where progress and problems go. */
@@ -32,12 +33,16 @@ export class CaptureError extends Error {
   }
 }
 
+const STANDARD_IO: CaptureIo = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  log: (line) => void process.stderr.write(`${line}\n`),
+}
 const VALIDATION_FAILED = 126
 const COMMAND_TIMEOUT = 30_000
 
 /** Runs the program; resolves with its exit code. */
-export async function runCapture(argv: readonly string[], io: CaptureIo): Promise<number> {
-  const parsed = parseCaptureFlags(argv, io.env)
+export async function runCapture(argv: readonly string[], env: Environment, io: CaptureIo = STANDARD_IO): Promise<number> {
+  const parsed = parseCaptureFlags(argv, env)
   if ('problems' in parsed) {
     for (const problem of parsed.problems) io.log(`istio-iptables: ${problem}`)
     return 2

@@ -84,41 +84,8 @@ export const PROXY_CONTAINER = 'istio-proxy'
 export const INIT_CONTAINER = 'istio-init'
 export const VALIDATION_CONTAINER = 'istio-validation'
 
-/** A pod cannot have more containers than this and still be worth reading. */
-const MAX_CONTAINERS = 1000
-
-/** The value as a pod, or a sentence saying why it is none. Missing metadata counts as empty. */
-export function readPod(value: unknown): { readonly pod: Pod } | { readonly problem: string } {
-  if (!isRecord(value)) return { problem: 'the pod is no object' }
-  const { metadata = {}, spec } = value
-  if (!isRecord(spec)) return { problem: 'spec is missing' }
-  if (!isRecord(metadata ?? {})) return { problem: 'metadata is no object' }
-  for (const field of ['labels', 'annotations'])
-    if (!isStringMap((metadata as Record<string, unknown>)[field]))
-      return { problem: `metadata.${field} must map names to strings (quote numbers, true and false)` }
-  for (const field of ['containers', 'initContainers', 'volumes']) {
-    const problem = listProblem(spec[field], field)
-    if (problem) return { problem }
-  }
-  // Checked above as far as injection relies on it; other fields are passed through unread.
-  const checked = { ...value, metadata: metadata ?? {}, spec: { ...spec, containers: spec.containers ?? [] } } as unknown as Pod
-  return { pod: checked }
-}
-
-function listProblem(list: unknown, field: string): string | undefined {
-  if (list === undefined || list === null) return undefined
-  if (!Array.isArray(list)) return `spec.${field} must be a list`
-  if (list.length > MAX_CONTAINERS) return `spec.${field} has ${list.length} elements; at most ${MAX_CONTAINERS} are accepted`
-  const bad = list.findIndex((item) => !isRecord(item) || typeof item.name !== 'string')
-  return bad < 0 ? undefined : `spec.${field}[${bad}].name is missing`
-}
-
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isStringMap(value: unknown): boolean {
-  return value === undefined || value === null || (isRecord(value) && Object.values(value).every((v) => typeof v === 'string'))
 }
 
 /** Init containers, then containers. */

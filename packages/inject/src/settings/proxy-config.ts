@@ -59,12 +59,15 @@ export function mergeProxyConfig(base: ProxyConfig, overlay: ProxyConfig): Proxy
 
 /** What differs from the defaults, as JSON in field order: the value of the proxy's `PROXY_CONFIG`. */
 export function proxyConfigJson(config: ProxyConfig): string {
-  const entries = FIELDS.filter((field) => {
-    const value = config[field]
-    return value !== undefined && value !== null && value !== '' && !jsonEqual(value, DEFAULT_PROXY_CONFIG[field])
-  }).filter((field) => !(field === 'interceptionMode' && config[field] === 'REDIRECT'))
   const value = (field: string) => (field === 'proxyMetadata' ? Object.fromEntries(proxyMetadata(config)) : config[field])
-  return JSON.stringify(Object.fromEntries(entries.map((field) => [field, value(field)])))
+  const set = FIELDS.filter((field) => !isUnset(field, value(field)))
+  return JSON.stringify(Object.fromEntries(set.map((field) => [field, value(field)])))
+}
+
+function isUnset(field: string, value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return true
+  if (field === 'interceptionMode' && value === 'REDIRECT') return true
+  return jsonEqual(value, field === 'proxyMetadata' ? {} : DEFAULT_PROXY_CONFIG[field])
 }
 
 /** `proxyMetadata`, as environment variables in order of name. */

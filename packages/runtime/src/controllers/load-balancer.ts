@@ -12,8 +12,12 @@ export function loadBalancerController(context: ControllerContext): Controller {
   const { services } = context.stores
   const { hostPorts } = context
   const events = new EventRecorder(context.client, 'service-controller', context.node.name)
+  const announced = new Map<string, string>()
   const queue = new WorkQueue({ name: 'LoadBalancer', reconcile })
-  services.listen((key) => queue.add(key))
+  services.listen((key, now, before) => {
+    queue.add(key)
+    if (!now && before) for (const said of announced.keys()) if (said.startsWith(`${before.metadata.uid}/`)) announced.delete(said)
+  })
   hostPorts.onChange(() => {
     for (const service of services.all()) if (service.spec?.type === 'LoadBalancer') queue.add(objectKey(service))
   })
@@ -32,8 +36,7 @@ export function loadBalancerController(context: ControllerContext): Controller {
       return { port: port.port, protocol: port.protocol ?? 'TCP', ...(problem ? { error: 'PortNotOpenedOnHost' } : {}) }
     })
     const ingress = [{ ip: ADDRESS, hostname: 'localhost', ...(ports.some(({ error }) => error) ? { ports } : {}) }]
-    if (canonical(ingress) === canonical(known)) return undefined
-    await write(service, ingress)
+    if (canonical(ingress) !== canonical(known)) await write(service, ingress)
     announce(service)
     return undefined
   }
@@ -42,11 +45,16 @@ export function loadBalancerController(context: ControllerContext): Controller {
     await context.client.patch(SERVICE, service.metadata.namespace, service.metadata.name, { status: { loadBalancer: { ingress } } }, { type: 'application/merge-patch+json', subresource: 'status' })
   }
 
+  /** Says once for each port what became of it. */
   function announce(service: Service): void {
     for (const { port, nodePort } of service.spec?.ports ?? []) {
-      const problem = hostPorts.loadBalancerPort(service, port)?.error
-      if (problem) events.record({ object: service }, 'Warning', 'PortNotOpened', `port ${port}: ${problem}${nodePort ? `. It can be reached on 127.0.0.1:${nodePort}` : ''}`)
-      else events.record({ object: service }, 'Normal', 'EnsuredLoadBalancer', `port ${port} is on ${ADDRESS}:${hostPorts.hostPort(port)}`)
+      const state = hostPorts.loadBalancerPort(service, port)
+      if (!state) continue
+      const said = `${service.metadata.uid}/${port}`
+      const words = state.error ? `port ${port}: ${state.error}${nodePort ? `. It can be reached on ${ADDRESS}:${nodePort}` : ''}` : `port ${port} is on ${ADDRESS}:${state.port}`
+      if (announced.get(said) === words) continue
+      announced.set(said, words)
+      events.record({ object: service }, state.error ? 'Warning' : 'Normal', state.error ? 'PortNotOpened' : 'EnsuredLoadBalancer', words)
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The Services that stand for the cluster itself: `default/kubernetes` (the API server) and `kube-system/kube-dns`. */
 import type { KubeObject, ResourceType } from '@lateen/api'
-import { isConflict, isNotFound } from '../kube/api-failure.ts'
+import { ignoreMissing } from '../kube/api-failure.ts'
 import { ENDPOINT_SLICE, ENDPOINTS, SERVICE } from '../kube/kinds.ts'
 import { SERVICE_NAME_LABEL } from '../kube/service.ts'
 import type { ControllerContext } from './context.ts'
@@ -55,13 +55,11 @@ async function ensure(context: ControllerContext, service: OwnService): Promise<
 
 async function put(context: ControllerContext, type: ResourceType, object: KubeObject): Promise<void> {
   const { namespace, name } = object.metadata
-  try {
+  const known = await ignoreMissing(context.client.get(type, namespace, name))
+  if (!known) {
     await context.client.create(type, object)
-  } catch (error) {
-    if (!isConflict(error)) throw error
-    const { kind: _kind, apiVersion: _version, metadata: _metadata, ...content } = object
-    await context.client.patch(type, namespace, name, content, { type: 'application/merge-patch+json' }).catch((reason: unknown) => {
-      if (!isNotFound(reason)) throw reason
-    })
+    return
   }
+  const { kind: _kind, apiVersion: _version, metadata: _metadata, ...content } = object
+  await context.client.patch(type, namespace, name, content, { type: 'application/merge-patch+json' })
 }

@@ -6,7 +6,6 @@
  */
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, statSync, watch, writeSync, type FSWatcher } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -45,7 +44,9 @@ export class ContainerLog {
     this.path = path
     this.#limit = limit
     closeSync(openSync(path, 'a', 0o600))
-    this.#note()
+    // Of what an earlier life of this program did not see, only the end's time is known.
+    const { size, mtimeMs } = statSync(path)
+    this.#moments.push({ offset: size, time: size === 0 ? Date.now() : mtimeMs })
     this.#watcher = watch(path, () => this.#note())
     this.#watcher.unref()
     this.#watcher.on('error', () => undefined)
@@ -77,6 +78,7 @@ export class ContainerLog {
     let wanted = lines.filter((line) => line.time >= output.since)
     if (options.tailLines !== undefined) wanted = options.tailLines === 0 ? [] : wanted.slice(-options.tailLines)
     for (const line of wanted) if (!(await output.line(line.text, line.time)) || signal.aborted) return
+    await output.flush()
     if (options.follow) await this.#follow(output, signal)
   }
 
@@ -92,12 +94,14 @@ export class ContainerLog {
         const lines = text.split('\n')
         rest = lines.pop() ?? ''
         for (const line of lines) if (!(await output.line(line, Date.now()))) return
+        await output.flush()
         continue
       }
       if (!this.#open) break
       await this.#change(signal)
     }
     if (rest !== '') await output.line(rest, Date.now())
+    await output.flush()
   }
 
   /** The next change of the file; looks again by itself after a second, since a watch may miss one. */
@@ -173,6 +177,8 @@ class LineOutput {
   readonly since: number
   readonly #out: Writable
   readonly #timestamps: boolean
+  readonly #waiting: Buffer[] = []
+  #size = 0
   #left: number
 
   constructor(out: Writable, options: LogOptions) {
@@ -189,9 +195,25 @@ class LineOutput {
     let bytes = Buffer.from(`${this.#timestamps ? `${new Date(time).toISOString()} ` : ''}${text}\n`)
     if (bytes.length > this.#left) bytes = bytes.subarray(0, this.#left)
     this.#left -= bytes.length
-    if (this.#out.destroyed) return false
-    if (!this.#out.write(bytes)) await Promise.race([once(this.#out, 'drain'), once(this.#out, 'close')]).catch(() => undefined)
+    this.#waiting.push(bytes)
+    this.#size += bytes.length
+    if (this.#size >= CHUNK || this.#left <= 0) await this.flush()
     return this.#left > 0 && !this.#out.destroyed
+  }
+
+  /** Resolves when everything has been taken. */
+  async flush(): Promise<void> {
+    if (this.#size === 0 || this.#out.destroyed) return
+    const chunk = Buffer.concat(this.#waiting.splice(0))
+    this.#size = 0
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#out.removeListener('close', done)
+        resolve()
+      }
+      this.#out.once('close', done)
+      this.#out.write(chunk, done)
+    })
   }
 }
 

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { childrenOf, descendantsOf, hasDefaultAction, identify, isRunning, type ProcessId, signal } from './process-table.ts'
 import { enterSandbox } from './sandbox.ts'
+import { line, quote } from './shell-text.ts'
 
 export interface Credentials {
   readonly user: number
@@ -38,8 +39,19 @@ export interface Exit {
   readonly signal?: number
 }
 
-const SHIM = 'f=$1; shift; exec 4>&2 2>/dev/null; "$@" 2>&4 4>&-; c=$?; echo $c >"$f.new" && mv "$f.new" "$f"'
-const STARTED = 'printf ok >&3 && exec 3>&- && exec "$@"'
+export const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/**
+ * Copies the output to the log through a pipe of its own: a command that opens `/dev/stdout` anew, as any user, finds a pipe there, and
+ * cannot cut the log short. The exit code is written when everything has been copied.
+ */
+const SHIM = [
+  'exit_file=$1; pipe=$exit_file.pipe; shift',
+  'rm -f "$pipe"; mkfifo -m 0666 "$pipe" && chmod 0666 "$pipe" || exit 1',
+  'cat <"$pipe" 3>&- &',
+  'exec 5>"$pipe"; rm -f "$pipe"; exec >/dev/null 2>&1',
+  '"$@" >&5 2>&5 5>&-; code=$?',
+  'exec 3>&- 5>&-; wait; echo $code >"$exit_file.new" && mv "$exit_file.new" "$exit_file"',
+].join('\n')
 const ADOPTED_POLL_MS = 500
 
 /** A running or ended container process. */
@@ -65,7 +77,7 @@ export class ContainerProcess {
    */
   static async start(launch: Launch): Promise<ContainerProcess> {
     rmSync(launch.exitFile, { force: true })
-    writeFileSync(launch.setupFile, `${[...launch.setup, STARTED].join('\n')}\n`, { mode: 0o600 })
+    writeFileSync(launch.setupFile, `${[...launch.setup, ...lastLines(launch)].join('\n')}\n`, { mode: 0o600 })
     const log = openSync(launch.logFile, 'a', 0o600)
     try {
       const child = spawn('sh', ['-c', SHIM, 'lateen-shim', launch.exitFile, ...commandLine(launch)], {
@@ -106,8 +118,8 @@ export class ContainerProcess {
 
   /** Process 1 of the container as this program sees it. */
   get mainPid(): number | undefined {
-    const [waiter] = childrenOf(this.shim.pid)
-    return waiter === undefined ? undefined : childrenOf(waiter)[0]
+    // Beside the waiting process the shim has the one that copies the output, which has no children.
+    return childrenOf(this.shim.pid).flatMap(childrenOf)[0]
   }
 
   /**
@@ -134,17 +146,44 @@ export class StartError extends Error {
   readonly code = 'START'
 }
 
-const TOOL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
 function commandLine(launch: Launch): string[] {
   const enter = launch.sandbox === undefined ? [] : ['nsenter', ...enterSandbox(launch.sandbox), '--']
-  const isolate = ['unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--propagation', 'private', '--']
-  return [...enter, ...isolate, 'sh', launch.setupFile, ...asUser(launch.credentials, launch.manyIds), ...withEnvironment(launch.env), ...launch.command]
+  return [...enter, 'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--propagation', 'private', '--', 'sh', launch.setupFile]
 }
 
+/** The script's end: tells that the root stands, and becomes the command. */
+function lastLines(launch: Launch): string[] {
+  return ['printf ok >&3 && exec 3>&-', 'unset LC_ALL OLDPWD', ...becomeCommand(launch)]
+}
+
+export interface CommandRequest {
+  readonly credentials: Credentials
+  readonly env: Readonly<Record<string, string>>
+  readonly command: readonly string[]
+  readonly manyIds: boolean
+}
+
+/**
+ * Script lines that set the variables, give up rights and become the command. The variables are in a script because arguments can be
+ * seen by everybody.
+ */
+export function becomeCommand(request: CommandRequest): string[] {
+  const entries = Object.entries(request.env)
+  const plain = entries.filter(([name]) => SHELL_NAME.test(name))
+  // A shell cannot hold names such as `a.b`; these few go by way of `env`.
+  const odd = entries.filter(([name]) => !SHELL_NAME.test(name)).map(([name, value]) => `${name}=${value}`)
+  const command = [...asUser(request.credentials, request.manyIds), ...(odd.length > 0 ? ['env', ...odd] : []), ...request.command]
+  return [...plain.map(([name, value]) => `export ${name}=${quote(value)}`), `exec ${line(...command)}`]
+}
+
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** By its full path, because PATH is the container's own by then; the host's files are there too. */
+const SETPRIV = TOOL_PATH.split(':').map((directory) => `${directory}/setpriv`).find(existsSync) ?? 'setpriv'
+
 /** The words that give up the rights which the container is not to have. */
-export function asUser(credentials: Credentials, manyIds: boolean): string[] {
-  const words = ['setpriv']
+function asUser(credentials: Credentials, manyIds: boolean): string[] {
+  const words = [SETPRIV]
   if (manyIds) {
     words.push('--reuid', String(credentials.user), '--regid', String(credentials.group))
     words.push(credentials.groups.length > 0 ? `--groups=${credentials.groups.join(',')}` : '--clear-groups')
@@ -154,10 +193,6 @@ export function asUser(credentials: Credentials, manyIds: boolean): string[] {
   }
   if (credentials.noNewPrivileges) words.push('--no-new-privs')
   return [...words, '--']
-}
-
-export function withEnvironment(env: Readonly<Record<string, string>>): string[] {
-  return ['env', '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)]
 }
 
 function started(child: ChildProcess): Promise<void> {

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { asUser, type Credentials, withEnvironment } from './container-process.ts'
+import { becomeCommand, type Credentials, TOOL_PATH } from './container-process.ts'
 import { childrenOf, descendantsOf, signal as sendSignal } from './process-table.ts'
-import { line } from './shell-text.ts'
+import { line, quote } from './shell-text.ts'
 
 export interface ExecTarget {
   /** The container's first process. */
@@ -28,8 +28,7 @@ const MAX_CAPTURED = 64 << 10
 
 /** Exit code of the command; 126 and 127 when it could not be executed or found. */
 export async function execIn(target: ExecTarget, command: readonly string[], streams: ExecStreams): Promise<{ exitCode: number }> {
-  const words = commandLine(target, command)
-  const child = streams.tty ? spawnWithTerminal(words, target.env.TERM ?? 'xterm') : spawn(words[0] ?? '', words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env: {}, detached: true })
+  const child = start(target, command, { terminal: streams.tty, input: true })
   const stop = () => {
     for (const pid of [...descendantsOf(child.pid ?? 0), child.pid ?? 0]) if (pid > 0) sendSignal(pid, 'SIGKILL')
   }
@@ -47,8 +46,7 @@ export async function execIn(target: ExecTarget, command: readonly string[], str
 
 /** Runs a command to its end and keeps what it says, for probes and hooks. */
 export async function execCaptured(target: ExecTarget, command: readonly string[], timeout: number): Promise<{ exitCode: number; output: string; timedOut: boolean }> {
-  const words = commandLine(target, command)
-  const child = spawn(words[0] ?? '', words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: {}, detached: true })
+  const child = start(target, command, { terminal: false, input: false })
   let output = ''
   const keep = (chunk: Buffer) => {
     if (output.length < MAX_CAPTURED) output += chunk.toString()
@@ -67,19 +65,26 @@ export async function execCaptured(target: ExecTarget, command: readonly string[
   }
 }
 
-function commandLine(target: ExecTarget, command: readonly string[]): string[] {
-  const enter = ['/usr/bin/env', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'nsenter', '-t', String(target.pid), '--net', '--uts', '--ipc', '--mount', '--pid']
-  const inside = ['sh', '-c', 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"', 'sh', target.workingDirectory]
-  return [...enter, '--', ...inside, ...asUser(target.credentials, target.manyIds), ...withEnvironment(target.env), ...command]
+/** Reads the script from descriptor 3: neither variables nor the command's secrets show in a list of processes. */
+const RUN_SCRIPT = 'lines=$(cat <&3); exec 3<&-; eval "$lines"'
+const ENVIRONMENT = { PATH: TOOL_PATH }
+
+function enterCommand(target: ExecTarget): string[] {
+  return ['nsenter', '-t', String(target.pid), '--net', '--uts', '--ipc', '--mount', '--pid', '--', 'sh', '-c', RUN_SCRIPT]
 }
 
-/** `script` gives the command a terminal; its own input and output stay plain pipes. */
-function spawnWithTerminal(words: readonly string[], term: string): ChildProcess {
-  return spawn('/usr/bin/env', [`TERM=${term}`, 'PATH=/usr/local/bin:/usr/bin:/bin', 'SHELL=/bin/sh', 'script', '--quiet', '--return', '--flush', '--command', `exec ${line(...words)}`, '/dev/null'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: {},
-    detached: true,
-  })
+function start(target: ExecTarget, command: readonly string[], how: { readonly terminal: boolean; readonly input: boolean }): ChildProcess {
+  const enter = enterCommand(target)
+  // `script` gives the command a terminal; its own input and output stay plain pipes.
+  const words = how.terminal ? ['script', '--quiet', '--return', '--flush', '--command', `exec ${line(...enter)}`, '/dev/null'] : enter
+  const env = how.terminal ? { ...ENVIRONMENT, SHELL: '/bin/sh', TERM: target.env.TERM ?? 'xterm' } : ENVIRONMENT
+  const child = spawn(words[0] ?? '', words.slice(1), { stdio: [how.input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'], env, detached: true, cwd: '/' })
+  const script = child.stdio[3]
+  if (script && 'end' in script) {
+    script.on('error', () => undefined)
+    script.end([`cd ${quote(target.workingDirectory)} 2>/dev/null || cd /`, ...(how.terminal ? ['unset SHELL'] : []), ...becomeCommand({ ...target, command })].join('\n'))
+  }
+  return child
 }
 
 function connectStreams(child: ChildProcess, streams: ExecStreams): void {

@@ -8,11 +8,14 @@ import { type Context, Family, type FamilyKey, type Graph, type Interned } from 
 import {
   effectiveRule,
   type EffectiveRule,
+  type Endpoint,
   importsHost,
   isHttp,
   isWildcard,
   MESH_GATEWAY,
   type MeshModel,
+  modeOfPort,
+  peerPolicyOf,
   portOf,
   type Service,
   type ServicePort,
@@ -177,12 +180,19 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     samePart,
   )
 
+  /** A workload that may use mutual TLS does not where a policy turns it off: clients must send plain text. */
+  const asServed = (context: Context, endpoint: Endpoint): Endpoint => {
+    if (endpoint.tlsMode !== 'istio') return endpoint
+    const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, endpoint.namespace, endpoint.labels)
+    return modeOfPort(policy, endpoint.port) === 'DISABLE' ? { ...endpoint, tlsMode: '' } : endpoint
+  }
+
   const assignments = new Family<Interned<PortKey>, readonly Resource[]>(
     'assignments',
     (context, { value: key }) => {
       const service = find(context, key.service)
       if (!service || !(service.resolution === 'static' || (service.resolution === 'passthrough' && key.gateway))) return []
-      const endpoints = context.read(model.endpoints, `${service.key}|${key.port}`)
+      const endpoints = context.read(model.endpoints, `${service.key}|${key.port}`).map((endpoint) => asServed(context, endpoint))
       const rule = ruleFor(context, service, key)
       return [{ name: '', labels: {} }, ...(rule?.subsets ?? [])].map((subset) =>
         loadAssignment({ cluster: clusterName('outbound', key.port, subset.name, service.host), endpoints, labels: subset.labels ?? {} }),

@@ -139,7 +139,9 @@ export class RelayCache {
 
   #decode(image: Buffer): void {
     const size = image.length - DIGEST_BYTES
-    const digest = createHash('sha256').update(image.subarray(0, Math.max(0, size))).digest()
+    const digest = createHash('sha256')
+      .update(image.subarray(0, Math.max(0, size)))
+      .digest()
     if (size <= 0 || !digest.equals(image.subarray(size))) throw new Error('its checksum does not match')
     const reader = new WireReader(image, 0, size)
     let format = ''

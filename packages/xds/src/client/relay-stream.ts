@@ -5,7 +5,13 @@
  */
 import { TYPE_URL } from '@lateen/envoy'
 import { culpritsNamed, othersWereApplied } from '../protocol/culprits.ts'
-import { type DeltaRequest, type ErrorDetail, readDeltaRequest, writeDeltaRequest } from '../protocol/messages.ts'
+import {
+  type DeltaRequest,
+  type ErrorDetail,
+  type OutgoingDeltaRequest,
+  readDeltaRequest,
+  writeDeltaRequest,
+} from '../protocol/messages.ts'
 import type { RelayCache } from './relay-cache.ts'
 import { type RawResource, type RawResponse, readRawResponse, writeRawResponse } from './relay-messages.ts'
 import type { RelayWatches } from './relay-watches.ts'
@@ -125,7 +131,7 @@ export class RelayStream {
     const type: TypeState = {
       wildcard,
       names: new Set(names.filter((name) => name !== '*')),
-      held: new Map(initialVersions),
+      held: initialVersions.toMap(),
       pending: new Map(),
       answered: initialVersions.size > 0,
       synced: false,
@@ -162,14 +168,16 @@ export class RelayStream {
   #forward(message: Buffer, request: DeltaRequest, mine: boolean): void {
     const plain = mine && this.#nodeSent && !request.node
     if (plain) return this.#options.upstream.send(message)
-    const { typeUrl, subscribe: added, unsubscribe: dropped, initialVersions, error } = request
-    if (mine) this.#send({ typeUrl, subscribe: added, unsubscribe: dropped, initialVersions, nonce: request.nonce, ...(error ? { error } : {}) })
+    const { typeUrl, subscribe: added, unsubscribe: dropped, error } = request
+    const initialVersions = request.initialVersions.toMap()
+    if (mine)
+      this.#send({ typeUrl, subscribe: added, unsubscribe: dropped, initialVersions, nonce: request.nonce, ...(error ? { error } : {}) })
     // An answer to an older stream means nothing to this one, but names may have come along with it.
     else if (added.length > 0 || dropped.length > 0) this.#send({ typeUrl, subscribe: added, unsubscribe: dropped })
     if (request.node) this.#startWatches()
   }
 
-  #send(request: Partial<DeltaRequest> & { typeUrl: string }): void {
+  #send(request: OutgoingDeltaRequest): void {
     const first = !this.#nodeSent && this.#node
     this.#nodeSent = true
     this.#options.upstream.send(writeDeltaRequest(first ? { ...request, node: first } : request))
@@ -183,7 +191,9 @@ export class RelayStream {
     for (const [typeUrl, type] of this.#types) {
       const cached = this.#options.cache.get(typeUrl)
       if (!cached || type.pending.size > 0) continue
-      const resources = Array.from(this.#wanted(typeUrl, type, cached)).filter((resource) => type.held.get(resource.name) !== resource.version)
+      const resources = Array.from(this.#wanted(typeUrl, type, cached)).filter(
+        (resource) => type.held.get(resource.name) !== resource.version,
+      )
       if (resources.length === 0 && (type.answered || !type.wildcard)) continue
       this.#nonces += 1
       const response: RawResponse = { typeUrl, nonce: `cache-${this.#nonces}`, resources, removed: [] }

@@ -1,8 +1,8 @@
 /** Types that the agent wants for itself, such as the name table for DNS: they ride on the proxy's stream but never reach the proxy. */
-import { type DeltaRequest, readDeltaResponse, writeDeltaRequest } from '../protocol/messages.ts'
+import { type OutgoingDeltaRequest, readDeltaResponse, writeDeltaRequest } from '../protocol/messages.ts'
+import type { Subscription } from './ads-client.ts'
 import type { RelayCache } from './relay-cache.ts'
 import { type RawResponse, writeRawResponse } from './relay-messages.ts'
-import type { Subscription } from './ads-client.ts'
 
 export class RelayWatches {
   readonly #subscriptions: ReadonlyMap<string, Subscription>
@@ -31,7 +31,7 @@ export class RelayWatches {
   }
 
   /** Requests to send when a stream is up. */
-  *requests(): Generator<Partial<DeltaRequest> & { typeUrl: string }> {
+  *requests(): Generator<OutgoingDeltaRequest> {
     for (const [typeUrl, { names = [] }] of this.#subscriptions) {
       yield { typeUrl, subscribe: names, initialVersions: this.#versions.get(typeUrl) ?? new Map() }
     }

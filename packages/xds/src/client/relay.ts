@@ -77,7 +77,10 @@ export class XdsRelay {
       'grpc.max_send_message_length': -1,
       'grpc.enable_channelz': 0,
     })
-    this.#server.addService({ deltaAggregatedResources: ADS.deltaAggregatedResources }, { deltaAggregatedResources: (call: Call) => this.#accept(call) })
+    this.#server.addService(
+      { deltaAggregatedResources: ADS.deltaAggregatedResources },
+      { deltaAggregatedResources: (call: Call) => this.#accept(call) },
+    )
   }
 
   /** Reads the cache and listens. @returns the port, for an address with one. @throws Error naming the address */

@@ -1,5 +1,12 @@
 /** A stream to a control plane that comes back by itself: each time it is up, its owner says again what it wants. */
-import { type ChannelCredentials, Client, type ClientDuplexStream, connectivityState, credentials as Credentials, Metadata } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials as Credentials,
+  connectivityState,
+  Metadata,
+} from '@grpc/grpc-js'
 import { passThrough } from '../protocol/service.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
 

@@ -1,4 +1,5 @@
 /** The discovery messages: DeltaDiscoveryRequest/-Response and DiscoveryRequest/-Response, read and written at the wire level. */
+import { HeldVersions } from './held-versions.ts'
 import { fieldSize, textSize, VARINT, WireReader, WireWriter } from './wire.ts'
 
 /** google.rpc.Status: why a response was refused. */
@@ -14,7 +15,7 @@ export interface DeltaRequest {
   readonly subscribe: readonly string[]
   readonly unsubscribe: readonly string[]
   /** What the client holds from an earlier stream: name → version. */
-  readonly initialVersions: ReadonlyMap<string, string>
+  readonly initialVersions: HeldVersions
   readonly nonce: string
   readonly error: ErrorDetail | undefined
 }
@@ -51,15 +52,13 @@ export interface SotwResponse {
   readonly resources: readonly { readonly typeUrl: string; readonly bytes: Uint8Array }[]
 }
 
-const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
-
 /** @throws WireError */
 export function readDeltaRequest(buffer: Buffer): DeltaRequest {
   let typeUrl = ''
   let node: Buffer | undefined
   const subscribe: string[] = []
   const unsubscribe: string[] = []
-  let initialVersions: Map<string, string> | undefined
+  const held: Buffer[] = []
   let nonce = ''
   let error: ErrorDetail | undefined
   const reader = new WireReader(buffer)
@@ -68,19 +67,30 @@ export function readDeltaRequest(buffer: Buffer): DeltaRequest {
     else if (reader.field === 2) typeUrl = reader.text()
     else if (reader.field === 3) subscribe.push(reader.text())
     else if (reader.field === 4) unsubscribe.push(reader.text())
-    else if (reader.field === 5) {
-      const [name, version] = readEntry(reader.message())
-      initialVersions ??= new Map()
-      initialVersions.set(name, version)
-    } else if (reader.field === 6) nonce = reader.text()
+    else if (reader.field === 5) held.push(reader.bytes())
+    else if (reader.field === 6) nonce = reader.text()
     else if (reader.field === 7) error = readError(reader.message())
   }
-  return { typeUrl, node, subscribe, unsubscribe, initialVersions: initialVersions ?? NO_VERSIONS, nonce, error }
+  return {
+    typeUrl,
+    node,
+    subscribe,
+    unsubscribe,
+    initialVersions: held.length > 0 ? new HeldVersions(held) : HeldVersions.NONE,
+    nonce,
+    error,
+  }
 }
 
 /** @throws WireError */
 export function readSotwRequest(buffer: Buffer): SotwRequest {
-  const request = { typeUrl: '', node: undefined as Buffer | undefined, version: '', nonce: '', error: undefined as ErrorDetail | undefined }
+  const request = {
+    typeUrl: '',
+    node: undefined as Buffer | undefined,
+    version: '',
+    nonce: '',
+    error: undefined as ErrorDetail | undefined,
+  }
   const names: string[] = []
   const reader = new WireReader(buffer)
   while (reader.next()) {
@@ -92,16 +102,6 @@ export function readSotwRequest(buffer: Buffer): SotwRequest {
     else if (reader.field === 6) request.error = readError(reader.message())
   }
   return { ...request, names }
-}
-
-function readEntry(reader: WireReader): [string, string] {
-  let key = ''
-  let value = ''
-  while (reader.next()) {
-    if (reader.field === 1) key = reader.text()
-    else if (reader.field === 2) value = reader.text()
-  }
-  return [key, value]
 }
 
 function readError(reader: WireReader): ErrorDetail {
@@ -240,8 +240,16 @@ function writeControlPlane(writer: WireWriter, field: number, identifier: string
   writer.text(1, identifier)
 }
 
+/** What goes into a delta request. */
+export interface OutgoingDeltaRequest extends Partial<Omit<DeltaRequest, 'initialVersions'>> {
+  readonly typeUrl: string
+  readonly initialVersions?: ReadonlyMap<string, string>
+}
+
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
+
 /** Encodes a DeltaDiscoveryRequest; empty fields are left out. */
-export function writeDeltaRequest(request: Partial<DeltaRequest> & { typeUrl: string }): Buffer {
+export function writeDeltaRequest(request: OutgoingDeltaRequest): Buffer {
   const { typeUrl, node, subscribe = [], unsubscribe = [], initialVersions = NO_VERSIONS, nonce = '', error } = request
   let size = (node ? fieldSize(node.length) : 0) + textSize(typeUrl) + (nonce ? textSize(nonce) : 0)
   for (const name of subscribe) size += textSize(name)

@@ -11,7 +11,8 @@ export interface NodeLimits {
 
 /** @throws WireError when the message is broken, too large or too deep */
 export function readNode(buffer: Buffer, limits: NodeLimits): XdsNode {
-  if (buffer.length > limits.maxBytes) throw new WireError(`the node is ${buffer.length} bytes long; at most ${limits.maxBytes} are allowed`)
+  if (buffer.length > limits.maxBytes)
+    throw new WireError(`the node is ${buffer.length} bytes long; at most ${limits.maxBytes} are allowed`)
   const node = { id: '', cluster: '', userAgentName: '', userAgentVersion: '' }
   let metadata: Record<string, unknown> = {}
   let locality = { region: '', zone: '', subZone: '' }

@@ -10,7 +10,10 @@ import { StreamGate, TransitBudget } from './admission.ts'
 
 /** Sends messages on a stream of its own and tells how the server ended it. */
 async function ending(port: number, messages: readonly Buffer[]): Promise<{ code: number; details: string }> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_send_message_length': -1 })
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.max_send_message_length': -1,
+  })
   const call = client.makeBidiStreamRequest(DELTA_PATH, passThrough, passThrough, new Metadata())
   call.on('data', () => undefined)
   call.on('error', () => undefined)

@@ -1,6 +1,7 @@
 /** The two facts inside resources that the order of pushes depends on, read at the wire level and remembered by resource. */
-import type { Resource } from '../resource-source.ts'
+
 import { VARINT, WireReader } from '../protocol/wire.ts'
+import type { Resource } from '../resource-source.ts'
 
 const EDS_TYPE = 3
 

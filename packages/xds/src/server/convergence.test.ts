@@ -20,11 +20,33 @@ type Step =
 const SIGNALS = ['publish', 'publish', 'wait', 'wait', 'wait', 'hold', 'answer', 'reconnect'] as const
 const name = fc.constantFrom(...NAMES)
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constantFrom(...WILDCARD, ...NAMED), name, text: fc.constantFrom('1', '2') }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('put' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'b/1'), text: fc.constantFrom('1', '2') }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('put' as const),
+      type: fc.constantFrom(...WILDCARD, ...NAMED),
+      name,
+      text: fc.constantFrom('1', '2'),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('put' as const),
+      type: fc.constant(T.VHDS),
+      name: fc.constantFrom('a/1', 'b/1'),
+      text: fc.constantFrom('1', '2'),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), type: fc.constantFrom(...WILDCARD, ...NAMED), name }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'b/1') }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), type: fc.constantFrom(...NAMED), name }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('remove' as const), type: fc.constant(T.VHDS), name: fc.constantFrom('a/1', 'b/1') }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), type: fc.constantFrom(...NAMED), name }),
+  },
   { weight: 8, arbitrary: fc.record({ do: fc.constantFrom(...SIGNALS) }) },
 )
 
@@ -61,17 +83,28 @@ async function exchange(proxies: readonly SimulatedProxy[]): Promise<void> {
 
 function texts(set: ResourceSet, wanted: (name: string) => boolean): Record<string, string> {
   const result: [string, string][] = []
-  for (const part of set.parts) for (const r of part.values()) if (wanted(r.name)) result.push([r.name, Buffer.from(r.bytes).toString('latin1')])
+  for (const part of set.parts)
+    for (const r of part.values()) if (wanted(r.name)) result.push([r.name, Buffer.from(r.bytes).toString('latin1')])
   return Object.fromEntries(result.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** What is wrong with what a proxy holds; empty when nothing is. */
-function faults(server: RunningServer, proxy: SimulatedProxy, subscribed: ReadonlyMap<string, ReadonlySet<string>>, delta: boolean): string {
+function faults(
+  server: RunningServer,
+  proxy: SimulatedProxy,
+  subscribed: ReadonlyMap<string, ReadonlySet<string>>,
+  delta: boolean,
+): string {
   const wrong: string[] = []
   const compare = (type: string, want: Record<string, string>, have: Record<string, string>) => {
     if (JSON.stringify(want) !== JSON.stringify(have)) wrong.push(`${type}: wants ${JSON.stringify(want)}, has ${JSON.stringify(have)}`)
   }
-  for (const type of WILDCARD) compare(type, texts(server.source.set(type), () => true), proxy.held(type))
+  for (const type of WILDCARD)
+    compare(
+      type,
+      texts(server.source.set(type), () => true),
+      proxy.held(type),
+    )
   for (const type of NAMED) {
     const want = texts(server.source.set(type), (name) => subscribed.get(type)?.has(name) ?? false)
     // State of the world cannot say that a named resource is gone, and says of an unknown route that it is empty; so does delta.
@@ -105,9 +138,11 @@ for (const delta of [true, false]) {
         server.source.publish()
         proxy.answerAll()
         let seen = 'nothing yet'
-        await until('the proxy holds what it should', () => (seen = faults(server, proxy, subscribed, delta)) === '', 3000).catch((error: unknown) => {
-          throw new Error(`${String(error)}\n${seen}\n${proxy.error}\n${JSON.stringify(proxy.received, null, 1)}`)
-        })
+        await until('the proxy holds what it should', () => (seen = faults(server, proxy, subscribed, delta)) === '', 3000).catch(
+          (error: unknown) => {
+            throw new Error(`${String(error)}\n${seen}\n${proxy.error}\n${JSON.stringify(proxy.received, null, 1)}`)
+          },
+        )
         expect(proxy.error).toBe('')
       }),
       { numRuns: Number(process.env['FC_RUNS'] ?? 60) },

@@ -55,7 +55,9 @@ function answers(of: EnvoyProcess, listener: string, host: string, status: numbe
 }
 
 async function settled(of: RunningServer): Promise<void> {
-  await until('Envoy has answered everything', () => of.xds.connections().some((c) => c.types.length >= 4 && c.types.every((t) => t.state !== 'STALE')))
+  await until('Envoy has answered everything', () =>
+    of.xds.connections().some((c) => c.types.length >= 4 && c.types.every((t) => t.state !== 'STALE')),
+  )
 }
 
 /** A cluster, a listener and a route configuration with one virtual host. */
@@ -119,10 +121,14 @@ describe.skipIf(!ENVOY)('a real Envoy', { timeout: 60_000 }, () => {
     putCluster(xds.source, 'c1', 2000)
     putEndpoints(xds.source, 'c1', [2])
     xds.source.publish()
-    await until('the cluster is active', async () => {
-      const dump = await proxy.get('/config_dump')
-      return dump.includes('"connect_timeout": "2s"') && !dump.includes('dynamic_warming_clusters')
-    }, 5000)
+    await until(
+      'the cluster is active',
+      async () => {
+        const dump = await proxy.get('/config_dump')
+        return dump.includes('"connect_timeout": "2s"') && !dump.includes('dynamic_warming_clusters')
+      },
+      5000,
+    )
     await until('the endpoint moved', async () => (await proxy.get('/clusters')).includes('c1::127.0.0.1:2::'))
   })
 

@@ -9,10 +9,14 @@ export class NameSet {
   readonly id: number
   readonly names: ReadonlySet<string>
   readonly #interner: NameInterner
+  readonly #fingerprint: number
+  /** Sets that streams went on to from here, by what they added and dropped: many go the same way. */
+  #next: Map<string, WeakRef<NameSet>> | undefined
 
-  constructor(id: number, names: ReadonlySet<string>, interner: NameInterner) {
+  constructor(id: number, names: ReadonlySet<string>, fingerprint: number, interner: NameInterner) {
     this.id = id
     this.names = names
+    this.#fingerprint = fingerprint
     this.#interner = interner
   }
 
@@ -25,13 +29,34 @@ export class NameSet {
   }
 
   /** The set with names added and then others taken away. */
-  change(added: Iterable<string>, taken: Iterable<string> = []): NameSet {
-    let copy: Set<string> | undefined
-    for (const name of added) if (!(copy ?? this.names).has(name)) (copy ??= new Set(this.names)).add(name)
-    for (const name of taken) if ((copy ?? this.names).has(name)) (copy ??= new Set(this.names)).delete(name)
-    return copy ? this.#interner.intern(copy) : this
+  change(added: readonly string[], taken: readonly string[] = []): NameSet {
+    if (added.length === 0 && taken.length === 0) return this
+    if (added.length + taken.length > MAX_STEP) return this.#changed(added, taken)
+    const key = `${added.join('\n')}\0${taken.join('\n')}`
+    const known = this.#next?.get(key)?.deref()
+    if (known) return known
+    const changed = this.#changed(added, taken)
+    if (!this.#next || this.#next.size >= MAX_STEPS) this.#next = new Map()
+    this.#next.set(key, new WeakRef(changed))
+    return changed
+  }
+
+  #changed(added: readonly string[], taken: readonly string[]): NameSet {
+    const copy = new Set(this.names)
+    let fingerprint = this.#fingerprint
+    for (const name of added) {
+      if (copy.has(name)) continue
+      copy.add(name)
+      fingerprint = (fingerprint + hashText(name)) | 0
+    }
+    for (const name of taken) if (copy.delete(name)) fingerprint = (fingerprint - hashText(name)) | 0
+    return this.#interner.find(copy, fingerprint)
   }
 }
+
+/** Steps of up to so many names are remembered, and so many steps from one set. */
+const MAX_STEP = 32
+const MAX_STEPS = 64
 
 export class NameInterner {
   readonly empty: NameSet
@@ -40,19 +65,24 @@ export class NameInterner {
   #nextId = 0
 
   constructor() {
-    this.empty = new NameSet(this.#nextId++, new Set(), this)
+    this.empty = new NameSet(this.#nextId++, new Set(), 0, this)
   }
 
   /** The one set that holds these names. The given set must not be changed afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
+    return this.find(names, fingerprintOf(names))
+  }
+
+  /** The same with the fingerprint, when it is known already. */
+  find(names: ReadonlySet<string>, fingerprint: number): NameSet {
     if (names.size === 0) return this.empty
-    const key = fingerprint(names)
+    const key = `${names.size}:${fingerprint}`
     const bucket = this.#known.get(key) ?? []
     for (const ref of bucket) {
       const known = ref.deref()
       if (known && sameNames(known.names, names)) return known
     }
-    const made = new NameSet(this.#nextId++, names, this)
+    const made = new NameSet(this.#nextId++, names, fingerprint, this)
     bucket.push(new WeakRef(made))
     this.#known.set(key, bucket)
     this.#ended.register(made, key)
@@ -74,10 +104,10 @@ export class NameInterner {
 }
 
 // Independent of the order of names: clients list them in the order of their hash tables. Only picks a bucket; equality decides.
-function fingerprint(names: ReadonlySet<string>): string {
+function fingerprintOf(names: ReadonlySet<string>): number {
   let sum = 0
   for (const name of names) sum = (sum + hashText(name)) | 0
-  return `${names.size}:${sum}`
+  return sum
 }
 
 function hashText(text: string): number {

@@ -211,7 +211,8 @@ test('a client that does not answer is sent one response of a type, and then the
 })
 
 test('a client that does not read holds up nobody, and gets the newest state when it reads again', async () => {
-  const big = (text: string) => resource('big', Buffer.concat([textResource('big', text).bytes, Buffer.from([0x7a, 0x80, 0x80, 0x40]), Buffer.alloc(1 << 20)]))
+  const big = (text: string) =>
+    resource('big', Buffer.concat([textResource('big', text).bytes, Buffer.from([0x7a, 0x80, 0x80, 0x40]), Buffer.alloc(1 << 20)]))
   const stuck = server.proxy({ delta: true, id: 'stuck' })
   const quick = server.proxy({ delta: true, id: 'quick' })
   for (const proxy of [stuck, quick]) for (const type of [T.CDS, T.NDS, T.LDS]) proxy.subscribe(type)
@@ -220,7 +221,9 @@ test('a client that does not read holds up nobody, and gets the newest state whe
   for (let i = 0; i < 12; i++) {
     for (const type of [T.CDS, T.NDS, T.LDS]) server.source.put(type, big(`${i}`))
     server.source.publish()
-    await until('the quick one has it', () => [T.CDS, T.NDS, T.LDS].every((type) => quick.held(type)['big']?.includes(`z${String.fromCharCode(`${i}`.length)}${i}`)))
+    await until('the quick one has it', () =>
+      [T.CDS, T.NDS, T.LDS].every((type) => quick.held(type)['big']?.includes(`z${String.fromCharCode(`${i}`.length)}${i}`)),
+    )
   }
   stuck.read()
   await until('the other one has the newest', () => [T.CDS, T.NDS, T.LDS].every((type) => stuck.held(type)['big']?.includes('11')))
@@ -229,7 +232,10 @@ test('a client that does not read holds up nobody, and gets the newest state whe
 
 test('one bad resource among many is found; the others arrive, and it is not sent again until it changes', async () => {
   for (let i = 0; i < 20; i++) server.source.put(T.CDS, textResource(`c${i}`, i === 13 ? 'bad' : 'good'))
-  const proxy = server.proxy({ delta: true, refuses: (_name, bytes) => (Buffer.from(bytes).includes('bad') ? 'some field is wrong' : undefined) })
+  const proxy = server.proxy({
+    delta: true,
+    refuses: (_name, bytes) => (Buffer.from(bytes).includes('bad') ? 'some field is wrong' : undefined),
+  })
   proxy.subscribe(T.CDS)
   await until('all but one', () => names(proxy, T.CDS).length === 19)
   await until('the culprit is known', () => server.source.rejections.length === 1)
@@ -271,7 +277,10 @@ test('streams in equal states are sent the same bytes, made once', async () => {
   const proxies = Array.from({ length: 5 }, (_, i) => server.proxy({ delta: true, id: `p${i}` }))
   for (const proxy of proxies) {
     proxy.subscribe(T.CDS)
-    proxy.subscribe(T.EDS, Array.from({ length: 10 }, (_, i) => `s${i}`).sort(() => (proxy === proxies[0] ? 1 : -1)))
+    proxy.subscribe(
+      T.EDS,
+      Array.from({ length: 10 }, (_, i) => `s${i}`).sort(() => (proxy === proxies[0] ? 1 : -1)),
+    )
   }
   for (const proxy of proxies) await until('the configuration', () => names(proxy, T.EDS).length === 10)
   const nonces = new Set(server.xds.connections().map((c) => c.types.map((t) => t.nonceSent).join()))

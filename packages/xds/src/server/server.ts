@@ -4,7 +4,7 @@
  *     const xds = createXdsServer({ source, authenticate })
  *     const { port, stop } = await xds.start({ address: '0.0.0.0:15012', tls: { certificates } })
  */
-import { Server, ServerCredentials, type ServerDuplexStream, status as Status, type Metadata } from '@grpc/grpc-js'
+import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { readDeltaRequest, readSotwRequest } from '../protocol/messages.ts'
 import { readNode } from '../protocol/node.ts'

@@ -121,7 +121,16 @@ export class XdsStream {
       const record = this.#records.get(typeUrl) ?? new TypeRecord()
       return record.status(typeUrl, subscription.wildcard ? -1 : subscription.names.size)
     })
-    return { id, node, identities: peer.identities, address: peer.address, encrypted: peer.encrypted, delta, connectedAt: this.#connectedAt, types }
+    return {
+      id,
+      node,
+      identities: peer.identities,
+      address: peer.address,
+      encrypted: peer.encrypted,
+      delta,
+      connectedAt: this.#connectedAt,
+      types,
+    }
   }
 
   #sourceChanged(): void {
@@ -137,7 +146,9 @@ export class XdsStream {
       throw new StreamError(Status.RESOURCE_EXHAUSTED, `more than ${this.#context.limits.maxTypes} types are subscribed to`)
     }
     const { shared, identifier } = this.#context
-    const encoder = this.identity.delta ? new DeltaEncoder(typeUrl, shared.pushes, identifier) : new SotwEncoder(typeUrl, shared.pushes, identifier)
+    const encoder = this.identity.delta
+      ? new DeltaEncoder(typeUrl, shared.pushes, identifier)
+      : new SotwEncoder(typeUrl, shared.pushes, identifier)
     const made = new Subscription(typeUrl, encoder, shared)
     this.#subscriptions.set(typeUrl, made)
     this.#records.set(typeUrl, new TypeRecord())

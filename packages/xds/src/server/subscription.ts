@@ -5,13 +5,27 @@
  * "the view last sent, but for these exceptions", so a stream in its normal state costs a few references, and streams in equal
  * states get the same bytes.
  */
+
+import { culpritsNamed, othersWereApplied } from '../protocol/culprits.ts'
+import { type HeldVersions, sameFingerprint } from '../protocol/held-versions.ts'
 import type { DeltaRequest, ErrorDetail, SotwRequest } from '../protocol/messages.ts'
 import type { Resource, ResourceSet } from '../resource-source.ts'
-import { culpritsNamed, othersWereApplied } from '../protocol/culprits.ts'
 import type { NameInterner, NameSet } from './names.ts'
 import type { Encoded, Push, PushCache, PushKey } from './pushes.ts'
 import { ABSENT_VERSION, type ResponseEncoder } from './responses.ts'
-import { covers, EMPTY_SET, indexOf, lookUp, parentOf, resourcesOf, type Selection, selection, type Steps, type View } from './views.ts'
+import {
+  covers,
+  EMPTY_SET,
+  exactlyHeld,
+  indexOf,
+  lookUp,
+  parentOf,
+  resourcesOf,
+  type Selection,
+  type Steps,
+  selection,
+  type View,
+} from './views.ts'
 
 /** What a client holds under a name. The bytes are not known when the client brought it from an earlier stream. */
 export interface Held {
@@ -74,7 +88,7 @@ export class Subscription {
   #dirty = false
   #inFlight: InFlight | undefined
   #first = true
-  #seed: ReadonlyMap<string, string> | undefined
+  #seed: HeldVersions | undefined
   #seedVersion = ''
   #heldMemo: { readonly sent: View; readonly exceptions: Exceptions | undefined; readonly names: NameSet } | undefined
   /** Responses sent and answered so far. */
@@ -211,7 +225,11 @@ export class Subscription {
   heldWhere(key: PushKey<NameSet>, test: (resource: Resource) => boolean): NameSet {
     const memo = this.#heldMemo
     if (memo && memo.sent === this.#sent && memo.exceptions === this.#exceptions) return memo.names
-    const push = this.#shared.pushes.between(this.typeUrl, { set: EMPTY_SET, selection: selection(false, this.#shared.names.empty) }, this.#sent)
+    const push = this.#shared.pushes.between(
+      this.typeUrl,
+      { set: EMPTY_SET, selection: selection(false, this.#shared.names.empty) },
+      this.#sent,
+    )
     const all = push.derived(key, () => this.#shared.names.intern(new Set(push.steps.changed.filter(test).map((r) => r.name))))
     const lacking = [...(this.#exceptions ?? [])].filter(([, held]) => !held).map(([name]) => name)
     const names = lacking.length > 0 ? all.change([], lacking) : all
@@ -246,7 +264,16 @@ export class Subscription {
     this.#seed = undefined
   }
 
-  #plantVersions(view: View, versions: ReadonlyMap<string, string>): void {
+  #plantVersions(view: View, seed: HeldVersions): void {
+    const exact = exactlyHeld(view)
+    if (sameFingerprint(seed.fingerprint(), exact.fingerprint)) {
+      this.#sent = view
+      if (exact.absent.length === 0) return
+      this.#asked = new Set(exact.absent)
+      this.#dirty = true
+      return
+    }
+    const versions = seed.toMap()
     let held = view
     if (view.selection.parents) {
       // It holds virtual hosts only of route configurations that it holds, even when it has not asked for those yet.
@@ -298,9 +325,22 @@ export class Subscription {
 
   #plan(base: Steps, to: View, mode: Mode, suspected: ReadonlySet<string>) {
     const left = new Map<string, Held | undefined>()
-    const plan = { changed: [] as Resource[], removed: [] as string[], unknown: [] as string[], replaced: [] as Resource[], left, heldBack: false }
+    const plan = {
+      changed: [] as Resource[],
+      removed: [] as string[],
+      unknown: [] as string[],
+      replaced: [] as Resource[],
+      left,
+      heldBack: false,
+    }
     const unknown = new Set(base.unknown)
-    const candidates = new Set([...base.changed.map((r) => r.name), ...base.removed, ...unknown, ...(this.#exceptions?.keys() ?? []), ...(this.#asked ?? [])])
+    const candidates = new Set([
+      ...base.changed.map((r) => r.name),
+      ...base.removed,
+      ...unknown,
+      ...(this.#exceptions?.keys() ?? []),
+      ...(this.#asked ?? []),
+    ])
     for (const name of candidates) {
       if (!covers(to.selection, name)) continue
       const want = lookUp(to, name)

@@ -1,6 +1,6 @@
-import { webcrypto } from 'node:crypto'
-import { credentials, type ChannelCredentials } from '@grpc/grpc-js'
 import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import * as x509 from '@peculiar/x509'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MemorySource } from '../../testdata/memory-source.ts'
@@ -15,14 +15,17 @@ const CART = 'spiffe://cluster.local/ns/shop/sa/cart'
 
 interface Signed {
   readonly certificate: x509.X509Certificate
-  readonly keys: CryptoKeyPair
+  readonly keys: webcrypto.CryptoKeyPair
   readonly pem: string
   readonly key: string
 }
 
 async function sign(name: string, issuer: Signed | undefined, sans: x509.JsonGeneralNames): Promise<Signed> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-  const extensions = [new x509.BasicConstraintsExtension(!issuer, undefined, true), ...(sans.length > 0 ? [new x509.SubjectAlternativeNameExtension(sans)] : [])]
+  const extensions = [
+    new x509.BasicConstraintsExtension(!issuer, undefined, true),
+    ...(sans.length > 0 ? [new x509.SubjectAlternativeNameExtension(sans)] : []),
+  ]
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: issuer?.certificate.subject ?? `CN=${name}`,
@@ -82,7 +85,9 @@ function connect(made: () => ChannelCredentials): { client: AdsClient; reasons: 
 }
 
 const tls = (roots: Signed, own?: Signed) => () =>
-  own ? credentials.createSsl(Buffer.from(roots.pem), Buffer.from(own.key), Buffer.from(own.pem)) : credentials.createSsl(Buffer.from(roots.pem))
+  own
+    ? credentials.createSsl(Buffer.from(roots.pem), Buffer.from(own.key), Buffer.from(own.pem))
+    : credentials.createSsl(Buffer.from(roots.pem))
 
 async function nextSession() {
   const before = source.opened.length

@@ -41,15 +41,16 @@ export class CertificateStore {
 
   /** Credentials for one gRPC server that follow the store. */
   credentials(): ServerCredentials {
+    // grpc-js registers these listeners before the server watches the credentials: an answer at once would be lost.
     const provider = {
       addCaCertificateListener: (listener: Listener<CaUpdate>) => {
         this.#caListeners.add(listener)
-        listener(this.#ca())
+        queueMicrotask(() => listener(this.#ca()))
       },
       removeCaCertificateListener: (listener: Listener<CaUpdate>) => void this.#caListeners.delete(listener),
       addIdentityCertificateListener: (listener: Listener<IdentityUpdate>) => {
         this.#identityListeners.add(listener)
-        listener(this.#identity())
+        queueMicrotask(() => listener(this.#identity()))
       },
       removeIdentityCertificateListener: (listener: Listener<IdentityUpdate>) => void this.#identityListeners.delete(listener),
     }

@@ -2,6 +2,8 @@
  * A view is what one client sees of one type: a shared, immutable set of resources and a selection of names from it. Views are
  * values: streams with equal views share everything that is computed from them.
  */
+
+import { type Fingerprint, fingerprintOfVersions } from '../protocol/held-versions.ts'
 import { difference, type Resource, type ResourceSet } from '../resource-source.ts'
 import type { NameSet } from './names.ts'
 
@@ -123,4 +125,28 @@ function addNewlySelected(from: View, to: View, changed: Resource[], unknown: st
 // The wildcard pass above has taken these already.
 function coveredByWildcard(selected: Selection, name: string): boolean {
   return !selected.parents || selected.parents.has(parentOf(name))
+}
+
+/** What a client that holds a view says of it, and the names in it that do not exist. */
+export interface ExactlyHeld {
+  readonly fingerprint: Fingerprint
+  readonly absent: readonly string[]
+}
+
+const MAX_EXACT = 256
+const exact = new WeakMap<ResourceSet, Map<string, ExactlyHeld>>()
+
+/** Made once for a view: clients that come back and lack nothing are recognized by it. */
+export function exactlyHeld(view: View): ExactlyHeld {
+  let byKey = exact.get(view.set)
+  if (!byKey) exact.set(view.set, (byKey = new Map()))
+  let result = byKey.get(view.selection.key)
+  if (!result) {
+    const index = indexOf(view.set)
+    const absent = [...view.selection.names.names].filter((name) => !index.has(name))
+    result = { fingerprint: fingerprintOfVersions(resourcesOf(view)), absent }
+    if (byKey.size >= MAX_EXACT) byKey.clear()
+    byKey.set(view.selection.key, result)
+  }
+  return result
 }

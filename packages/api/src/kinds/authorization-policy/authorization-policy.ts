@@ -17,7 +17,11 @@ export const Source = message(
     notIpBlocks: list(text(), 'Addresses that do not match.'),
     remoteIpBlocks: list(text(), 'Addresses of the original client, by X-Forwarded-For or the PROXY protocol.'),
     notRemoteIpBlocks: list(text(), 'Client addresses that do not match.'),
-    serviceAccounts: list(text(undefined, { maxLength: 320 }), 'Service accounts of the peer, account or namespace/account; needs mutual TLS.', { maxItems: 16 }),
+    serviceAccounts: list(
+      text(undefined, { maxLength: 320 }),
+      'Service accounts of the peer, account or namespace/account; needs mutual TLS.',
+      { maxItems: 16 },
+    ),
     notServiceAccounts: list(text(undefined, { maxLength: 320 }), 'Service accounts that do not match.', { maxItems: 16 }),
     trustDomains: list(text(), 'Trust domains of the peer; needs mutual TLS.'),
     notTrustDomains: list(text(), 'Trust domains that do not match.'),

@@ -24,7 +24,16 @@ export function checkAuthorizationPolicy({ spec, at }: Subject<AuthorizationPoli
 /** What an external authorizer decides cannot depend on what only the other engine looks at. */
 function checkCustomRule(rule: AuthorizationRule, at: At): void {
   at.in('from').each(rule.from, ({ source }, place) => {
-    for (const field of ['namespaces', 'notNamespaces', 'principals', 'notPrincipals', 'requestPrincipals', 'notRequestPrincipals', 'serviceAccounts', 'notServiceAccounts'] as const) {
+    for (const field of [
+      'namespaces',
+      'notNamespaces',
+      'principals',
+      'notPrincipals',
+      'requestPrincipals',
+      'notRequestPrincipals',
+      'serviceAccounts',
+      'notServiceAccounts',
+    ] as const) {
       if (source?.[field]?.length) place.in('source', field).say('CustomUnsupported', { field })
     }
   })
@@ -59,7 +68,10 @@ function checkSource(source: Source, at: At): void {
     })
   }
   const accounts = source.serviceAccounts?.length || source.notServiceAccounts?.length
-  if (accounts && (source.principals?.length || source.notPrincipals?.length || source.namespaces?.length || source.notNamespaces?.length)) {
+  if (
+    accounts &&
+    (source.principals?.length || source.notPrincipals?.length || source.namespaces?.length || source.notNamespaces?.length)
+  ) {
     at.say('ServiceAccountsWith')
   }
   for (const field of ['serviceAccounts', 'notServiceAccounts'] as const) {
@@ -96,7 +108,18 @@ function isBadTemplate(path: string): boolean {
   return (path.includes('{*}') || path.includes('{**}')) && /\/\{\w+=\*\*?\}|\{\w*\}|\/\*\*?|\*\*?\//.test(path)
 }
 
-const TCP_SOURCES = ['principals', 'notPrincipals', 'ipBlocks', 'notIpBlocks', 'namespaces', 'notNamespaces', 'remoteIpBlocks', 'notRemoteIpBlocks', 'serviceAccounts', 'notServiceAccounts'] as const
+const TCP_SOURCES = [
+  'principals',
+  'notPrincipals',
+  'ipBlocks',
+  'notIpBlocks',
+  'namespaces',
+  'notNamespaces',
+  'remoteIpBlocks',
+  'notRemoteIpBlocks',
+  'serviceAccounts',
+  'notServiceAccounts',
+] as const
 
 /** For plain TCP, HTTP attributes of a DENY rule count as matched: what names nothing else denies all of it. */
 function deniesAllTcp({ from = [], to = [] }: AuthorizationRule): boolean {

@@ -2,16 +2,25 @@
 import type { At } from '../../diagnostics/at.ts'
 import { checkLocality } from '../../validation/locality.ts'
 import { checkDuration } from '../../validation/values.ts'
-import type { ConsistentHashLB, LoadBalancerSettings } from './destination-rule.ts'
+import type { ConsistentHashLB, LoadBalancerSettings, WarmupConfiguration } from './destination-rule.ts'
 
-export function checkLoadBalancer(settings: LoadBalancerSettings | undefined, at: At, options: { readonly outlierDetection: boolean }): void {
+export function checkLoadBalancer(
+  settings: LoadBalancerSettings | undefined,
+  at: At,
+  options: { readonly outlierDetection: boolean },
+): void {
   if (!settings) return
   checkConsistentHash(settings.consistentHash, at.in('consistentHash'))
   checkLocality(settings.localityLbSetting, at.in('localityLbSetting'), options)
-  checkDuration(settings.warmupDurationSecs, at.in('warmupDurationSecs'))
-  if (!settings.warmup) return
-  if (settings.warmup.duration === undefined) at.in('warmup', 'duration').say('WarmupMissing')
-  checkDuration(settings.warmup.duration, at.in('warmup', 'duration'))
+  checkWarmup(settings.warmup, at.in('warmup'))
+}
+
+function checkWarmup(warmup: WarmupConfiguration | undefined, at: At): void {
+  if (!warmup) return
+  if (warmup.duration === undefined) at.in('duration').say('WarmupMissing')
+  checkDuration(warmup.duration, at.in('duration'))
+  if ((warmup.minimumPercent ?? 0) > 100) at.in('minimumPercent').say('PercentRange', { value: warmup.minimumPercent ?? 0 })
+  if (warmup.aggression !== undefined && warmup.aggression < 1) at.in('aggression').say('WarmupAggression', { value: warmup.aggression })
 }
 
 /** Envoy's limit for Maglev tables. */

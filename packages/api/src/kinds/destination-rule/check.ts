@@ -55,7 +55,10 @@ function checkOutlierDetection(outlier: OutlierDetection | undefined, at: At): v
   checkDuration(outlier.baseEjectionTime, at.in('baseEjectionTime'))
   checkDuration(outlier.interval, at.in('interval'))
   if (outlier.consecutiveErrors) {
-    at.in('consecutiveErrors').say('DeprecatedField', { field: 'consecutiveErrors', better: 'consecutive5xxErrors or consecutiveGatewayErrors' })
+    at.in('consecutiveErrors').say('DeprecatedField', {
+      field: 'consecutiveErrors',
+      better: 'consecutive5xxErrors or consecutiveGatewayErrors',
+    })
   }
   if (!outlier.splitExternalLocalOriginErrors && (outlier.consecutiveLocalOriginFailures ?? 0) > 0) {
     at.in('consecutiveLocalOriginFailures').say('LocalOriginWithoutSplit')

@@ -3,7 +3,23 @@ import { ConnectionPoolSettings } from '../../messages/connection-pool.ts'
 import { LocalityLoadBalancerSetting } from '../../messages/locality-lb-setting.ts'
 import { PortSelector } from '../../messages/port.ts'
 import { WorkloadSelector } from '../../messages/workload-selector.ts'
-import { double, duration, flag, int32, list, map, message, of, oneOf, positiveDuration, required, type Static, text, uint32, uint64 } from '../../schema/define.ts'
+import {
+  double,
+  duration,
+  flag,
+  int32,
+  list,
+  map,
+  message,
+  of,
+  oneOf,
+  positiveDuration,
+  required,
+  type Static,
+  text,
+  uint32,
+  uint64,
+} from '../../schema/define.ts'
 import { AGE, column, defineKind, versions } from '../kind.ts'
 
 export const ClientTLSSettings = message('ClientTLSSettings', {
@@ -19,7 +35,10 @@ export const ClientTLSSettings = message('ClientTLSSettings', {
 })
 export interface ClientTLSSettings extends Static<typeof ClientTLSSettings> {}
 
-export const HTTPCookieAttribute = message('HTTPCookieAttribute', { name: required(text('Name of the attribute.')), value: text('Its value.') })
+export const HTTPCookieAttribute = message('HTTPCookieAttribute', {
+  name: required(text('Name of the attribute.')),
+  value: text('Its value.'),
+})
 export interface HTTPCookieAttribute extends Static<typeof HTTPCookieAttribute> {}
 
 export const HTTPCookie = message('HTTPCookie', {
@@ -66,7 +85,10 @@ export interface WarmupConfiguration extends Static<typeof WarmupConfiguration> 
 export const LoadBalancerSettings = message(
   'LoadBalancerSettings',
   {
-    simple: oneOf(['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'], 'How an endpoint is picked; LEAST_REQUEST when unset.'),
+    simple: oneOf(
+      ['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'],
+      'How an endpoint is picked; LEAST_REQUEST when unset.',
+    ),
     consistentHash: of(ConsistentHashLB, 'Pick the endpoint by a hash, so that a client keeps its endpoint.'),
     localityLbSetting: of(LocalityLoadBalancerSetting, 'Spread over localities; replaces the setting of the mesh.'),
     warmupDurationSecs: duration('Older place of warmup.duration.'),

@@ -24,7 +24,17 @@ function checkPatch({ applyTo = 'INVALID', match, patch }: EnvoyConfigObjectPatc
   if (problem !== undefined) return at.in('match', 'proxy', 'proxyVersion').say('ProxyVersionRegex', { problem })
   if (!checkMatch(applyTo, match, at.in('match'))) return
   const name = value?.name
-  if (name !== undefined && typeof name !== 'string') at.in('patch', 'value', 'name').say('PatchType', { found: JSON.stringify(name), wanted: 'a text' })
+  if (name !== undefined && typeof name !== 'string')
+    at.in('patch', 'value', 'name').say('PatchType', { found: JSON.stringify(name), wanted: 'a text' })
+  for (const type of oldTypes(value)) at.in('patch', 'value').say('EnvoyV2Type', { type })
+}
+
+/** Types of Envoy's v2 API, at any depth. */
+function oldTypes(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '@type' && typeof inner === 'string' ? (/\.v2(alpha\d*)?\./.test(inner) ? [inner] : []) : oldTypes(inner),
+  )
 }
 
 const CLASSES: Readonly<Record<string, 'listener' | 'routeConfiguration' | 'cluster'>> = {

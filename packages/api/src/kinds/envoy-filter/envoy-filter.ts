@@ -6,7 +6,7 @@ import { defineKind, versions } from '../kind.ts'
 
 export const ProxyMatch = message('ProxyMatch', {
   proxyVersion: text('RE2 expression for the version of the proxy.'),
-  metadata: map(text(), "Values that the node metadata of the proxy must have."),
+  metadata: map(text(), 'Values that the node metadata of the proxy must have.'),
 })
 export interface ProxyMatch extends Static<typeof ProxyMatch> {}
 

@@ -21,13 +21,31 @@ test.each([
   [`servers: [{port: ${http}, hosts: [a.com], bind: web}]`, ['Error spec.servers[0].bind LTN0217']],
   [`servers: [{port: ${http}, hosts: [a.com], bind: "unix:///s"}]`, ['Error spec.servers[0].port.number LTN0508']],
   [`servers: [{port: ${http}, hosts: [a.com]}, {port: ${http}, hosts: [b.com]}]`, ['Error spec.servers[1].port.name LTN0239']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE}}]`, ['Error spec.servers[0].tls.serverCertificate LTN0514', 'Error spec.servers[0].tls.privateKey LTN0514']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: MUTUAL, serverCertificate: a, privateKey: b}}]`, ['Error spec.servers[0].tls.caCertificates LTN0514']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, privateKey: b}}]`, ['Error spec.servers[0].tls.privateKey LTN0512']],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE}}]`,
+    ['Error spec.servers[0].tls.serverCertificate LTN0514', 'Error spec.servers[0].tls.privateKey LTN0514'],
+  ],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: MUTUAL, serverCertificate: a, privateKey: b}}]`,
+    ['Error spec.servers[0].tls.caCertificates LTN0514'],
+  ],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, privateKey: b}}]`,
+    ['Error spec.servers[0].tls.privateKey LTN0512'],
+  ],
   [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: PASSTHROUGH, credentialName: b}}]`, ['Warning spec.servers[0].tls LTN0513']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, credentialNames: [c]}}]`, ['Error spec.servers[0].tls LTN0517']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, cipherSuites: [x, -y]}}]`, ['Warning spec.servers[0].tls.cipherSuites LTN0510']],
-  [`servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, minProtocolVersion: TLSV1_0}}]`, ['Warning spec.servers[0].tls.minProtocolVersion LTN0509']],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, credentialNames: [c]}}]`,
+    ['Error spec.servers[0].tls LTN0517'],
+  ],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, cipherSuites: [x, -y]}}]`,
+    ['Warning spec.servers[0].tls.cipherSuites LTN0510'],
+  ],
+  [
+    `servers: [{port: ${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: b, minProtocolVersion: TLSV1_0}}]`,
+    ['Warning spec.servers[0].tls.minProtocolVersion LTN0509'],
+  ],
 ])('%s', (spec, expected) => {
   expect(problems('Gateway', spec)).toEqual(expected)
 })

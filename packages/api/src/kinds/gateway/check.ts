@@ -48,7 +48,8 @@ function checkServerPort(port: Port | undefined, bind: string | undefined, at: A
   }
   const before = at.report.diagnostics.length
   const { protocol = '', number = 0, name, targetPort } = port
-  if (protocolOf(protocol) === undefined) at.in('protocol').say('UnknownProtocol', { protocol, allowed: SHOWN.join(', '), hint: didYouMean(protocol, SHOWN) })
+  if (protocolOf(protocol) === undefined)
+    at.in('protocol').say('UnknownProtocol', { protocol, allowed: SHOWN.join(', '), hint: didYouMean(protocol, SHOWN) })
   if (number > 0 || unixPath(bind) === undefined) checkPort(number, at.in('number'))
   if (targetPort) at.in('targetPort').say('TargetPortUnused')
   if (!name) at.in('name').say('EmptyName')

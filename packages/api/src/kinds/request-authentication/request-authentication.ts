@@ -39,7 +39,9 @@ export const JWTRule = message(
       rules: [{ rule: "duration(self) >= duration('1ms')", message: 'must be a duration of at least 1ms' }],
     }),
     fromCookies: list(text(undefined, { minLength: 1 }), 'Cookies that hold the token.'),
-    spaceDelimitedClaims: list(text(undefined, { minLength: 1 }), 'Claims to split at blanks into lists, besides scope and permission.', { maxItems: 64 }),
+    spaceDelimitedClaims: list(text(undefined, { minLength: 1 }), 'Claims to split at blanks into lists, besides scope and permission.', {
+      maxItems: 64,
+    }),
   },
   {
     rules: [

@@ -43,7 +43,8 @@ function checkDns(spec: ServiceEntrySpec, at: At, resolution: string): void {
   if (resolution === 'DNS_ROUND_ROBIN' && (endpoints?.length ?? 0) > 1) at.in('endpoints').say('OneEndpoint')
   const servicePorts = portNames(spec)
   at.in('endpoints').each(endpoints, ({ address = '', labels, ports }, place) => {
-    if (!isIp(address) && !isFqdn(address)) place.in('address').say('EndpointAddress', { address, wanted: 'an IP address or a host name without wildcard' })
+    if (!isIp(address) && !isFqdn(address))
+      place.in('address').say('EndpointAddress', { address, wanted: 'an IP address or a host name without wildcard' })
     checkLabels(labels, place.in('labels'))
     checkEndpointPorts(ports, place.in('ports'), servicePorts)
   })

@@ -26,9 +26,9 @@ export function checkServiceEntry({ spec, at, namespace, labels }: Subject<Servi
 }
 
 /** Whether the control plane gives the hosts addresses of its own, so that plain TCP can be told apart. */
-function allotsAddresses({ addresses, resolution = 'NONE', hosts = [] }: ServiceEntrySpec, labels: Readonly<Record<string, string>>): boolean {
-  if (labels['networking.istio.io/enable-autoallocate-ip'] === 'false' || addresses?.length || resolution === 'NONE') return false
-  return !hosts.every((host) => host.startsWith('*')) || resolution === 'DYNAMIC_DNS'
+function allotsAddresses({ addresses, resolution = 'NONE' }: ServiceEntrySpec, labels: Readonly<Record<string, string>>): boolean {
+  const refused = labels['networking.istio.io/enable-autoallocate-ip']?.toLowerCase() === 'false'
+  return !refused && !addresses?.length && resolution !== 'NONE'
 }
 
 function checkAddresses({ addresses, resolution = 'NONE' }: ServiceEntrySpec, at: At): void {
@@ -60,7 +60,10 @@ function checkShared({ hosts = [], ports = [], addresses, resolution = 'NONE' }:
   if (hosts.length < 2 || resolution === 'NONE') return
   const plain = (port: ServicePort) => !isHttp(protocolOf(port.protocol)) && !isTls(protocolOf(port.protocol))
   const shared = ports.find(plain)
-  if (shared) at.in('ports').at(ports.indexOf(shared)).say('HostsShareTcp', { port: shared.number ?? 0 })
+  if (shared)
+    at.in('ports')
+      .at(ports.indexOf(shared))
+      .say('HostsShareTcp', { port: shared.number ?? 0 })
   const dns = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN'
   if (dns && addresses?.length && ports.some((port) => isTcp(protocolOf(port.protocol)))) at.in('addresses').say('HostsShareAddress')
 }

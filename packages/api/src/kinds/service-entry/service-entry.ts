@@ -16,12 +16,18 @@ export const ServicePort = message('ServicePort', {
 export interface ServicePort extends Static<typeof ServicePort> {}
 
 const RULES: readonly CelRule[] = [
-  { rule: '(has(self.workloadSelector) ? 1 : 0) + (has(self.endpoints) ? 1 : 0) <= 1', message: 'at most one of workloadSelector, endpoints may be set' },
+  {
+    rule: '(has(self.workloadSelector) ? 1 : 0) + (has(self.endpoints) ? 1 : 0) <= 1',
+    message: 'at most one of workloadSelector, endpoints may be set',
+  },
   {
     rule: "!((has(self.resolution) ? self.resolution : 'NONE') != 'NONE' && self.resolution != 'STATIC' && has(self.addresses) && self.addresses.exists(k, k.contains('/')))",
     message: 'address ranges (CIDR) are allowed only for resolution NONE or STATIC',
   },
-  { rule: "(has(self.resolution) ? self.resolution : 'NONE') != 'NONE' || !has(self.endpoints)", message: 'resolution NONE has no endpoints' },
+  {
+    rule: "(has(self.resolution) ? self.resolution : 'NONE') != 'NONE' || !has(self.endpoints)",
+    message: 'resolution NONE has no endpoints',
+  },
   {
     rule: "(has(self.resolution) ? self.resolution : '') != 'DNS_ROUND_ROBIN' || (has(self.endpoints) ? self.endpoints : []).size() <= 1",
     message: 'resolution DNS_ROUND_ROBIN has at most one endpoint',
@@ -32,10 +38,14 @@ export const ServiceEntrySpec = message(
   'ServiceEntry',
   {
     hosts: required(
-      list(text(undefined, { rules: [{ rule: "self != '*'", message: 'a host must not be the wildcard * alone' }] }), 'DNS names of the service, with a leading * as wildcard.', {
-        minItems: 1,
-        maxItems: 256,
-      }),
+      list(
+        text(undefined, { rules: [{ rule: "self != '*'", message: 'a host must not be the wildcard * alone' }] }),
+        'DNS names of the service, with a leading * as wildcard.',
+        {
+          minItems: 1,
+          maxItems: 256,
+        },
+      ),
     ),
     addresses: list(text(undefined, { maxLength: 64 }), 'Virtual addresses (IP or CIDR) of the service.', { maxItems: 256 }),
     ports: list(of(ServicePort), 'Ports of the service.', {
@@ -46,7 +56,10 @@ export const ServiceEntrySpec = message(
     location: oneOf(['MESH_EXTERNAL', 'MESH_INTERNAL'], 'Whether the service is part of the mesh.'),
     resolution: oneOf(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'], 'How addresses of the endpoints are found.'),
     endpoints: list(of(WorkloadEntrySpec, undefined, { rules: ADDRESS_RULES }), 'Endpoints of the service.', { maxItems: 4096 }),
-    workloadSelector: of(NetworkingWorkloadSelector, 'Pods and WorkloadEntries of the namespace that are the endpoints; excludes endpoints.'),
+    workloadSelector: of(
+      NetworkingWorkloadSelector,
+      'Pods and WorkloadEntries of the namespace that are the endpoints; excludes endpoints.',
+    ),
     exportTo: list(text(), 'Namespaces that see the object: names, "." for the own one, "*" for all (the default).'),
     subjectAltNames: list(text(), "Names of which the server's certificate must carry one."),
   },

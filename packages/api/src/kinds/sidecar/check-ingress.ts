@@ -5,7 +5,7 @@ import type { ServerTLSSettings } from '../../messages/server-tls-settings.ts'
 import { checkIp, checkPort, checkUnixPath, unixPath } from '../../validation/addresses.ts'
 import { checkConnectionPool } from '../../validation/connection-pool.ts'
 import { isDnsLabel } from '../../validation/hosts.ts'
-import { checkProtocol, isHttp, protocolOf } from '../../validation/protocols.ts'
+import { checkProtocol, isHttp, isTls, protocolOf } from '../../validation/protocols.ts'
 import { checkServerTls } from '../../validation/server-tls.ts'
 import type { IstioIngressListener } from './sidecar.ts'
 
@@ -21,7 +21,10 @@ export function checkIngress(listeners: readonly IstioIngressListener[] | undefi
     if (ports.has(number)) place.in('port', 'number').say('PortTwice', { port: number })
     ports.add(number)
     if (defaultEndpoint) checkDefaultEndpoint(defaultEndpoint, place.in('defaultEndpoint'))
-    if (tls) checkIngressTls(tls, place.in('tls'))
+    if (tls) {
+      checkIngressTls(tls, place.in('tls'))
+      if (!isTls(protocolOf(protocol))) place.in('tls').say('TlsOnOther', { protocol: protocol ?? '' })
+    }
     checkConnectionPool(connectionPool, place.in('connectionPool'))
     if (connectionPool?.http && !isHttp(protocolOf(protocol))) {
       place.in('connectionPool', 'http').say('HttpPoolOnTcp', { port: number, protocol: protocol || 'without a protocol' })

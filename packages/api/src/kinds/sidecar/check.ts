@@ -11,7 +11,8 @@ import type { OutboundTrafficPolicy, SidecarSpec } from './sidecar.ts'
 
 export function checkSidecar({ spec, at, namespace }: Subject<SidecarSpec>): void {
   if (!checkNetworkingSelector(spec.workloadSelector, at.in('workloadSelector'))) return
-  if (!spec.egress?.length && !spec.ingress?.length && !spec.outboundTrafficPolicy && !spec.inboundConnectionPool) return at.say('SidecarEmpty')
+  if (!spec.egress?.length && !spec.ingress?.length && !spec.outboundTrafficPolicy && !spec.inboundConnectionPool)
+    return at.say('SidecarEmpty')
   checkIngress(spec.ingress, at.in('ingress'))
   checkConnectionPool(spec.inboundConnectionPool, at.in('inboundConnectionPool'))
   checkEgress(spec.egress, at.in('egress'), namespace)

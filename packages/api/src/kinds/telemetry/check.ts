@@ -1,9 +1,10 @@
 /** What makes a Telemetry object unusable or surely not what was meant. */
+import { parseDuration } from '@lateen/base'
 import type { At } from '../../diagnostics/at.ts'
 import { celProblem } from '../../validation/cel-syntax.ts'
 import { checkAttachment } from '../../validation/selectors.ts'
 import type { Subject } from '../../validation/subject.ts'
-import { checkDuration, checkPercent } from '../../validation/values.ts'
+import { checkPercent } from '../../validation/values.ts'
 import type { ProviderRef, TelemetryAccessLogging, TelemetryMetrics, TelemetrySpec, TelemetryTracing } from './telemetry.ts'
 
 export function checkTelemetry({ spec, at }: Subject<TelemetrySpec>): void {
@@ -23,10 +24,13 @@ function checkProviders(providers: readonly ProviderRef[] | undefined, at: At): 
 
 function checkMetrics(metrics: TelemetryMetrics, at: At): void {
   checkProviders(metrics.providers, at.in('providers'))
-  checkDuration(metrics.reportingInterval, at.in('reportingInterval'))
+  // Only the CRD looks at this one.
+  if ((parseDuration(metrics.reportingInterval ?? '1s') ?? 1) < 1)
+    at.in('reportingInterval').say('ServerRefuses', { reason: 'at least 1ms is needed' })
   at.in('overrides').each(metrics.overrides, ({ match, tagOverrides }, place) => {
     if (match?.customMetric === '') place.in('match', 'customMetric').say('EmptyName')
-    place.in('tagOverrides').entries(tagOverrides, ({ operation = 'UPSERT', value = '' }, tag) => {
+    place.in('tagOverrides').entries(tagOverrides, ({ operation = 'UPSERT', value = '' }, tag, name) => {
+      if (name === '') tag.say('OverrideNameEmpty')
       if (operation === 'UPSERT' && value === '') tag.in('value').say('TagValueMissing')
       if (operation === 'REMOVE' && value !== '') tag.in('value').say('TagValueWithRemove')
     })
@@ -38,12 +42,11 @@ function checkTracing(tracing: TelemetryTracing, at: At): void {
   if (count > 1) at.in('providers').say('SeveralTracingProviders', { count })
   checkProviders(tracing.providers, at.in('providers'))
   checkPercent(tracing.randomSamplingPercentage, at.in('randomSamplingPercentage'))
-  at.in('customTags').entries(tracing.customTags, ({ literal, header, environment, formatter }, place, name) => {
+  at.in('customTags').entries(tracing.customTags, ({ literal, header, environment }, place, name) => {
     if (name === '') place.say('TagNameEmpty')
     if (literal && !literal.value) place.in('literal', 'value').say('TagTextEmpty', { field: 'value' })
     if (header && !header.name) place.in('header', 'name').say('TagTextEmpty', { field: 'header name' })
     if (environment && !environment.name) place.in('environment', 'name').say('TagTextEmpty', { field: 'variable name' })
-    if (formatter && !formatter.value) place.in('formatter', 'value').say('TagTextEmpty', { field: 'value' })
   })
 }
 

@@ -6,7 +6,9 @@ import { AGE, defineKind } from '../kind.ts'
 
 const MODES = ['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'] as const
 
-export const ProviderRef = message('ProviderRef', { name: required(text('Name of an extension provider of the mesh configuration.', { minLength: 1 })) })
+export const ProviderRef = message('ProviderRef', {
+  name: required(text('Name of an extension provider of the mesh configuration.', { minLength: 1 })),
+})
 export interface ProviderRef extends Static<typeof ProviderRef> {}
 
 const TracingSelector = message('TracingSelector', { mode: oneOf(MODES, 'Which side of a call.') })
@@ -27,7 +29,7 @@ export const TracingCustomTag = message(
   'TracingCustomTag',
   {
     literal: of(TagLiteral, 'A fixed value.'),
-    environment: of(TagEnvironment, "An environment variable of the proxy."),
+    environment: of(TagEnvironment, 'An environment variable of the proxy.'),
     header: of(TagHeader, 'A request header.'),
     formatter: of(TagFormatter, 'A text as in access logs.'),
   },
@@ -80,8 +82,14 @@ export const TagOverride = message(
   },
   {
     rules: [
-      { rule: "((has(self.operation) ? self.operation : '') == 'UPSERT') ? (self.value != '') : true", message: 'value must be set when operation is UPSERT' },
-      { rule: "((has(self.operation) ? self.operation : '') == 'REMOVE') ? !has(self.value) : true", message: 'value must not be set when operation is REMOVE' },
+      {
+        rule: "((has(self.operation) ? self.operation : '') == 'UPSERT') ? (self.value != '') : true",
+        message: 'value must be set when operation is UPSERT',
+      },
+      {
+        rule: "((has(self.operation) ? self.operation : '') == 'REMOVE') ? !has(self.value) : true",
+        message: 'value must not be set when operation is REMOVE',
+      },
     ],
   },
 )
@@ -103,7 +111,9 @@ export const TelemetryMetrics = message('Metrics', {
 })
 export interface TelemetryMetrics extends Static<typeof TelemetryMetrics> {}
 
-export const AccessLogFilter = message('AccessLogFilter', { expression: text('CEL expression that must be true for a line to be written.') })
+export const AccessLogFilter = message('AccessLogFilter', {
+  expression: text('CEL expression that must be true for a line to be written.'),
+})
 export interface AccessLogFilter extends Static<typeof AccessLogFilter> {}
 
 export const TelemetryAccessLogging = message('AccessLogging', {

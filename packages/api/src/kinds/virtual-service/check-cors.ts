@@ -14,7 +14,7 @@ export function checkCors(policy: CorsPolicy | undefined, at: At): void {
     else if (regex) checkRegex(regex, place.in('regex'))
   })
   at.in('allowMethods').each(policy.allowMethods, (method, place) => {
-    if (!METHODS.includes(method)) place.say('HttpMethod', { method, allowed: METHODS.join(', ') })
+    if (method !== '*' && !METHODS.includes(method)) place.say('HttpMethod', { method, allowed: METHODS.join(', ') })
   })
   for (const field of ['allowHeaders', 'exposeHeaders'] as const) {
     at.in(field).each(policy[field], (name, place) => {
@@ -22,5 +22,6 @@ export function checkCors(policy: CorsPolicy | undefined, at: At): void {
     })
   }
   checkDuration(policy.maxAge, at.in('maxAge'))
-  if (policy.maxAge !== undefined && !isWhole((parseDuration(policy.maxAge) ?? 0) / 1000)) at.in('maxAge').say('MaxAgePrecision', { value: policy.maxAge })
+  if (policy.maxAge !== undefined && !isWhole((parseDuration(policy.maxAge) ?? 0) / 1000))
+    at.in('maxAge').say('MaxAgePrecision', { value: policy.maxAge })
 }

@@ -48,7 +48,12 @@ function checkAction(route: HTTPRoute, at: At, isDelegate: boolean): void {
   if (route.delegate) at.in('delegate').say('DelegateInDelegate')
   const action = route.redirect ? 'redirect' : route.directResponse ? 'directResponse' : undefined
   if (action) {
-    const others = { route: route.route?.length, fault: route.fault, rewrite: route.rewrite, directResponse: action === 'redirect' && route.directResponse }
+    const others = {
+      route: route.route?.length,
+      fault: route.fault,
+      rewrite: route.rewrite,
+      directResponse: action === 'redirect' && route.directResponse,
+    }
     for (const [second, set] of Object.entries(others)) if (set) at.say('RouteConflict', { first: action, second })
   } else if (!route.route?.length) at.say('RouteActionMissing')
   if (route.mirror && route.mirrors?.length) at.say('RouteConflict', { first: 'mirror', second: 'mirrors' })
@@ -71,7 +76,8 @@ function checkMatch(match: HTTPMatchRequest, at: At): void {
   if (match.port) checkPort(match.port, at.in('port'))
   checkLabels(match.sourceLabels, at.in('sourceLabels'))
   checkGatewayNames(match.gateways, at.in('gateways'), { fromGatewayApi: false })
-  if (match.sourceNamespace && !isDnsLabel(match.sourceNamespace)) at.in('sourceNamespace').say('BadLabelName', { name: match.sourceNamespace })
+  if (match.sourceNamespace && !isDnsLabel(match.sourceNamespace))
+    at.in('sourceNamespace').say('BadLabelName', { name: match.sourceNamespace })
 }
 
 function checkStringMatch(match: StringMatch | undefined, at: At): void {

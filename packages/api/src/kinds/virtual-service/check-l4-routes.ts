@@ -71,7 +71,11 @@ export function checkWeights(routes: readonly { readonly weight?: number }[] | u
   if (routes && routes.length > 1 && routes.reduce((sum, { weight = 0 }) => sum + weight, 0) === 0) at.say('ZeroWeights')
 }
 
-export function checkGatewayNames(names: readonly string[] | undefined, at: At, { fromGatewayApi }: { readonly fromGatewayApi: boolean }): void {
+export function checkGatewayNames(
+  names: readonly string[] | undefined,
+  at: At,
+  { fromGatewayApi }: { readonly fromGatewayApi: boolean },
+): void {
   at.each(names, (name, place) => {
     const slash = name.indexOf('/')
     if (slash < 0) {
@@ -81,6 +85,7 @@ export function checkGatewayNames(names: readonly string[] | undefined, at: At, 
       return
     }
     const gateway = name.slice(slash + 1)
-    if (!isDnsLabel(name.slice(0, slash)) || gateway === '' || (!isDnsLabel(gateway) && !fromGatewayApi)) place.say('BadGatewayName', { name })
+    if (!isDnsLabel(name.slice(0, slash)) || gateway === '' || (!isDnsLabel(gateway) && !fromGatewayApi))
+      place.say('BadGatewayName', { name })
   })
 }

@@ -19,7 +19,10 @@ function checkRules(rules: readonly Rule[], at: At): void {
   let catchAll = false
   at.each(rules, (rule, place, number) => {
     if (!rule.match?.length) {
-      if (catchAll) place.say('UnreachableRule', { reason: 'an earlier rule without match catches everything; give that one a match or remove this one' })
+      if (catchAll)
+        place.say('UnreachableRule', {
+          reason: 'an earlier rule without match catches everything; give that one a match or remove this one',
+        })
       catchAll = true
       return
     }
@@ -40,7 +43,9 @@ const ruleName = (rules: readonly Rule[], number: number) => (rules[number]?.nam
 /** JSON with sorted keys, so that equal values give equal texts. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   )
 }
 
@@ -50,12 +55,16 @@ const MOST_PREFIXES = 1000
 /** A prefix match is caught by an earlier, shorter one, when all else that they ask for agrees. */
 function checkPrefixes(spec: VirtualServiceSpec, at: At): void {
   const found = (spec.http ?? []).flatMap((route, r) =>
-    (route.match ?? []).flatMap((match, m) => (match.uri?.prefix ? [{ match, prefix: match.uri.prefix, rule: r, at: at.at(r).in('match').at(m) }] : [])),
+    (route.match ?? []).flatMap((match, m) =>
+      match.uri?.prefix ? [{ match, prefix: match.uri.prefix, rule: r, at: at.at(r).in('match').at(m) }] : [],
+    ),
   )
   for (const [i, later] of found.slice(0, MOST_PREFIXES).entries()) {
     for (const earlier of found.slice(0, i)) {
       if (earlier.prefix !== later.prefix && later.prefix.startsWith(earlier.prefix) && sameOtherwise(earlier.match, later.match)) {
-        later.at.say('IneffectiveMatch', { reason: `the shorter prefix ${earlier.prefix} of ${ruleName(spec.http ?? [], earlier.rule)} catches it` })
+        later.at.say('IneffectiveMatch', {
+          reason: `the shorter prefix ${earlier.prefix} of ${ruleName(spec.http ?? [], earlier.rule)} catches it`,
+        })
       }
     }
   }
@@ -70,7 +79,10 @@ function sameOtherwise(earlier: HTTPMatchRequest, later: HTTPMatchRequest): bool
 
 function sameEntries(earlier: Readonly<Record<string, StringMatch>>, later: Readonly<Record<string, StringMatch>>): boolean {
   const keys = Object.keys(earlier)
-  return keys.length === Object.keys(later).length && keys.every((key) => later[key] !== undefined && textOf(earlier[key]).startsWith(textOf(later[key])))
+  return (
+    keys.length === Object.keys(later).length &&
+    keys.every((key) => later[key] !== undefined && textOf(earlier[key]).startsWith(textOf(later[key])))
+  )
 }
 
 /** Regular expressions count as nothing asked: whether they overlap is not looked into. */

@@ -27,13 +27,16 @@ export function checkRetries(retries: HTTPRetry | undefined, at: At): void {
   if (!retries) return
   const { attempts = 0 } = retries
   if (attempts < 0) at.in('attempts').say('RetryNegative', { value: attempts })
-  const set = (['perTryTimeout', 'retryOn', 'retryRemoteLocalities'] as const).find((field) => retries[field] !== undefined && retries[field] !== '')
+  const set = (['perTryTimeout', 'retryOn', 'retryRemoteLocalities'] as const).find(
+    (field) => retries[field] !== undefined && retries[field] !== '',
+  )
   if (attempts === 0 && set) at.say('RetriesOffButSet', { field: set })
   checkDuration(retries.perTryTimeout, at.in('perTryTimeout'))
   checkDuration(retries.backoff, at.in('backoff'))
   if (!retries.retryOn) return
   for (const policy of retries.retryOn.split(',')) {
-    if (!CONDITIONS.includes(policy) && !isStatus(policy)) at.in('retryOn').say('RetryPolicy', { policy, hint: didYouMean(policy, CONDITIONS) })
+    if (!CONDITIONS.includes(policy) && !isStatus(policy))
+      at.in('retryOn').say('RetryPolicy', { policy, hint: didYouMean(policy, CONDITIONS) })
   }
 }
 

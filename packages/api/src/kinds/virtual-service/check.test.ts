@@ -108,7 +108,10 @@ describe('settings of a route', () => {
     ['match: [{withoutHeaders: {x-a: {regex: "*"}}}]', undefined],
     ['match: [{headers: {"x a": {exact: b}}}]', 'Error spec.http[0].match[0].headers["x a"] LTN0251'],
     ['match: [{headers: {x-a: {exact: b, prefix: c}}}]', 'Error spec.http[0].match[0].headers["x-a"] LTN0108'],
-    ['match: [{headers: {"@request.auth.claims.group": {exact: b}}}]', 'Error spec.http[0].match[0].headers["@request.auth.claims.group"] LTN0306'],
+    [
+      'match: [{headers: {"@request.auth.claims.group": {exact: b}}}]',
+      'Error spec.http[0].match[0].headers["@request.auth.claims.group"] LTN0306',
+    ],
     ['match: [{sourceLabels: {app: "-x"}}]', 'Error spec.http[0].match[0].sourceLabels LTN0221'],
   ])('%s', (rest, expected) => {
     expect(problems('VirtualService', route(rest))).toEqual(expected ? [expected] : [])
@@ -117,7 +120,9 @@ describe('settings of a route', () => {
   test('a regular expression that would hang JavaScript is checked in linear time', () => {
     const start = performance.now()
     expect(problems('VirtualService', route(`match: [{uri: {regex: "^(a+)+$"}}]`))).toEqual([])
-    expect(problems('VirtualService', route(`match: [{uri: {regex: "${'(a*)*'.repeat(300)}"}}]`))).toEqual(['Error spec.http[0].match[0].uri.regex LTN0237'])
+    expect(problems('VirtualService', route(`match: [{uri: {regex: "${'(a*)*'.repeat(300)}"}}]`))).toEqual([
+      'Error spec.http[0].match[0].uri.regex LTN0237',
+    ])
     expect(performance.now() - start).toBeLessThan(1000)
   })
 })
@@ -125,7 +130,10 @@ describe('settings of a route', () => {
 describe('rules that are never used', () => {
   test.each([
     ['[{route: *r}, {route: *r}]', ['Warning spec.http[1] LTN0338']],
-    ['[{match: [{uri: {exact: /a}}], route: *r}, {match: [{name: second, uri: {exact: /a}}], route: *r}]', ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[1] LTN0338']],
+    [
+      '[{match: [{uri: {exact: /a}}], route: *r}, {match: [{name: second, uri: {exact: /a}}], route: *r}]',
+      ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[1] LTN0338'],
+    ],
     ['[{match: [{uri: {prefix: /a}}], route: *r}, {match: [{uri: {prefix: /ab}}], route: *r}]', ['Warning spec.http[1].match[0] LTN0339']],
     ['[{match: [{uri: {prefix: /ab}}], route: *r}, {match: [{uri: {prefix: /a}}], route: *r}]', []],
     ['[{match: [{uri: {prefix: /a}, method: {exact: POST}}], route: *r}, {match: [{uri: {prefix: /ab}}], route: *r}]', []],
@@ -139,9 +147,15 @@ describe('TLS and TCP routes', () => {
   test.each([
     ['tls: [{match: [{sniHosts: [a.com]}], route: [{destination: {host: a.com}}]}]', []],
     ['tls: [{match: [{sniHosts: [b.com]}], route: [{destination: {host: a.com}}]}]', ['Error spec.tls[0].match[0].sniHosts[0] LTN0336']],
-    ['tls: [{match: [{sniHosts: ["10.0.0.1"]}], route: [{destination: {host: a.com}}]}]', ['Warning spec.tls[0].match[0].sniHosts[0] LTN0337']],
+    [
+      'tls: [{match: [{sniHosts: ["10.0.0.1"]}], route: [{destination: {host: a.com}}]}]',
+      ['Warning spec.tls[0].match[0].sniHosts[0] LTN0337'],
+    ],
     ['tls: [{match: [], route: [{destination: {host: a.com}}]}]', ['Error spec.tls[0].match LTN0334']],
-    ['tcp: [{match: [{destinationSubnets: [10.0.0.0/33]}], route: [{destination: {host: a}}]}]', ['Error spec.tcp[0].match[0].destinationSubnets[0] LTN0218']],
+    [
+      'tcp: [{match: [{destinationSubnets: [10.0.0.0/33]}], route: [{destination: {host: a}}]}]',
+      ['Error spec.tcp[0].match[0].destinationSubnets[0] LTN0218'],
+    ],
     ['tcp: [{match: [{port: 27017}]}]', ['Error spec.tcp[0].route LTN0308']],
   ])('%s', (routes, expected) => {
     expect(problems('VirtualService', `hosts: [a.com]\n${routes}`)).toEqual(expected)

@@ -1,7 +1,24 @@
 /** VirtualService: how requests for hosts are matched, changed and routed. */
 import { Destination } from '../../messages/destination.ts'
 import { StringMatch } from '../../messages/string-match.ts'
-import { alias, bytes, double, duration, flag, int32, list, map, message, of, oneOf, positiveDuration, required, type Static, text, uint32 } from '../../schema/define.ts'
+import {
+  alias,
+  bytes,
+  double,
+  duration,
+  flag,
+  int32,
+  list,
+  map,
+  message,
+  of,
+  oneOf,
+  positiveDuration,
+  required,
+  type Static,
+  text,
+  uint32,
+} from '../../schema/define.ts'
 import { AGE, column, defineKind, versions } from '../kind.ts'
 
 export const Percent = message('Percent', { value: double('Share in percent, 0 to 100.') })
@@ -59,7 +76,11 @@ export const HTTPRedirect = message(
 )
 export interface HTTPRedirect extends Static<typeof HTTPRedirect> {}
 
-export const HTTPBody = message('HTTPBody', { string: text('Body as text.'), bytes: bytes('Body as base64.') }, { oneOfs: [['string', 'bytes']] })
+export const HTTPBody = message(
+  'HTTPBody',
+  { string: text('Body as text.'), bytes: bytes('Body as base64.') },
+  { oneOfs: [['string', 'bytes']] },
+)
 export interface HTTPBody extends Static<typeof HTTPBody> {}
 
 export const HTTPDirectResponse = message('HTTPDirectResponse', {
@@ -141,7 +162,10 @@ export const CorsPolicy = message('CorsPolicy', {
   exposeHeaders: list(text(), 'Headers that a page may read.'),
   maxAge: positiveDuration('How long a preflight answer may be kept.'),
   allowCredentials: flag('Whether credentials may be sent.', { nullable: true }),
-  unmatchedPreflights: oneOf(['UNSPECIFIED', 'FORWARD', 'IGNORE'], 'What to do with a preflight of an origin that is not allowed; FORWARD when unset.'),
+  unmatchedPreflights: oneOf(
+    ['UNSPECIFIED', 'FORWARD', 'IGNORE'],
+    'What to do with a preflight of an origin that is not allowed; FORWARD when unset.',
+  ),
 })
 export interface CorsPolicy extends Static<typeof CorsPolicy> {}
 
@@ -158,7 +182,10 @@ export const HTTPRoute = message('HTTPRoute', {
   fault: of(HTTPFaultInjection, 'Faults on purpose, for testing clients.'),
   mirror: of(Destination, 'A copy of the requests goes here as well; its answers are dropped.'),
   mirrors: list(of(HTTPMirrorPolicy), 'Several places for copies; excludes mirror.'),
-  mirrorPercent: alias(uint32('Share of requests that are copied, in whole percent; use mirrorPercentage.', { nullable: true }), 'mirror_percent'),
+  mirrorPercent: alias(
+    uint32('Share of requests that are copied, in whole percent; use mirrorPercentage.', { nullable: true }),
+    'mirror_percent',
+  ),
   mirrorPercentage: of(Percent, 'Share of requests that are copied; all when unset.'),
   corsPolicy: of(CorsPolicy, 'Which web pages of other origins may call.'),
   headers: of(Headers, 'Header changes for all destinations of the route.'),
@@ -204,7 +231,10 @@ export const TCPRoute = message('TCPRoute', {
 export interface TCPRoute extends Static<typeof TCPRoute> {}
 
 export const VirtualServiceSpec = message('VirtualService', {
-  hosts: list(text(), 'Names that clients call: DNS names, with a leading * as wildcard, or IP addresses; short names get the own namespace.'),
+  hosts: list(
+    text(),
+    'Names that clients call: DNS names, with a leading * as wildcard, or IP addresses; short names get the own namespace.',
+  ),
   gateways: list(text(), 'Gateways that the routes apply to, as name or namespace/name; "mesh" (the default) means all sidecars.'),
   http: list(of(HTTPRoute), 'Routes for HTTP, tried in order.'),
   tls: list(of(TLSRoute), 'Routes for TLS that is not ended here, tried in order.'),

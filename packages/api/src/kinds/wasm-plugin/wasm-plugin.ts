@@ -11,7 +11,9 @@ export const WasmPluginSpec = message(
     selector: of(WorkloadSelector, 'Workloads that this is for; all of the namespace when unset.'),
     targetRef: targetRef(),
     targetRefs: targetRefs(),
-    url: required(text('Where the module is: file://, oci:// (also without scheme), http:// or https://.', { minLength: 1, rules: [PLUGIN_URL_RULE] })),
+    url: required(
+      text('Where the module is: file://, oci:// (also without scheme), http:// or https://.', { minLength: 1, rules: [PLUGIN_URL_RULE] }),
+    ),
     sha256: text('Checksum of the module, 64 hex digits.', { pattern: '(^$|^[a-f0-9]{64}$)' }),
     imagePullPolicy: oneOf(PULL_POLICIES, 'Whether the module is fetched again.'),
     imagePullSecret: text('Secret of the namespace for the image registry.', { minLength: 1, maxLength: 253 }),

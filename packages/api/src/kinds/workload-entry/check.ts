@@ -28,7 +28,10 @@ export function checkWorkload(workload: WorkloadEntrySpec, at: At, { hostNames, 
     checkUnixPath(path, at.in('address'))
     if (Object.keys(ports ?? {}).length > 0) at.in('ports').say('SocketWithPorts')
   } else if (address !== '' && !isIp(address) && !(hostNames && isFqdn(address))) {
-    at.in('address').say('EndpointAddress', { address, wanted: hostNames ? 'an IP address, a host name without wildcard or unix:///path' : 'an IP address or unix:///path' })
+    at.in('address').say('EndpointAddress', {
+      address,
+      wanted: hostNames ? 'an IP address, a host name without wildcard or unix:///path' : 'an IP address or unix:///path',
+    })
   }
   checkEndpointPorts(ports, at.in('ports'), servicePorts)
   checkLabels(labels, at.in('labels'))

@@ -10,7 +10,9 @@ const PORT_NAMES: CelRule = {
 const PORT_NUMBER: CelRule = { rule: '0 < self && self <= 65535', message: 'a port is between 1 and 65535' }
 
 /** What an API server asks of an address; for every message of this form but a WorkloadGroup's template. */
-export const ADDRESS_RULES: readonly CelRule[] = [{ rule: 'has(self.address) || has(self.network)', message: 'address is required unless network is set' }]
+export const ADDRESS_RULES: readonly CelRule[] = [
+  { rule: 'has(self.address) || has(self.network)', message: 'address is required unless network is set' },
+]
 
 const SOCKET_RULES: readonly CelRule[] = [
   {

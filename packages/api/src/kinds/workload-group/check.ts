@@ -22,7 +22,8 @@ export function checkProbe(probe: ReadinessProbe | undefined, at: At): void {
   if (httpGet) {
     const place = at.in('httpGet')
     checkPort(httpGet.port, place.in('port'))
-    if (httpGet.scheme && httpGet.scheme !== 'HTTP' && httpGet.scheme !== 'HTTPS') place.in('scheme').say('ProbeScheme', { scheme: httpGet.scheme })
+    if (httpGet.scheme && httpGet.scheme !== 'HTTP' && httpGet.scheme !== 'HTTPS')
+      place.in('scheme').say('ProbeScheme', { scheme: httpGet.scheme })
     place.in('httpHeaders').each(httpGet.httpHeaders, ({ name = '' }, header) => {
       checkHeaderName(name, header.in('name'))
     })

@@ -13,7 +13,7 @@ import { addresses } from '../mesh/up.ts'
 import { send } from './requests.ts'
 import { REVIEWS, SCENES, type Scene } from './scenes.ts'
 
-const BOOKINFO = ['bookinfo.yaml', 'bookinfo-gateway.yaml', 'destination-rules.yaml']
+const BOOKINFO = ['bookinfo.yaml', 'bookinfo-gateway.yaml', 'destination-rule-all.yaml']
 const NAMESPACE = 'default'
 const READY_WITHIN_MS = 120_000
 const ARRIVES_WITHIN_MS = 20_000

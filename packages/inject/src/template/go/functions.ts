@@ -102,11 +102,9 @@ const SPRIG: Readonly<Record<string, GoFunction>> = {
   title: (value) => text(value).replace(/\b\w/g, (c) => c.toUpperCase()),
   replace: (from, to, value) => bounded(text(value).replaceAll(text(from), text(to))),
   repeat: (count, value) =>
-    bounded(
-      text(value).repeat(
-        Math.max(0, Math.min(MAX_LENGTH, number(count)) && number(count) * text(value).length > MAX_LENGTH ? 0 : number(count)),
-      ),
-    ),
+    number(count) * text(value).length > MAX_LENGTH
+      ? stop(`a template made a text longer than ${MAX_LENGTH} characters`)
+      : text(value).repeat(Math.max(0, number(count))),
   nospace: (value) => text(value).replace(/\s/g, ''),
   hasPrefix: (prefix, value) => text(value).startsWith(text(prefix)),
   hasSuffix: (suffix, value) => text(value).endsWith(text(suffix)),

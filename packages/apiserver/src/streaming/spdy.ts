@@ -1,0 +1,317 @@
+/**
+ * SPDY/3.1 frames, as far as kubectl speaks them: streams with headers and data, windows, pings.
+ *
+ * Enters: bytes of an upgraded connection. Leaves: {@link SpdyStream}s, which are ordinary duplex streams. Only the server side.
+ */
+import { Duplex } from 'node:stream'
+import { constants, createDeflate, createInflate, type Deflate, type Inflate } from 'node:zlib'
+import { DICTIONARY } from './spdy-dictionary.ts'
+
+const SYN_STREAM = 1
+const SYN_REPLY = 2
+const RST_STREAM = 3
+const SETTINGS = 4
+const PING = 6
+const GOAWAY = 7
+const HEADERS = 8
+const WINDOW_UPDATE = 9
+const FLAG_FIN = 1
+const MAX_FRAME = 2 ** 20
+const MAX_HEADERS = 64 * 1024
+const MAX_STREAMS = 512
+const CHUNK = 16 * 1024
+const WINDOW = 2 ** 31 - 1
+const DEFAULT_WINDOW = 64 * 1024
+
+/** One stream of a connection. */
+export class SpdyStream extends Duplex {
+  readonly id: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly #connection: SpdyConnection
+  #window: number
+  #blocked: (() => void) | undefined
+  closedByPeer = false
+
+  constructor(connection: SpdyConnection, id: number, headers: ReadonlyMap<string, string>, window: number) {
+    super({ allowHalfOpen: true, emitClose: true })
+    this.#connection = connection
+    this.id = id
+    this.headers = headers
+    this.#window = window
+  }
+
+  /** Accepts the stream; the client waits for it. */
+  reply(): void {
+    this.#connection.sendReply(this.id)
+  }
+
+  grow(bytes: number): void {
+    this.#window += bytes
+    const go = this.#blocked
+    if (go && this.#window > 0) {
+      this.#blocked = undefined
+      go()
+    }
+  }
+
+  override _read(): void {
+    // Data is pushed as it comes; windows are given back at once, memory is bounded by the connection's pause.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    let at = 0
+    const next = () => {
+      while (at < chunk.length) {
+        if (this.#window <= 0) {
+          this.#blocked = next
+          return
+        }
+        const size = Math.min(CHUNK, chunk.length - at, this.#window)
+        this.#window -= size
+        const last = at + size >= chunk.length
+        this.#connection.sendData(this.id, chunk.subarray(at, at + size), false, last ? () => done() : undefined)
+        at += size
+      }
+      if (chunk.length === 0) done()
+    }
+    next()
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#connection.sendData(this.id, Buffer.alloc(0), true)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#connection.forget(this.id, error !== null)
+    done(error)
+  }
+}
+
+export interface SpdyHandlers {
+  stream(stream: SpdyStream): void
+  close(): void
+}
+
+export class SpdyConnection {
+  readonly #socket: Duplex
+  readonly #handlers: SpdyHandlers
+  readonly #streams = new Map<number, SpdyStream>()
+  readonly #inflate: Inflate
+  readonly #deflate: Deflate
+  #buffer: Buffer<ArrayBufferLike> = Buffer.alloc(0)
+  #initialWindow = DEFAULT_WINDOW
+  #closed = false
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(socket: Duplex, head: Buffer, handlers: SpdyHandlers) {
+    this.#socket = socket
+    this.#handlers = handlers
+    this.#inflate = createInflate({ dictionary: DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH })
+    this.#deflate = createDeflate({ dictionary: DICTIONARY, flush: constants.Z_SYNC_FLUSH })
+    for (const codec of [this.#inflate, this.#deflate]) codec.on('error', () => this.close())
+    // The client may send without waiting for window updates of ours.
+    const settings = Buffer.alloc(20)
+    settings.writeUInt16BE(0x8003, 0)
+    settings.writeUInt16BE(SETTINGS, 2)
+    settings.writeUInt32BE(12, 4)
+    settings.writeUInt32BE(1, 8)
+    settings.writeUInt32BE(7, 12)
+    settings.writeUInt32BE(WINDOW, 16)
+    socket.write(settings)
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('close', () => this.close())
+    socket.on('error', () => this.close())
+    socket.on('end', () => this.close())
+    if (head.length > 0) this.#receive(head)
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk])
+    while (this.#buffer.length >= 8) {
+      const length = this.#buffer.readUInt32BE(4) & 0xffffff
+      if (length > MAX_FRAME) {
+        this.close()
+        return
+      }
+      if (this.#buffer.length < 8 + length) return
+      const frame = this.#buffer.subarray(0, 8 + length)
+      this.#buffer = this.#buffer.subarray(8 + length)
+      // Header blocks are inflated in turn; frames behind them wait.
+      this.#work = this.#work.then(() => this.#frame(frame)).catch(() => this.close())
+    }
+  }
+
+  async #frame(frame: Buffer): Promise<void> {
+    const first = frame.readUInt32BE(0)
+    const flags = frame.readUInt8(4)
+    const body = frame.subarray(8)
+    if ((first & 0x80000000) === 0) {
+      const stream = this.#streams.get(first)
+      if (!stream) return
+      if (body.length > 0) {
+        stream.push(body)
+        this.#windowUpdate(first, body.length)
+      }
+      if (flags & FLAG_FIN) this.#finished(stream)
+      return
+    }
+    switch (first & 0xffff) {
+      case SYN_STREAM: {
+        const id = body.readUInt32BE(0) & 0x7fffffff
+        const headers = await this.#readHeaders(body.subarray(10))
+        if (this.#streams.size >= MAX_STREAMS) {
+          this.#reset(id, 3)
+          return
+        }
+        const stream = new SpdyStream(this, id, headers, this.#initialWindow)
+        stream.on('error', () => undefined)
+        this.#streams.set(id, stream)
+        this.#handlers.stream(stream)
+        if (flags & FLAG_FIN) this.#finished(stream)
+        break
+      }
+      case HEADERS:
+        await this.#readHeaders(body.subarray(4))
+        break
+      case RST_STREAM: {
+        const stream = this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)
+        stream?.push(null)
+        stream?.destroy()
+        break
+      }
+      case SETTINGS:
+        this.#settings(body)
+        break
+      case PING:
+        // Even numbers are ours; the client's are sent back.
+        if (body.readUInt32BE(0) % 2 === 1) this.#control(PING, body)
+        break
+      case GOAWAY:
+        break
+      case WINDOW_UPDATE:
+        this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)?.grow(body.readUInt32BE(4) & 0x7fffffff)
+        break
+    }
+  }
+
+  #settings(body: Buffer): void {
+    const count = Math.min(body.readUInt32BE(0), 32)
+    for (let i = 0; i < count; i++) {
+      const id = body.readUInt32BE(4 + i * 8) & 0xffffff
+      if (id !== 7) continue
+      const value = body.readUInt32BE(8 + i * 8)
+      for (const stream of this.#streams.values()) stream.grow(value - this.#initialWindow)
+      this.#initialWindow = value
+    }
+  }
+
+  #finished(stream: SpdyStream): void {
+    stream.closedByPeer = true
+    stream.push(null)
+  }
+
+  async #readHeaders(block: Buffer): Promise<Map<string, string>> {
+    const plain = await new Promise<Buffer>((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      const onData = (chunk: Buffer) => {
+        size += chunk.length
+        if (size > MAX_HEADERS) reject(new Error('headers too large'))
+        else chunks.push(chunk)
+      }
+      this.#inflate.on('data', onData)
+      this.#inflate.write(block, () => {
+        this.#inflate.off('data', onData)
+        resolve(Buffer.concat(chunks))
+      })
+    })
+    const headers = new Map<string, string>()
+    let at = 4
+    const text = () => {
+      const length = plain.readUInt32BE(at)
+      const value = plain.subarray(at + 4, at + 4 + length).toString('utf8')
+      at += 4 + length
+      return value
+    }
+    const count = Math.min(plain.readUInt32BE(0), 256)
+    for (let i = 0; i < count; i++) {
+      const name = text().toLowerCase()
+      headers.set(name, text().split('\0')[0] ?? '')
+    }
+    return headers
+  }
+
+  #control(type: number, body: Buffer, flags = 0): void {
+    if (this.#closed) return
+    const head = Buffer.alloc(8)
+    head.writeUInt16BE(0x8003, 0)
+    head.writeUInt16BE(type, 2)
+    head.writeUInt32BE(body.length, 4)
+    head.writeUInt8(flags, 4)
+    this.#socket.write(Buffer.concat([head, body]))
+  }
+
+  #windowUpdate(id: number, bytes: number): void {
+    const body = Buffer.alloc(8)
+    body.writeUInt32BE(id, 0)
+    body.writeUInt32BE(bytes, 4)
+    this.#control(WINDOW_UPDATE, body)
+  }
+
+  #reset(id: number, status: number): void {
+    const body = Buffer.alloc(8)
+    body.writeUInt32BE(id, 0)
+    body.writeUInt32BE(status, 4)
+    this.#control(RST_STREAM, body)
+  }
+
+  sendReply(id: number): void {
+    const none = Buffer.alloc(4)
+    const chunks: Buffer[] = []
+    const onData = (chunk: Buffer) => void chunks.push(chunk)
+    this.#deflate.on('data', onData)
+    this.#deflate.write(none)
+    this.#deflate.flush(constants.Z_SYNC_FLUSH, () => {
+      this.#deflate.off('data', onData)
+      const body = Buffer.concat([Buffer.alloc(4), ...chunks])
+      body.writeUInt32BE(id, 0)
+      this.#control(SYN_REPLY, body)
+    })
+  }
+
+  sendData(id: number, data: Buffer, fin: boolean, done?: () => void): void {
+    if (this.#closed) {
+      done?.()
+      return
+    }
+    const head = Buffer.alloc(8)
+    head.writeUInt32BE(id, 0)
+    head.writeUInt32BE(data.length, 4)
+    head.writeUInt8(fin ? FLAG_FIN : 0, 4)
+    this.#socket.write(head)
+    this.#socket.write(data, () => done?.())
+  }
+
+  forget(id: number, failed: boolean): void {
+    if (this.#streams.delete(id) && failed) this.#reset(id, 5)
+  }
+
+  /** Ends the connection once what was written is on its way. */
+  end(): void {
+    if (!this.#closed) this.#socket.end()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const stream of [...this.#streams.values()]) {
+      stream.push(null)
+      stream.destroy()
+    }
+    this.#inflate.close()
+    this.#deflate.close()
+    this.#socket.destroy()
+    this.#handlers.close()
+  }
+}
