@@ -6,6 +6,7 @@ import type { KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { Webhooks } from './admission/webhooks.ts'
 import { BOOTSTRAP_ROLES } from './auth/bootstrap-roles.ts'
+import { impersonated } from './auth/impersonation.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Tokens } from './auth/tokens.ts'
 import { ADMIN, ANONYMOUS, type User } from './auth/user.ts'
@@ -113,11 +114,11 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
     { key: material.keyPem, cert: material.certPem },
     {
       authenticate: (authorization) => authenticate(tokens, authorization),
-      handle: (request) => handleApi(services, request),
+      handle: (request) => handleApi(services, { ...request, user: impersonated(request.user, request.header, services.authorizer) }),
       upgrade: async (request, message, socket, head) => {
         // Most runs never stream; the protocols are loaded when one does.
         const { handleUpgrade } = await import('./streaming/upgrade.ts')
-        await handleUpgrade(services, request, message, socket, head)
+        await handleUpgrade(services, { ...request, user: impersonated(request.user, request.header, services.authorizer) }, message, socket, head)
       },
     },
   )

@@ -80,7 +80,10 @@ test('a bad file is reported with its line, and its last good objects stay', asy
 test('an object that cannot work is reported as the webhook would, and the file keeps what it said before', async () => {
   write('a.yaml', rule('a', 'one'))
   await start()
-  write('a.yaml', 'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n  host: one\n  trafficPolice: {}\n')
+  write(
+    'a.yaml',
+    'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n  host: one\n  trafficPolice: {}\n',
+  )
   expect((await problem())[0]).toMatch(/a\.yaml:6: DestinationRule a: spec\.trafficPolice/)
   expect(hosts.get('default/a')).toEqual({ host: 'one' })
 })

@@ -280,7 +280,10 @@ describe('webhooks', () => {
     }
     expect(await ask('CREATE', rule([90, 10]))).toMatchObject({ uid: 'u-1', allowed: true })
     const refused = await ask('UPDATE', { ...rule([90, 10]), spec: { hosts: [], http: [] } })
-    expect(refused).toMatchObject({ allowed: false, status: { message: expect.stringContaining('VirtualService shop/cart: spec.hosts') } })
+    expect(refused).toMatchObject({
+      allowed: false,
+      status: { message: expect.stringContaining('VirtualService shop/cart: spec: http, tls or tcp must hold a route') },
+    })
     expect(await ask('DELETE', null)).toMatchObject({ allowed: true })
   })
 

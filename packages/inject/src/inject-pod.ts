@@ -11,7 +11,7 @@ import { orderContainers } from './after/order.ts'
 import { alignUserIds, applyOverrides, keptOverrides, withContainersMoved } from './after/overrides.ts'
 import { mergePrometheus } from './after/prometheus.ts'
 import { injectionStatus, readInjectionStatus, STATUS_ANNOTATION } from './after/status.ts'
-import { checkAnnotations, parseTruth } from './decide/annotations.ts'
+import { checkAnnotations, checkInstallationValues, parseTruth } from './decide/annotations.ts'
 import { decideInjection } from './decide/decide.ts'
 import { jsonPatch, type PatchOperation } from './pod/json-patch.ts'
 import { ownerOfPod, type WorkloadOwner } from './pod/owner.ts'
@@ -66,7 +66,11 @@ export function injectPod(request: InjectionRequest): InjectionResult {
   const namespace = pod.metadata.namespace || request.namespace
   const decision = decideInjection(pod, namespace, settings.config)
   if (!decision.inject) return { outcome: 'skipped', reason: decision.reason }
-  const problems = [...checkAnnotations(pod.metadata.annotations ?? {}), ...templateProblems(pod, settings.config)]
+  const problems = [
+    ...checkAnnotations(pod.metadata.annotations ?? {}),
+    ...checkInstallationValues(settings.values),
+    ...templateProblems(pod, settings.config),
+  ]
   if (problems.length > 0) return { outcome: 'refused', problems }
   try {
     const injected = transform(request, namespace)

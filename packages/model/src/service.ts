@@ -50,6 +50,8 @@ export interface Service {
   readonly trafficDistribution: string | undefined
   /** Identities accepted of its servers, besides what the endpoints say. */
   readonly subjectAltNames: readonly string[]
+  /** Addresses of the endpoints that a ServiceEntry lists itself. */
+  readonly listed: readonly string[]
   /** RFC 3339; the older of two that claim the same host wins. */
   readonly created: string
   readonly origin: ObjectRef

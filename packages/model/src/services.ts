@@ -25,6 +25,8 @@ const INDEXES = {
   /** Namespaces for which this service is special: named in exportTo. */
   influence: (service: Service) => (service.visibility === '*' ? [] : service.visibility),
   object: (service: Service) => [`${service.namespace}/${service.origin.name}`],
+  /** Addresses of endpoints that the object itself lists. */
+  endpoint: (service: Service) => service.listed,
   selecting: (service: Service) => (service.selector ? [service.namespace] : []),
 }
 
@@ -88,6 +90,7 @@ function fromKubernetes(object: KubeObject, settings: MeshSettings): Service {
       .split(',')
       .filter((name) => name !== '')
       .map((name) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${name}`),
+    listed: [],
     created: object.metadata.creationTimestamp ?? '',
     origin: refOf(object),
   }
@@ -131,6 +134,7 @@ function fromServiceEntry(object: KubeObject, settings: MeshSettings): Service[]
     internalTrafficPolicy: 'Cluster',
     trafficDistribution: object.metadata.annotations?.['networking.istio.io/traffic-distribution'],
     subjectAltNames: spec.subjectAltNames ?? [],
+    listed: (spec.endpoints ?? []).flatMap((endpoint) => endpoint.address ?? []),
     created: object.metadata.creationTimestamp ?? '',
     origin: refOf(object),
   }))

@@ -136,7 +136,8 @@ export function applyConfig(schema: Schema, live: Obj | undefined, config: Obj, 
     for (const other of others) {
       const both = intersection(other.set, intersection(changed, set))
       for (const field of paths(both)) {
-        const by = `${JSON.stringify(other.name)}${other.subresource ? ` with subresource ${JSON.stringify(other.subresource)}` : ''} using ${other.apiVersion}`
+        const using = other.operation === 'Update' ? ` using ${other.apiVersion}${other.time ? ` at ${other.time}` : ''}` : ''
+        const by = `${JSON.stringify(other.name)}${other.subresource ? ` with subresource ${JSON.stringify(other.subresource)}` : ''}${using}`
         causes.push({ reason: 'FieldManagerConflict', message: `conflict with ${by}`, field })
       }
     }

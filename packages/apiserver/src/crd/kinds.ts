@@ -5,6 +5,7 @@ import { ANY } from '../schema/schema.ts'
 import { at, isObj, list, num, obj, objs, str, type Obj } from '../values.ts'
 import { jsonPath } from './json-path.ts'
 import { applyDefaults, structuralSchema } from './structural.ts'
+import { age, timeSince } from '../table/column-parts.ts'
 import { validateSchema } from './validate.ts'
 import { validateRules } from './rules.ts'
 
@@ -81,13 +82,7 @@ export function pruneStored(kind: Kind, object: Obj): unknown {
   return decode(kind.schema, object, '', { unknown: () => undefined, lenient: true }, true)
 }
 
-const AGE: Column = {
-  name: 'Age',
-  type: 'date',
-  priority: 0,
-  description: 'CreationTimestamp is a timestamp representing the server time when this object was created.',
-  cell: (o) => at(o, 'metadata', 'creationTimestamp'),
-}
+const AGE: Column = { ...age, type: 'date' }
 
 function columnsOf(version: Obj): Column[] {
   const columns = objs(version['additionalPrinterColumns'])
@@ -108,7 +103,11 @@ function columnsOf(version: Obj): Column[] {
           const found = jsonPath(o, path)
           if (found.length === 0) return null
           const value = found[0]
-          if (type === 'integer' || type === 'number' || type === 'boolean' || type === 'date') return value
+          if (type === 'date') {
+            const time = Date.parse(text(value))
+            return Number.isNaN(time) ? '<invalid>' : timeSince(Date.now() - time)
+          }
+          if (type === 'integer' || type === 'number' || type === 'boolean') return value
           if (found.length > 1) return `[${found.map(text).join(' ')}]`
           return text(value)
         },

@@ -88,9 +88,9 @@ function firstChunk(run: (out: Writable, signal: AbortSignal) => Promise<void>, 
             setImmediate(done)
           }
           end = () => target.end()
+          if (finished) end()
           for (const { chunk, done } of pending) sink(chunk, done)
           pending = []
-          if (finished) end()
         },
       })
     }
@@ -106,9 +106,11 @@ function firstChunk(run: (out: Writable, signal: AbortSignal) => Promise<void>, 
     run(out, cancel.signal)
       .then(
         () => {
-          finished = true
           start()
-          if (sink) end()
+          out.end(() => {
+            finished = true
+            end()
+          })
         },
         (error: unknown) => {
           finished = true

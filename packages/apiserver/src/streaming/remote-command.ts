@@ -85,6 +85,9 @@ export function runRemote(backend: PodBackend, namespace: string, pod: string, r
 export function buffered(target: Writable): { stream: Writable; drained: () => Promise<void> } {
   const stream = new PassThrough()
   stream.pipe(target, { end: false })
+  // A backend may write once more after it said that it is done.
+  stream.on('error', () => undefined)
+  target.on('error', () => undefined)
   return {
     stream,
     drained: async () => {

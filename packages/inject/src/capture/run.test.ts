@@ -48,6 +48,31 @@ const call = (from: 'pod' | 'peer', to: string, port: number, more: Record<strin
 const app = { uid: 65534, gid: 65534 }
 const proxy = { uid: 1337, gid: 1337 }
 
+const ALONE = join(import.meta.dirname, '../../testdata/capture-alone.ts')
+
+describe('where capture cannot be set up', () => {
+  const alone = (flags: readonly string[], options: object) =>
+    spawnSync(process.execPath, [ALONE, ...flags], { encoding: 'utf8', ...options })
+
+  test('without iptables, the message says how to install it', () => {
+    const result = alone(FLAGS, { env: { PATH: '/nonexistent' } })
+    expect(result.status).toBe(1)
+    expect(result.stderr).toMatch(/iptables is not installed; install it \(Debian, Ubuntu: apt-get install iptables/)
+  })
+
+  test('wrong flags are all named, with exit code 2', () => {
+    const result = alone(['--colour', '-p', 'x'], {})
+    expect(result.status).toBe(2)
+    expect(result.stderr).toMatch(/unknown flag --colour[\s\S]*"x" is no port/)
+  })
+
+  test.skipIf(!root)('without any right to change the network, the message says what is needed', () => {
+    const result = alone(FLAGS, { uid: 65534, gid: 65534 })
+    expect(result.status).toBe(1)
+    expect(result.stderr).toMatch(/NET_ADMIN/)
+  })
+})
+
 describe.skipIf(!root)('capture as root', () => {
   test('outbound connections of the application go to the proxy, its own do not', () => {
     const answers = runLab([
@@ -196,12 +221,5 @@ describe.skipIf(!rootless)('capture as an ordinary user', () => {
       'inbound',
       ...ports.map(() => 'direct'),
     ])
-  }, 60_000)
-
-  test('without any right to change the network, the message says what is needed', () => {
-    const alone = join(import.meta.dirname, '../../testdata/capture-alone.ts')
-    const result = spawnSync(process.execPath, [alone, ...FLAGS], { encoding: 'utf8', uid: 65534, gid: 65534 })
-    expect(result.status).toBe(1)
-    expect(result.stderr).toMatch(/NET_ADMIN/)
   }, 60_000)
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { checkAnnotations } from './annotations.ts'
+import { DEFAULT_VALUES, mergeValues } from '../settings/values.ts'
+import { checkAnnotations, checkInstallationValues } from './annotations.ts'
 
 test.each([
   ['traffic.sidecar.istio.io/includeOutboundIPRanges', '10.0.0.0/8,*', 'or \\* alone'],
@@ -35,4 +36,13 @@ test.each([
 test('a long value is shortened in the message', () => {
   const [problem = ''] = checkAnnotations({ 'status.sidecar.istio.io/port': '9'.repeat(10_000) })
   expect(problem.length).toBeLessThan(300)
+})
+
+test('installation values follow the rules of the annotations that they stand in for', () => {
+  expect(checkInstallationValues(DEFAULT_VALUES)).toEqual([])
+  const values = mergeValues(DEFAULT_VALUES, { global: { proxy: { includeIPRanges: '10.0.0.0', statusPort: 'x' } } })
+  expect(checkInstallationValues(values)).toEqual([
+    expect.stringMatching(/^installation value global.proxy.includeIPRanges: "10.0.0.0" holds/),
+    expect.stringMatching(/^installation value global.proxy.statusPort: "x" is no port/),
+  ])
 })

@@ -3,6 +3,7 @@ import { splitList } from '../capture/config.ts'
 import { isIPv4Cidr, splitRanges } from '../capture/ranges.ts'
 import { isRecord } from '../pod/pod.ts'
 import { readProxyConfig } from '../settings/proxy-config.ts'
+import { textAt, type Values } from '../settings/values.ts'
 
 /** What is wrong with a value, to follow its quoted text; `undefined` when it is right. */
 type Check = (value: string) => string | undefined
@@ -35,6 +36,26 @@ export function checkAnnotations(annotations: Readonly<Record<string, string>>):
   return Object.entries(annotations).flatMap(([name, value]) => {
     const problem = Object.hasOwn(CHECKS, name) ? CHECKS[name]?.(value) : undefined
     return problem === undefined ? [] : [`annotation ${name}${VALUE_NAMES[name] ?? ''}: "${shorten(value)}" ${problem}`]
+  })
+}
+
+/** Installation values that stand in for annotations, by the annotation whose rules they follow. */
+const CHECKED_VALUES: Readonly<Record<string, string>> = {
+  'global.proxy.includeIPRanges': 'traffic.sidecar.istio.io/includeOutboundIPRanges',
+  'global.proxy.excludeIPRanges': 'traffic.sidecar.istio.io/excludeOutboundIPRanges',
+  'global.proxy.includeInboundPorts': 'traffic.sidecar.istio.io/includeInboundPorts',
+  'global.proxy.excludeInboundPorts': 'traffic.sidecar.istio.io/excludeInboundPorts',
+  'global.proxy.includeOutboundPorts': 'traffic.sidecar.istio.io/includeOutboundPorts',
+  'global.proxy.excludeOutboundPorts': 'traffic.sidecar.istio.io/excludeOutboundPorts',
+  'global.proxy.statusPort': 'status.sidecar.istio.io/port',
+}
+
+/** Sentences about installation values that cannot be used. */
+export function checkInstallationValues(values: Values): string[] {
+  return Object.entries(CHECKED_VALUES).flatMap(([path, name]) => {
+    const value = textAt(values, path)
+    const problem = value === '' ? undefined : CHECKS[name]?.(value)
+    return problem === undefined ? [] : [`installation value ${path}: "${shorten(value)}" ${problem}`]
   })
 }
 

@@ -40,9 +40,9 @@ export function serverProtocol(server: Server): ServerKind {
 }
 
 /** The name of a server's route configuration; undefined for servers without HTTP routes. */
-export function routeNameOf({ server, gateway }: GatewayServer): string | undefined {
+export function routeNameOf({ server, gateway, bindPort }: GatewayServer): string | undefined {
   const kind = serverProtocol(server)
-  if (kind === 'http') return `http.${server.port.number}`
+  if (kind === 'http') return `http.${bindPort}`
   if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}`
   return undefined
 }

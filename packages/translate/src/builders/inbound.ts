@@ -21,6 +21,8 @@ import { virtualHostInit } from './virtual-hosts.ts'
 export interface InboundPort {
   /** The port that the application listens on. */
   readonly port: number
+  /** The service's port that leads to it. */
+  readonly servicePort: number
   readonly protocol: Protocol
   readonly mode: MutualTls
   readonly services: readonly { readonly host: string; readonly name: string; readonly namespace: string }[]
@@ -53,26 +55,25 @@ export function virtualInbound(input: InboundInput): Resource {
     minimum: settings.mesh.meshMTLS?.minProtocolVersion,
     ciphers: settings.mesh.meshMTLS?.cipherSuites,
   })
-  const build = (name: string, destination: number | undefined, protocol: Protocol, mode: MutualTls, cluster: string, routeName: string) => {
-    const http = inboundManager(settings, `inbound_${name}`, inlineRoute(routeName, cluster, destination))
+  const build = (name: string, destination: number, servicePort: number, protocol: Protocol, mode: MutualTls, cluster: string) => {
+    const http = inboundManager(settings, `inbound_${name}`, inlineRoute(cluster, servicePort))
     const tcp = tcpProxy(settings, cluster)
     return chains({ protocol, mode, tls, http, tcp }).map((chain) => ({
       ...chain,
       name,
-      filterChainMatch: { ...chain.filterChainMatch, ...(destination !== undefined && { destinationPort: destination }) },
+      filterChainMatch: { ...chain.filterChainMatch, destinationPort: destination },
     }))
   }
   const passthrough = chains({
     protocol: 'auto',
     mode: input.mode,
     tls,
-    http: inboundManager(settings, `inbound_${ANY}`, inlineRoute(INBOUND_PASSTHROUGH, INBOUND_PASSTHROUGH, undefined)),
+    http: inboundManager(settings, `inbound_${ANY}`, inlineRoute(INBOUND_PASSTHROUGH, undefined)),
     tcp: tcpProxy(settings, INBOUND_PASSTHROUGH),
   }).map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
-  const policy = input.policyPorts.flatMap((entry) => build('virtualInbound', entry.port, 'auto', entry.mode, INBOUND_PASSTHROUGH, INBOUND_PASSTHROUGH))
+  const policy = input.policyPorts.flatMap((entry) => build('virtualInbound', entry.port, entry.port, 'auto', entry.mode, INBOUND_PASSTHROUGH))
   const ports = input.ports.flatMap((entry) => {
-    const cluster = `inbound|${entry.port}||`
-    return build(`${ANY}_${entry.port}`, entry.port, entry.protocol, entry.mode, cluster, cluster)
+    return build(`${ANY}_${entry.port}`, entry.port, entry.servicePort, entry.protocol, entry.mode, `inbound|${entry.port}||`)
   })
   return encode(ListenerSchema, 'virtualInbound', {
     name: 'virtualInbound',
@@ -126,10 +127,11 @@ function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
   }
 }
 
-function inlineRoute(name: string, cluster: string, port: number | undefined): RouteSource {
+/** One route to the application; named after the cluster, and after the port by which clients know it. */
+function inlineRoute(cluster: string, port: number | undefined): RouteSource {
   return {
     inline: {
-      name,
+      name: cluster,
       validateClusters: false,
       virtualHosts: [
         virtualHostInit(`inbound|http|${port ?? 0}`, ['*'], [

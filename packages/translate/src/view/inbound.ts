@@ -42,6 +42,7 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
       const entry = { host: service.host, name: service.name, namespace: service.namespace }
       ports.set(target, {
         port: target,
+        servicePort: known?.servicePort ?? port.number,
         // Two services may call one port by different protocols: the first's holds, as in Istio.
         protocol: known?.protocol ?? port.protocol,
         mode: modeOfPort(policy, target),
@@ -85,6 +86,11 @@ export function servedPorts(context: Context, model: MeshModel, proxy: Proxy): S
         const target = view.ports?.find((candidate) => (candidate.name ?? '') === port.name)?.port
         if (service) add(service, port, target)
       }
+    }
+  }
+  for (const address of proxy.addresses) {
+    for (const service of context.list(model.serviceEntries, 'endpoint', address)) {
+      for (const port of service.ports) add(service, port, Number(port.target))
     }
   }
   const workload = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
