@@ -501,6 +501,7 @@ describe.skipIf(!hasKubectl)('kubectl', { timeout: 60_000 }, () => {
         for (let i = 0; i < 3; i++) expect(await (await fetch(`http://127.0.0.1:${local}/`)).text()).toBe('from inside'.repeat(1000))
         await new Promise<void>((resolve) => {
           const probe = connect(local, '127.0.0.1', () => probe.end(() => resolve()))
+          probe.on('error', () => resolve())
         })
         forward.kill()
         web.closeAllConnections()

@@ -11,7 +11,7 @@ export {
 } from './capture/flags.ts'
 export { runCapture } from './capture/program.ts'
 export * from './capture/restore.ts'
-export { routeCommands } from './capture/routes.ts'
+export { routeCleanupCommands, routeCommands } from './capture/routes.ts'
 export { captureRules, type Family, type Rule, type Table } from './capture/rules.ts'
 export { captureState, guardrails, residueCleanup } from './capture/state.ts'
 export { checkAnnotations } from './decide/annotations.ts'

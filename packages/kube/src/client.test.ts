@@ -63,7 +63,11 @@ function follow(type: ResourceType, options: { unavailable?: number } = {}) {
       },
     },
   )
-  return { watch, known, until: (holds: () => boolean) => new Promise<void>((resolve) => (claims.push({ holds, resolve }), check())) }
+  return { watch, known, until: (holds: () => boolean) => new Promise<void>((resolve) => {
+      claims.push({ holds, resolve })
+      check()
+    }),
+  }
 }
 
 describe('the client', () => {

@@ -39,10 +39,15 @@ export class KubeConfigError extends Error {
   readonly code = 'KUBECONFIG'
 }
 
-export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.code === 404
-export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.code === 409
+/** The HTTP status of an answer that is no success, of this client or of one inside the API server's process. */
+export function statusCode(error: unknown): number | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
+}
+
+export const isNotFound = (error: unknown): boolean => statusCode(error) === 404
+export const isConflict = (error: unknown): boolean => statusCode(error) === 409
 /** The resourceVersion asked for is too old: list again. */
-export const isGone = (error: unknown): boolean => error instanceof ApiError && error.code === 410
+export const isGone = (error: unknown): boolean => statusCode(error) === 410
 
 /** Words a transport failure: where, what happened, what to do. */
 export function connectionError(server: string, origin: string, cause: unknown): ConnectionError {

@@ -3,7 +3,7 @@
 export { createKubeClient, withQuery } from './client.ts'
 export { type Connection, inClusterConnection, isInCluster, SERVICE_ACCOUNT_DIRECTORY } from './connection.ts'
 export { type CredentialSource, type Credentials, staticCredentials, tokenFileCredentials } from './credentials.ts'
-export { ApiError, ConnectionError, isConflict, isGone, isNotFound, KubeConfigError } from './errors.ts'
+export { ApiError, ConnectionError, isConflict, isGone, isNotFound, KubeConfigError, statusCode } from './errors.ts'
 export { connectionFromText, type KubeConfigOptions, loadConnection } from './kubeconfig.ts'
 export { type Election, type ElectionOptions, electLeader, LEASE } from './leader-election.ts'
 export { LineTooLong, readLines } from './lines.ts'

@@ -10,7 +10,7 @@
 import type { KubeObject, ResourceType } from '@lateen/api'
 import { type Logger, logger } from '@lateen/base'
 import { withQuery } from './client.ts'
-import { ApiError, isGone, isNotFound } from './errors.ts'
+import { ApiError, isGone, isNotFound, statusCode } from './errors.ts'
 import { readLines } from './lines.ts'
 import { apiVersionOf, resourcePath } from './resource-path.ts'
 import type { KubeClient, ListWatch, WatchHandler, WatchState } from './types.ts'
@@ -208,6 +208,7 @@ class ListWatchMachine<T extends KubeObject> implements ListWatch {
 
   async #recover(error: Error): Promise<void> {
     this.lastError = error
+    const code = statusCode(error)
     if (isGone(error)) {
       this.#log.debug(`${this.#name}: the history is gone, listing again`)
       this.#resourceVersion = undefined
@@ -216,16 +217,16 @@ class ListWatchMachine<T extends KubeObject> implements ListWatch {
       return
     }
     if (isNotFound(error)) return this.#missing(error)
-    if (error instanceof ApiError && error.code === 403 && this.#options.optional) return this.#unavailable(error)
-    if (error instanceof ApiError && (error.code === 401 || error.code === 403)) {
+    if (code === 403 && this.#options.optional) return this.#unavailable(error)
+    if (code === 401 || code === 403) {
       this.#log.warn(`may not list or watch ${this.#name}: ${error.message}; give the service account the verbs list and watch on it`)
-    } else if (!(error instanceof ApiError) && !('code' in error)) {
+    } else if (!('code' in error)) {
       // Unreadable line or a listener that threw: what is known may be wrong, begin anew.
       this.#log.warn(`${this.#name}: ${error.message}; listing again`)
       this.#resourceVersion = undefined
     } else this.#log.info(`${this.#name}: ${error.message}; trying again`)
     // A failed watch is resumed from where it was; if that is too old the server says 410.
-    if (error instanceof ApiError && error.code >= 400 && error.code < 500 && error.code !== 429) this.#resourceVersion = undefined
+    if (code !== undefined && code >= 400 && code < 500 && code !== 429) this.#resourceVersion = undefined
     await this.#backOff(error)
   }
 

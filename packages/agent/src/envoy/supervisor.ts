@@ -90,11 +90,10 @@ export class EnvoySupervisor {
   #spawn(): void {
     const { binary, args, env, cwd, pidFile } = this.#options
     this.#startedAt = Date.now()
-    const child = spawn(binary, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    // Access logs go to /dev/stdout, which Envoy opens anew: that fails on a socket, and a child's piped stdout is one.
+    const child = spawn(binary, [...args], { cwd, env, stdio: ['ignore', 'inherit', 'pipe'] })
     this.#child = child
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => this.#options.onLine(line.slice(0, MAX_LINE)))
-    }
+    createInterface({ input: child.stderr }).on('line', (line) => this.#options.onLine(line.slice(0, MAX_LINE)))
     child.on('error', (error) => log.error(`cannot start ${binary}: ${error.message}`))
     // "close" and not "exit": all output has been passed on by then. It also follows an "error".
     child.on('close', (code, signal) => this.#gone(code, signal))

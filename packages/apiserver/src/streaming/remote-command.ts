@@ -93,10 +93,6 @@ export function buffered(target: Writable): { stream: Writable; drained: () => P
     drained: async () => {
       if (!stream.writableEnded) stream.end()
       if (!stream.readableEnded) await new Promise<void>((resolve) => stream.once('end', resolve))
-      if (target.writableLength > 0 && !target.destroyed) await new Promise<void>((resolve) => {
-        target.once('drain', resolve)
-        target.once('close', resolve)
-      })
     },
   }
 }

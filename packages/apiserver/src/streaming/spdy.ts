@@ -1,5 +1,5 @@
 /**
- * SPDY/3.1 frames, as far as kubectl speaks them: streams with headers and data, windows, pings.
+ * SPDY/3.1 frames, as far as kubectl speaks them: streams with headers and data, pings.
  *
  * Enters: bytes of an upgraded connection. Leaves: {@link SpdyStream}s, which are ordinary duplex streams. Only the server side.
  */
@@ -12,7 +12,6 @@ const SYN_REPLY = 2
 const RST_STREAM = 3
 const SETTINGS = 4
 const PING = 6
-const GOAWAY = 7
 const HEADERS = 8
 const WINDOW_UPDATE = 9
 const FLAG_FIN = 1
@@ -21,23 +20,19 @@ const MAX_HEADERS = 64 * 1024
 const MAX_STREAMS = 512
 const CHUNK = 16 * 1024
 const WINDOW = 2 ** 31 - 1
-const DEFAULT_WINDOW = 64 * 1024
 
 /** One stream of a connection. */
 export class SpdyStream extends Duplex {
   readonly id: number
   readonly headers: ReadonlyMap<string, string>
   readonly #connection: SpdyConnection
-  #window: number
-  #blocked: (() => void) | undefined
   closedByPeer = false
 
-  constructor(connection: SpdyConnection, id: number, headers: ReadonlyMap<string, string>, window: number) {
+  constructor(connection: SpdyConnection, id: number, headers: ReadonlyMap<string, string>) {
     super({ allowHalfOpen: true, emitClose: true })
     this.#connection = connection
     this.id = id
     this.headers = headers
-    this.#window = window
   }
 
   /** Accepts the stream; the client waits for it. */
@@ -45,36 +40,17 @@ export class SpdyStream extends Duplex {
     this.#connection.sendReply(this.id)
   }
 
-  grow(bytes: number): void {
-    this.#window += bytes
-    const go = this.#blocked
-    if (go && this.#window > 0) {
-      this.#blocked = undefined
-      go()
-    }
-  }
-
   override _read(): void {
     // Data is pushed as it comes; windows are given back at once, memory is bounded by the connection's pause.
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    let at = 0
-    const next = () => {
-      while (at < chunk.length) {
-        if (this.#window <= 0) {
-          this.#blocked = next
-          return
-        }
-        const size = Math.min(CHUNK, chunk.length - at, this.#window)
-        this.#window -= size
-        const last = at + size >= chunk.length
-        this.#connection.sendData(this.id, chunk.subarray(at, at + size), false, last ? () => done() : undefined)
-        at += size
-      }
-      if (chunk.length === 0) done()
+    // kubectl's SPDY library never sends window updates, so TCP alone slows us down.
+    for (let at = 0; at < chunk.length; at += CHUNK) {
+      const last = at + CHUNK >= chunk.length
+      this.#connection.sendData(this.id, chunk.subarray(at, at + CHUNK), false, last ? () => done() : undefined)
     }
-    next()
+    if (chunk.length === 0) done()
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -100,7 +76,6 @@ export class SpdyConnection {
   readonly #inflate: Inflate
   readonly #deflate: Deflate
   #buffer: Buffer<ArrayBufferLike> = Buffer.alloc(0)
-  #initialWindow = DEFAULT_WINDOW
   #closed = false
   #work: Promise<void> = Promise.resolve()
 
@@ -164,7 +139,7 @@ export class SpdyConnection {
           this.#reset(id, 3)
           return
         }
-        const stream = new SpdyStream(this, id, headers, this.#initialWindow)
+        const stream = new SpdyStream(this, id, headers)
         stream.on('error', () => undefined)
         this.#streams.set(id, stream)
         this.#handlers.stream(stream)
@@ -180,29 +155,10 @@ export class SpdyConnection {
         stream?.destroy()
         break
       }
-      case SETTINGS:
-        this.#settings(body)
-        break
       case PING:
         // Even numbers are ours; the client's are sent back.
         if (body.readUInt32BE(0) % 2 === 1) this.#control(PING, body)
         break
-      case GOAWAY:
-        break
-      case WINDOW_UPDATE:
-        this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)?.grow(body.readUInt32BE(4) & 0x7fffffff)
-        break
-    }
-  }
-
-  #settings(body: Buffer): void {
-    const count = Math.min(body.readUInt32BE(0), 32)
-    for (let i = 0; i < count; i++) {
-      const id = body.readUInt32BE(4 + i * 8) & 0xffffff
-      if (id !== 7) continue
-      const value = body.readUInt32BE(8 + i * 8)
-      for (const stream of this.#streams.values()) stream.grow(value - this.#initialWindow)
-      this.#initialWindow = value
     }
   }
 

@@ -5,6 +5,11 @@ export function routeCommands(config: CaptureConfig): string[][] {
   return [...(config.enableIpv6 ? [['-6', 'addr', 'add', '::6/128', 'dev', 'lo']] : []), ...tproxyRoutes(config)]
 }
 
+/** Takes away what {@link routeCommands} added. Each may fail because it is gone already. */
+export function routeCleanupCommands(config: CaptureConfig): string[][] {
+  return routeCommands(config).map((args) => args.map((word) => (word === 'add' ? 'del' : word)))
+}
+
 /** Marked packets are delivered here, whatever their destination. */
 function tproxyRoutes(config: CaptureConfig): string[][] {
   if (config.inboundInterceptionMode !== 'TPROXY') return []

@@ -11,7 +11,7 @@ import { networkInterfaces } from 'node:os'
 import type { CaptureConfig } from './config.ts'
 import { type CaptureOptions, parseCaptureFlags, withMachineFacts } from './flags.ts'
 import { checkCommands, cleanupCommands, restoreInput } from './restore.ts'
-import { routeCommands } from './routes.ts'
+import { routeCleanupCommands, routeCommands } from './routes.ts'
 import { captureRules, type Family, type Rule } from './rules.ts'
 import { captureState, guardrails, residueCleanup } from './state.ts'
 
@@ -98,7 +98,8 @@ function applyCapture(options: CaptureOptions, config: CaptureConfig, io: Captur
   }
   const run = commandRunner(options.networkNamespace)
   for (const family of families) applyFamily(findTool(family, run), captureRules(config, family), options, io)
-  if (!options.cleanupOnly) for (const args of routeCommands(config)) addRoute(args, run)
+  if (options.cleanupOnly) for (const args of routeCleanupCommands(config)) run('ip', args)
+  else for (const args of routeCommands(config)) addRoute(args, run)
 }
 
 function applyFamily(tool: Tool, rules: readonly Rule[], options: CaptureOptions, io: CaptureIo): void {

@@ -7,7 +7,7 @@ import { type KubeObject, objectKey, type ResourceType } from '@lateen/api'
 import type { ListOptions, ListWatch, WatchHandler } from '@lateen/kube'
 
 /** How the cluster follows a kind; `listWatch` of `@lateen/kube`, bound to a client, or an in-process one. */
-export type ListWatchFunction = (type: ResourceType, options: ListOptions, handler: WatchHandler<KubeObject>) => ListWatch
+export type ListWatchFunction = (type: ResourceType, options: ListOptions, handler: WatchHandler<KubeObject>) => Pick<ListWatch, 'synced' | 'stop'>
 
 export type ChangeListener<T> = (key: string, now: T | undefined, before: T | undefined) => void
 
@@ -20,7 +20,7 @@ export class Store<T extends KubeObject> {
   readonly #byOwner = new Map<string, Map<string, T>>()
   readonly #listeners: ChangeListener<T>[] = []
   readonly #waiters = new Set<(changed: string) => void>()
-  readonly #watch: ListWatch
+  readonly #watch: Pick<ListWatch, 'synced' | 'stop'>
 
   constructor(type: ResourceType, listWatch: ListWatchFunction, options: ListOptions = {}) {
     this.type = type

@@ -256,6 +256,7 @@ export class PodWorker {
         node: node.facts,
         source: node.source,
         tokens: node.tokens,
+        manyIds: node.manyIds,
       })
       this.#volumeComplaint = ''
       const { refreshAt } = this.#volumes

@@ -29,11 +29,12 @@ const isMountPoint = (directory: string) => statSync(directory).dev !== statSync
  *
  * @throws VolumeError, or ConfigMissing, naming the volume
  */
-export async function preparePodVolumes(directory: string, claims: string, context: VolumeContext): Promise<PodVolumes> {
+export async function preparePodVolumes(directory: string, claims: string, context: VolumeContext & { readonly manyIds: boolean }): Promise<PodVolumes> {
   const sources = new Map<string, string>()
   let refreshAt: number | undefined
   const spec = podSpec(context.pod)
-  const group = spec.securityContext?.fsGroup
+  // Where there is one id only, everything belongs to it anyway.
+  const group = context.manyIds ? spec.securityContext?.fsGroup : undefined
   for (const volume of spec.volumes ?? []) {
     const path = join(directory, volume.name)
     const made = await volumeFiles(volume, context)

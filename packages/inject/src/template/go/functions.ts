@@ -19,13 +19,9 @@ const number = (value: unknown): number => {
 }
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 const map = (value: unknown): Readonly<Record<string, unknown>> => (value instanceof GoStruct ? value.json : isRecord(value) ? value : {})
+/** Istio's `indent` leaves the first line where it is, for a template has indented that itself; `nindent` is sprig's. */
 const indent = (width: unknown, value: unknown): string =>
-  bounded(
-    text(value)
-      .split('\n')
-      .map((line) => `${' '.repeat(Math.min(200, number(width)))}${line}`)
-      .join('\n'),
-  )
+  bounded(text(value).replaceAll('\n', `\n${' '.repeat(Math.max(0, Math.min(200, number(width))))}`))
 
 function bounded(value: string): string {
   if (value.length > MAX_LENGTH) throw new TemplateError(`a template made a text longer than ${MAX_LENGTH} characters`)
@@ -161,7 +157,7 @@ const SPRIG: Readonly<Record<string, GoFunction>> = {
   kindOf: (value) => kindOf(value),
   b64enc: (value) => btoa(Array.from(new TextEncoder().encode(text(value)), (byte) => String.fromCharCode(byte)).join('')),
   b64dec: (value) => new TextDecoder().decode(Uint8Array.from(atob(text(value)), (c) => c.charCodeAt(0))),
-  nindent: (width, value) => `\n${indent(width, value)}`,
+  nindent: (width, value) => indent(width, `\n${text(value)}`),
   toPrettyJson: (value) => JSON.stringify(plain(value), undefined, 2),
 }
 

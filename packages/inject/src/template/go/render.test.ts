@@ -38,6 +38,8 @@ describe('Go templates', () => {
     ['{{ trunc 3 "abcdef" }}{{ "x-" | trimSuffix "-" }}', 'abcx'],
     ['{{ list 1 2 | len }}{{ dict "a" 1 | toJson }}', '2{"a":1}'],
     ["{{ 'a' }}", '97'],
+    ['x:\n  {{ toYaml .Values.labels | indent 2 }}', 'x:\n  b: "2"\n  a: "1"'],
+    ['x:{{ .Values.ports | toYaml | nindent 2 }}', 'x:\n  - 80\n  - 443'],
   ])('%s makes %s', (text, result) => {
     expect(render(text)).toBe(result)
   })
