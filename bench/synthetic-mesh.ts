@@ -72,9 +72,23 @@ export class SyntheticMesh implements ResourceSource {
     for (const listener of this.#listeners) listener()
   }
 
-  open(_node: unknown, _peer: unknown, _options: unknown, onChange: () => void): Session {
+  open(node: { readonly id: string }, _peer: unknown, _options: unknown, onChange: () => void): Session {
     this.#listeners.add(onChange)
-    return { resources: (typeUrl) => this.#set(typeUrl), close: () => void this.#listeners.delete(onChange) }
+    // As in a real mesh, each proxy has clusters of its own, for what it serves itself.
+    const own = this.#cluster(`inbound.${node.id}`, '')
+    const ownPart = new Map([[own.name, own]])
+    let shared: ResourceSet | undefined
+    let clusters: ResourceSet = { parts: [] }
+    const resources = (typeUrl: string): ResourceSet => {
+      const set = this.#set(typeUrl)
+      if (typeUrl !== TYPE_URL.CDS) return set
+      if (set !== shared) {
+        shared = set
+        clusters = { parts: [...set.parts, ownPart] }
+      }
+      return clusters
+    }
+    return { resources, close: () => void this.#listeners.delete(onChange) }
   }
 
   rejected(): void {}

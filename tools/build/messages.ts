@@ -1,20 +1,14 @@
 /** packages/envoy/gen, generated from the descriptors inside the pinned Envoy. */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENVOY_VERSION, findEnvoy } from '@lateen/cli/envoy'
+import { generate, isFresh } from './generator.ts'
 
 const GENERATOR = ['envoy.mjs', 'istio.mjs', 'roots.json']
 
 /** Whether the generated files were made by this generator from this Envoy version. */
-export async function messagesAreFresh(root: string): Promise<boolean> {
-  return readFile(stampPath(root), 'utf8').then(
-    (stamp) => stamp === wantedStamp(root),
-    () => false,
-  )
-}
+export const messagesAreFresh = (root: string): Promise<boolean> => isFresh({ folder: folder(root), stamp: stamp(root) })
 
 /**
  * @throws EnvoyNotFoundError, or an Error with the generator's own message
@@ -23,27 +17,13 @@ export async function generateMessages(root: string): Promise<void> {
   const progress = (message: string) => void process.stderr.write(`lateen: ${message}\n`)
   const envoy = await findEnvoy({ env: process.env, progress })
   progress('generating Envoy messages …')
-  const stamp = wantedStamp(root)
-  await run(process.execPath, [join(root, 'tools/codegen/envoy.mjs'), envoy])
-  await writeFile(stampPath(root), stamp)
+  await generate({ script: join(root, 'tools/codegen/envoy.mjs'), args: [envoy], folder: folder(root), stamp: stamp(root) })
 }
 
-const stampPath = (root: string) => join(root, 'packages/envoy/gen/.stamp')
+const folder = (root: string) => join(root, 'packages/envoy/gen')
 
-function wantedStamp(root: string): string {
+function stamp(root: string): string {
   const hash = createHash('sha256').update(ENVOY_VERSION)
   for (const name of GENERATOR) hash.update(readFileSync(join(root, 'tools/codegen', name)))
   return hash.digest('hex')
-}
-
-function run(command: string, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    let said = ''
-    child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-4096)
-    })
-    child.on('error', reject)
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`tools/codegen/envoy.mjs ended with ${code}:\n${said.trim()}`))))
-  })
 }

@@ -4,7 +4,7 @@
  * Enters: bytes of an upgraded connection. Leaves: {@link SpdyStream}s, which are ordinary duplex streams. Only the server side.
  */
 import { Duplex } from 'node:stream'
-import { constants, createDeflate, createInflate, type Deflate, type Inflate } from 'node:zlib'
+import { constants, createInflate, type Inflate } from 'node:zlib'
 import { DICTIONARY } from './spdy-dictionary.ts'
 
 const SYN_STREAM = 1
@@ -20,6 +20,10 @@ const MAX_HEADERS = 64 * 1024
 const MAX_STREAMS = 512
 const CHUNK = 16 * 1024
 const WINDOW = 2 ** 31 - 1
+/** The start of a zlib stream that is primed with the dictionary (its Adler-32 follows). */
+const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
+/** A stored block with the number of headers: none. */
+const NO_HEADERS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0])
 
 /** One stream of a connection. */
 export class SpdyStream extends Duplex {
@@ -74,17 +78,16 @@ export class SpdyConnection {
   readonly #handlers: SpdyHandlers
   readonly #streams = new Map<number, SpdyStream>()
   readonly #inflate: Inflate
-  readonly #deflate: Deflate
   #buffer: Buffer<ArrayBufferLike> = Buffer.alloc(0)
   #closed = false
+  #replied = false
   #work: Promise<void> = Promise.resolve()
 
   constructor(socket: Duplex, head: Buffer, handlers: SpdyHandlers) {
     this.#socket = socket
     this.#handlers = handlers
     this.#inflate = createInflate({ dictionary: DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH })
-    this.#deflate = createDeflate({ dictionary: DICTIONARY, flush: constants.Z_SYNC_FLUSH })
-    for (const codec of [this.#inflate, this.#deflate]) codec.on('error', () => this.close())
+    this.#inflate.on('error', () => this.close())
     // The client may send without waiting for window updates of ours.
     const settings = Buffer.alloc(20)
     settings.writeUInt16BE(0x8003, 0)
@@ -223,17 +226,11 @@ export class SpdyConnection {
   }
 
   sendReply(id: number): void {
-    const none = Buffer.alloc(4)
-    const chunks: Buffer[] = []
-    const onData = (chunk: Buffer) => void chunks.push(chunk)
-    this.#deflate.on('data', onData)
-    this.#deflate.write(none)
-    this.#deflate.flush(constants.Z_SYNC_FLUSH, () => {
-      this.#deflate.off('data', onData)
-      const body = Buffer.concat([Buffer.alloc(4), ...chunks])
-      body.writeUInt32BE(id, 0)
-      this.#control(SYN_REPLY, body)
-    })
+    const head = Buffer.alloc(4)
+    head.writeUInt32BE(id, 0)
+    // At once, not through a compressor: the client drops data that comes before the reply.
+    this.#control(SYN_REPLY, Buffer.concat([head, ...(this.#replied ? [] : [ZLIB_HEADER]), NO_HEADERS]))
+    this.#replied = true
   }
 
   sendData(id: number, data: Buffer, fin: boolean, done?: () => void): void {
@@ -266,7 +263,6 @@ export class SpdyConnection {
       stream.destroy()
     }
     this.#inflate.close()
-    this.#deflate.close()
     this.#socket.destroy()
     this.#handlers.close()
   }

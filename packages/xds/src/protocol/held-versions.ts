@@ -50,6 +50,17 @@ export function sameFingerprint(a: Fingerprint, b: Fingerprint): boolean {
   return a.count === b.count && a.low === b.low && a.high === b.high
 }
 
+/** The fingerprint of all together. */
+export function sumOf(parts: readonly Fingerprint[]): Fingerprint {
+  const sum = { count: 0, low: 0, high: 0 }
+  for (const { count, low, high } of parts) {
+    sum.count += count
+    sum.low = (sum.low + low) | 0
+    sum.high = (sum.high + high) | 0
+  }
+  return sum
+}
+
 function fingerprintOf(entries: readonly Buffer[]): Fingerprint {
   let low = 0
   let high = 0

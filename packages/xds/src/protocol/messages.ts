@@ -172,16 +172,32 @@ export function readSotwResponse(buffer: Buffer): SotwResponse {
   return { typeUrl, nonce, version, resources }
 }
 
-/** Encodes a DeltaDiscoveryResponse in one buffer of exact size. */
-export function writeDeltaResponse(response: DeltaResponse, identifier = ''): Buffer {
+/**
+ * Encodes a DeltaDiscoveryResponse in one buffer of exact size.
+ *
+ * @param fragments further resources, as `writeDeltaResources` made them
+ */
+export function writeDeltaResponse(response: DeltaResponse, identifier = '', fragments: readonly Buffer[] = []): Buffer {
   const { typeUrl, nonce, systemVersion, resources, removed } = response
-  const typeLength = Buffer.byteLength(typeUrl)
-  const sizes = resources.map((resource) => resourceSize(resource, typeLength))
-  let size = textSize(systemVersion) + textSize(typeUrl) + textSize(nonce) + controlPlaneSize(identifier)
-  for (const length of sizes) size += fieldSize(length)
+  const own = writeDeltaResources(typeUrl, resources)
+  let size = own.length + textSize(systemVersion) + textSize(typeUrl) + textSize(nonce) + controlPlaneSize(identifier)
+  for (const fragment of fragments) size += fragment.length
   for (const name of removed) size += textSize(name)
   const writer = new WireWriter(size)
   writer.text(1, systemVersion)
+  for (const fragment of [own, ...fragments]) writer.raw(fragment)
+  writer.text(4, typeUrl)
+  writer.text(5, nonce)
+  for (const name of removed) writer.text(6, name)
+  writeControlPlane(writer, 7, identifier)
+  return writer.buffer
+}
+
+/** Encodes the resources of a delta response alone: a message's fields may be put together in any order and at any time. */
+export function writeDeltaResources(typeUrl: string, resources: readonly DeltaResource[]): Buffer {
+  const typeLength = Buffer.byteLength(typeUrl)
+  const sizes = resources.map((resource) => resourceSize(resource, typeLength))
+  const writer = new WireWriter(sizes.reduce((size, length) => size + fieldSize(length), 0))
   resources.forEach((resource, i) => {
     writer.header(2, sizes[i] ?? 0)
     writer.text(1, resource.version)
@@ -193,10 +209,6 @@ export function writeDeltaResponse(response: DeltaResponse, identifier = ''): Bu
     writer.text(3, resource.name)
     for (const alias of resource.aliases ?? []) writer.text(4, alias)
   })
-  writer.text(4, typeUrl)
-  writer.text(5, nonce)
-  for (const name of removed) writer.text(6, name)
-  writeControlPlane(writer, 7, identifier)
   return writer.buffer
 }
 

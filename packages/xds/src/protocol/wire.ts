@@ -141,6 +141,12 @@ export class WireWriter {
     this.varint(length)
   }
 
+  /** Fields that are encoded already. */
+  raw(content: Uint8Array): void {
+    this.buffer.set(content, this.at)
+    this.at += content.length
+  }
+
   bytes(field: number, content: Uint8Array): void {
     this.header(field, content.length)
     this.buffer.set(content, this.at)

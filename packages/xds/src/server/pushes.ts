@@ -2,7 +2,7 @@
  * Responses, encoded once for all streams that go from one view to another. They are kept for a few seconds only: long enough
  * for every stream to pick up a change, short enough that the first push of a large mesh does not stay in memory.
  */
-import type { ResourceSet } from '../resource-source.ts'
+import type { Resource, ResourceSet } from '../resource-source.ts'
 import { type Steps, stepsBetween, type View } from './views.ts'
 
 /** An encoded response with the nonce inside it. */
@@ -11,10 +11,13 @@ export interface Encoded {
   readonly nonce: string
 }
 
+/** Responses up to this size are kept for as long as the push is. */
+const KEEP_BYTES = 64 << 10
+
 /** The steps between two views with whatever was encoded from them. */
 export class Push {
   readonly steps: Steps
-  readonly #encoded = new Map<string, Encoded>()
+  readonly #encoded = new Map<string, Encoded | WeakRef<Encoded>>()
   readonly #derived = new Map<string, unknown>()
 
   constructor(steps: Steps) {
@@ -27,9 +30,14 @@ export class Push {
 
   /** The response of one form (delta, without removals, …), made by the first stream that needs it. */
   encoded(form: string, make: () => Encoded): Encoded {
-    let result = this.#encoded.get(form)
-    if (!result) this.#encoded.set(form, (result = make()))
-    return result
+    const known = this.#encoded.get(form)
+    const kept = known instanceof WeakRef ? known.deref() : known
+    if (kept) return kept
+    const made = make()
+    // A large one is there for whoever sends it at the same time. Where each proxy has a set of its own, keeping them all would be
+    // the whole configuration times the number of proxies.
+    this.#encoded.set(form, made.body.length > KEEP_BYTES ? new WeakRef(made) : made)
+    return made
   }
 
   /** A value that follows from the steps alone, made once. */
@@ -59,6 +67,8 @@ export class PushCache {
   readonly #keepMs: number
   #current = new WeakMap<ResourceSet, WeakMap<ResourceSet, ByKey>>()
   #previous = new WeakMap<ResourceSet, WeakMap<ResourceSet, ByKey>>()
+  #fragments = new WeakMap<ReadonlyMap<string, Resource>, Buffer>()
+  #olderFragments = new WeakMap<ReadonlyMap<string, Resource>, Buffer>()
   #timer: NodeJS.Timeout | undefined
   #nonces = 0
   /** Whether something was made since the last turn. */
@@ -75,6 +85,16 @@ export class PushCache {
   nextNonce(): string {
     this.#nonces += 1
     return this.#nonces.toString(36)
+  }
+
+  /** A part of a set in encoded form; sets of different proxies differ in small parts and share the large ones. */
+  fragment(part: ReadonlyMap<string, Resource>, make: () => Buffer): Buffer {
+    const known = this.#fragments.get(part) ?? this.#olderFragments.get(part)
+    if (known) return known
+    const made = make()
+    this.#fragments.set(part, made)
+    this.#startTimer()
+    return made
   }
 
   /** The shared push from one view to another of one type. */
@@ -106,6 +126,8 @@ export class PushCache {
     this.#timer = this.#fresh ? setTimeout(() => this.#turn(), this.#keepMs).unref() : undefined
     this.#previous = this.#current
     this.#current = new WeakMap()
+    this.#olderFragments = this.#fragments
+    this.#fragments = new WeakMap()
     this.#fresh = false
   }
 }

@@ -1,9 +1,9 @@
 /** Turns steps between two views into response messages: delta, and state of the world. */
 import { createHash } from 'node:crypto'
 import { TYPE_URL } from '@lateen/envoy'
-import { type DeltaResource, writeDeltaResponse, writeSotwResponse } from '../protocol/messages.ts'
+import { type DeltaResource, writeDeltaResources, writeDeltaResponse, writeSotwResponse } from '../protocol/messages.ts'
 import { textSize, WireWriter } from '../protocol/wire.ts'
-import type { ResourceSet } from '../resource-source.ts'
+import type { Resource, ResourceSet } from '../resource-source.ts'
 import type { Encoded, PushCache } from './pushes.ts'
 import type { Held } from './subscription.ts'
 import { resourcesOf, type Steps, type View } from './views.ts'
@@ -36,19 +36,31 @@ export class DeltaEncoder implements ResponseEncoder {
     return steps.changed.length > 0 || steps.removed.length > 0 || steps.unknown.length > 0
   }
 
-  encode(steps: Steps): Encoded {
+  encode(steps: Steps, to: View): Encoded {
     const nonce = this.#pushes.nextNonce()
-    const resources: DeltaResource[] = steps.changed.map((resource) =>
-      this.#typeUrl === TYPE_URL.VHDS ? { ...resource, aliases: [resource.name] } : resource,
-    )
+    const typeUrl = this.#typeUrl
+    const resources = steps.whole ? [] : steps.changed.map((resource) => this.#entry(resource))
+    const fragments = steps.whole ? to.set.parts.map((part) => this.#fragment(part)) : []
     const removed = [...steps.removed]
     for (const name of steps.unknown) {
-      const standIn = standInFor(this.#typeUrl, name)
+      const standIn = standInFor(typeUrl, name)
       if (standIn) resources.push(standIn)
       else removed.push(name)
     }
-    const body = writeDeltaResponse({ typeUrl: this.#typeUrl, nonce, systemVersion: '', resources, removed }, this.#identifier)
-    return { body, nonce }
+    return { body: writeDeltaResponse({ typeUrl, nonce, systemVersion: '', resources, removed }, this.#identifier, fragments), nonce }
+  }
+
+  #fragment(part: ReadonlyMap<string, Resource>): Buffer {
+    return this.#pushes.fragment(part, () =>
+      writeDeltaResources(
+        this.#typeUrl,
+        Array.from(part.values(), (resource) => this.#entry(resource)),
+      ),
+    )
+  }
+
+  #entry(resource: Resource): DeltaResource {
+    return this.#typeUrl === TYPE_URL.VHDS ? { ...resource, aliases: [resource.name] } : resource
   }
 
   stateVersion(): string {

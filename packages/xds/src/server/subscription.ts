@@ -17,7 +17,7 @@ import {
   covers,
   EMPTY_SET,
   exactlyHeld,
-  indexOf,
+  findIn,
   lookUp,
   parentOf,
   resourcesOf,
@@ -281,14 +281,13 @@ export class Subscription {
       held = { set: view.set, selection: selection(view.selection.wildcard, view.selection.names, parents) }
     }
     const exceptions = new Map<string, Held | undefined>()
-    const index = indexOf(view.set)
     for (const [name, version] of versions) {
-      const current = index.get(name)
+      const current = findIn(view.set, name)
       if (!covers(held.selection, name) || current?.version === version || (!current && version === ABSENT_VERSION)) continue
       exceptions.set(name, { version })
     }
     for (const resource of resourcesOf(held)) if (!versions.has(resource.name)) exceptions.set(resource.name, undefined)
-    for (const name of held.selection.names.names) if (!versions.has(name) && !index.has(name)) (this.#asked ??= new Set()).add(name)
+    for (const name of held.selection.names.names) if (!versions.has(name) && !findIn(view.set, name)) (this.#asked ??= new Set()).add(name)
     this.#sent = held
     if (exceptions.size > 0) this.#exceptions = exceptions
     this.#dirty = exceptions.size > 0 || this.#asked !== undefined
@@ -330,6 +329,7 @@ export class Subscription {
       removed: [] as string[],
       unknown: [] as string[],
       replaced: [] as Resource[],
+      whole: false,
       left,
       heldBack: false,
     }

@@ -3,7 +3,7 @@
  * values: streams with equal views share everything that is computed from them.
  */
 
-import { type Fingerprint, fingerprintOfVersions } from '../protocol/held-versions.ts'
+import { type Fingerprint, fingerprintOfVersions, sumOf } from '../protocol/held-versions.ts'
 import { difference, type Resource, type ResourceSet } from '../resource-source.ts'
 import type { NameSet } from './names.ts'
 
@@ -30,6 +30,8 @@ export interface Steps {
   readonly removed: readonly string[]
   /** Names newly asked for that do not exist: the client waits for a word on them. */
   readonly unknown: readonly string[]
+  /** Whether `changed` is the whole set, so that its parts can be said as they are. */
+  readonly whole: boolean
 }
 
 export const EMPTY_SET: ResourceSet = { parts: [] }
@@ -50,24 +52,39 @@ export function covers(selected: Selection, name: string): boolean {
   return selected.names.has(name)
 }
 
-const indexes = new WeakMap<ResourceSet, ReadonlyMap<string, Resource>>()
+interface SetIndex {
+  byName: ReadonlyMap<string, Resource> | undefined
+  lookUps: number
+}
 
-/** A set by name; made once for a set. */
-export function indexOf(set: ResourceSet): ReadonlyMap<string, Resource> {
-  const [only] = set.parts
-  if (set.parts.length === 1 && only) return only
+const indexes = new WeakMap<ResourceSet, SetIndex>()
+
+/** A set that was asked so often gets an index of its own; most are asked for a few names only, and every proxy may have its own set. */
+const LOOK_UPS_BEFORE_INDEX = 256
+
+/** A resource of a set by name. */
+export function findIn(set: ResourceSet, name: string): Resource | undefined {
+  if (set.parts.length <= 1) return set.parts[0]?.get(name)
   let index = indexes.get(set)
-  if (!index) {
-    const made = new Map<string, Resource>()
-    for (const part of set.parts) for (const [name, resource] of part) made.set(name, resource)
-    indexes.set(set, (index = made))
+  if (!index) indexes.set(set, (index = { byName: undefined, lookUps: 0 }))
+  if (!index.byName && ++index.lookUps > LOOK_UPS_BEFORE_INDEX) index.byName = merged(set)
+  if (index.byName) return index.byName.get(name)
+  for (const part of set.parts) {
+    const resource = part.get(name)
+    if (resource) return resource
   }
-  return index
+  return undefined
+}
+
+function merged(set: ResourceSet): ReadonlyMap<string, Resource> {
+  const all = new Map<string, Resource>()
+  for (const part of set.parts) for (const [name, resource] of part) all.set(name, resource)
+  return all
 }
 
 /** The resource that a view shows under a name. */
 export function lookUp(view: View, name: string): Resource | undefined {
-  return covers(view.selection, name) ? indexOf(view.set).get(name) : undefined
+  return covers(view.selection, name) ? findIn(view.set, name) : undefined
 }
 
 /** Everything that a view shows. */
@@ -78,9 +95,8 @@ export function* resourcesOf(view: View): Generator<Resource> {
   } else if (wildcard) {
     for (const part of view.set.parts) for (const resource of part.values()) if (covers(view.selection, resource.name)) yield resource
   } else {
-    const index = indexOf(view.set)
     for (const name of names.names) {
-      const resource = index.get(name)
+      const resource = findIn(view.set, name)
       if (resource) yield resource
     }
   }
@@ -101,7 +117,11 @@ export function stepsBetween(from: View, to: View): Steps {
     for (const name of all.removed) if (covers(from.selection, name) && covers(to.selection, name)) removed.push(name)
   }
   if (!sameSelection) addNewlySelected(from, to, changed, unknown)
-  return { changed, removed, unknown }
+  return { changed, removed, unknown, whole: isNothing(from.selection) && to.selection.wildcard && !to.selection.parents }
+}
+
+function isNothing(selected: Selection): boolean {
+  return !selected.wildcard && selected.names.size === 0
 }
 
 function addNewlySelected(from: View, to: View, changed: Resource[], unknown: string[]): void {
@@ -113,10 +133,9 @@ function addNewlySelected(from: View, to: View, changed: Resource[], unknown: st
     }
   }
   if (from.selection.names === to.selection.names) return
-  const index = indexOf(to.set)
   for (const name of to.selection.names.names) {
     if (covers(from.selection, name)) continue
-    const resource = index.get(name)
+    const resource = findIn(to.set, name)
     if (!resource) unknown.push(name)
     else if (!to.selection.wildcard || !coveredByWildcard(to.selection, name)) changed.push(resource)
   }
@@ -142,11 +161,21 @@ export function exactlyHeld(view: View): ExactlyHeld {
   if (!byKey) exact.set(view.set, (byKey = new Map()))
   let result = byKey.get(view.selection.key)
   if (!result) {
-    const index = indexOf(view.set)
-    const absent = [...view.selection.names.names].filter((name) => !index.has(name))
-    result = { fingerprint: fingerprintOfVersions(resourcesOf(view)), absent }
+    const { wildcard, parents, names } = view.selection
+    const absent = [...names.names].filter((name) => !findIn(view.set, name))
+    const whole = wildcard && !parents
+    const fingerprint = whole ? sumOf(view.set.parts.map(partFingerprint)) : fingerprintOfVersions(resourcesOf(view))
+    result = { fingerprint, absent }
     if (byKey.size >= MAX_EXACT) byKey.clear()
     byKey.set(view.selection.key, result)
   }
+  return result
+}
+
+const partFingerprints = new WeakMap<ReadonlyMap<string, Resource>, Fingerprint>()
+
+function partFingerprint(part: ReadonlyMap<string, Resource>): Fingerprint {
+  let result = partFingerprints.get(part)
+  if (!result) partFingerprints.set(part, (result = fingerprintOfVersions(part.values())))
   return result
 }
