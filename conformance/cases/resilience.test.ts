@@ -1,10 +1,9 @@
 /** Processes that die, and what `status`, `up` and `down` make of it. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, type Mesh, newMesh, stopMesh, whySkipped } from '../harness/mesh.ts'
+import { kill, recorded } from '../harness/processes.ts'
 import { callGateway } from '../harness/traffic.ts'
 
 const hello = { host: 'shop.example', path: '/hello' }
@@ -35,7 +34,7 @@ describeWithMesh('killed with signal 9', (mesh) => {
         'jsonpath={.items[0].status.containerStatuses[?(@.name=="hello")].restartCount}',
       )
     const before = Number(await restarts())
-    await mesh().tryKubectl(['exec', 'deploy/hello-v1', '-n', 'shop', '-c', 'hello', '--', 'sh', '-c', 'kill -9 1'])
+    kill(mesh(), { command: /helloworld\.js/, env: 'SERVICE_VERSION=v1' })
     await eventually(async () => expect(Number(await restarts())).toBeGreaterThan(before))
     await mesh().rolledOut('hello-v1', 'shop')
   })
@@ -83,15 +82,6 @@ describeWithMesh('killed with signal 9', (mesh) => {
     expect((await mesh().lateen('status')).stdout).toContain('down')
   })
 })
-
-/** The process id that the home has written down. */
-function recorded(mesh: Mesh, part: 'supervisor' | 'cluster'): number {
-  const state: unknown = JSON.parse(readFileSync(join(mesh.home, 'run/state.json'), 'utf8'))
-  const record: unknown = typeof state === 'object' && state !== null ? Object.entries(state).find(([key]) => key === part)?.[1] : undefined
-  if (typeof record !== 'object' || record === null || !('pid' in record) || typeof record.pid !== 'number')
-    throw new Error(`no ${part} in run/state.json`)
-  return record.pid
-}
 
 async function served(mesh: Mesh): Promise<void> {
   await eventually(async () => (await callGateway(mesh, hello)).status === 200, { withinMs: 30_000 })

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, versionOf, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, whySkipped } from '../harness/mesh.ts'
+import { kill } from '../harness/processes.ts'
 import { callGateway, countAnswers, startLoad } from '../harness/traffic.ts'
 
 const HOST = 'shop.example'
@@ -44,7 +45,7 @@ describeWithMesh('under load', (mesh) => {
     const restarts = () =>
       mesh().kubectl('get', 'pod', pod, '-n', 'istio-system', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')
     const before = Number(await restarts())
-    await mesh().tryKubectl(['exec', pod, '-n', 'istio-system', '--', 'sh', '-c', 'kill -9 1'])
+    kill(mesh(), { command: /lateen\.mjs discovery/ })
     await eventually(async () => expect(Number(await restarts())).toBeGreaterThan(before))
     await mesh().rolledOut('istiod', 'istio-system')
     await mesh().apply(route('v2'))

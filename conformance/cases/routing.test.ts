@@ -6,6 +6,9 @@ import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { type Answer, callGateway, countAnswers, curlFromPod } from '../harness/traffic.ts'
 
 const HOST = 'shop.example'
+/** Envoy writes its access log out at least every ten seconds. */
+const FLUSH_MS = 11_000
+const LOG = { withinMs: 30_000, everyMs: 500 }
 
 /** The route of all gateway tests; `http` is the list below `http:`, indented by four. */
 const front = (http: string) => virtualService('front', `  hosts: [${HOST}]\n  gateways: [front]\n  http:\n${http}`)
@@ -94,9 +97,9 @@ describeWithMesh('routing', (mesh) => {
       isServed,
       '/get',
     )
-    const before = await requestsReceived(mesh(), pod)
+    const before = await settledRequests(mesh(), pod)
     expect((await callGateway(mesh(), { host: HOST, path: '/status/503' })).status).toBe(503)
-    await eventually(async () => expect((await requestsReceived(mesh(), pod)) - before).toBe(4))
+    await eventually(async () => expect((await requestsReceived(mesh(), pod)) - before).toBe(4), LOG)
   })
 
   test('a mirror copies every request to another subset without changing the answer', async () => {
@@ -105,9 +108,9 @@ describeWithMesh('routing', (mesh) => {
       mesh(),
       `    - route: [${toHello('v1')}]\n      mirror: { host: hello, subset: v2, port: { number: 5000 } }\n      mirrorPercentage: { value: 100 }\n`,
     )
-    const before = await requestsReceived(mesh(), pod)
+    const before = await settledRequests(mesh(), pod)
     expect(await countAnswers(mesh(), 40, { host: HOST, path: '/hello' }, versionOf)).toEqual({ v1: 40 })
-    await eventually(async () => expect((await requestsReceived(mesh(), pod)) - before).toBe(40))
+    await eventually(async () => expect((await requestsReceived(mesh(), pod)) - before).toBe(40), LOG)
   })
 
   test('a rewrite and a header operation change what the application sees', async () => {
@@ -182,21 +185,22 @@ function podOf(mesh: Mesh, selector: string): Promise<string> {
   return mesh.kubectl('get', 'pod', '-n', 'shop', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}')
 }
 
-/** Requests that came in at a pod's sidecar, by Envoy's own count. */
-async function requestsReceived(mesh: Mesh, pod: string): Promise<number> {
-  const stats = await mesh.kubectl(
-    'exec',
-    pod,
-    '-n',
-    'shop',
-    '-c',
-    'istio-proxy',
-    '--',
-    'pilot-agent',
-    'request',
-    'GET',
-    'stats?filter=inbound.*upstream_rq_total',
+/** The count once Envoy has written out what it had: the same twice, a flush apart. */
+async function settledRequests(mesh: Mesh, pod: string): Promise<number> {
+  let last = -1
+  return eventually(
+    async () => {
+      const now = await requestsReceived(mesh, pod)
+      const settled = now === last
+      last = now
+      return settled ? now : Promise.reject(new Error('the access log still grows'))
+    },
+    { withinMs: 60_000, everyMs: FLUSH_MS },
   )
-  const counts = stats.split('\n').map((line) => Number(/: (\d+)$/.exec(line.trim())?.[1] ?? 0))
-  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** Requests that came in at a pod's sidecar, by its access log; Envoy writes it out within seconds. */
+async function requestsReceived(mesh: Mesh, pod: string): Promise<number> {
+  const log = await mesh.kubectl('logs', pod, '-n', 'shop', '-c', 'istio-proxy')
+  return log.split('\n').filter((line) => line.includes(' inbound|')).length
 }

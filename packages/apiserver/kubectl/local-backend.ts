@@ -10,6 +10,8 @@ function run(command: string[], io: StreamIo): Promise<{ exitCode: number }> {
   const [file = 'true', ...args] = command
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: 'pipe', signal: io.signal })
+    // A command may end before it has read everything.
+    child.stdin.on('error', () => undefined)
     if (io.stdin) io.stdin.pipe(child.stdin)
     else child.stdin.end()
     if (io.stdout) child.stdout.pipe(io.stdout, { end: false })

@@ -184,10 +184,9 @@ describe('verdicts of proxies', () => {
       observedGeneration: made.metadata.generation,
     })
     expect(refused.status).toMatchObject({ conditions: [{ type: 'Others', status: 'True' }, { type: 'Programmed' }] })
-    const events = await cluster.client.list(Event, { namespace: 'shop' })
-    const found = events.items.find(
-      (event) => event.reason === 'RejectedByProxy' && JSON.stringify(event.involvedObject).includes('DestinationRule'),
-    )
+    const found = await cluster.until(Event, 'shop', undefined, (event) => {
+      return event.reason === 'RejectedByProxy' && JSON.stringify(event.involvedObject).includes('DestinationRule')
+    })
     expect(found).toMatchObject({ type: 'Warning', message: expect.stringContaining(words) })
 
     await cluster.client.patch(DestinationRule, 'shop', 'cart', {

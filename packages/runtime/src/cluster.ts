@@ -110,6 +110,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const gateway = gatewayOf(network)
   const events = new EventRecorder(client, 'kubelet', node.name)
   const addresses = new AddressPool(node.podCidr, layout.addresses)
+  const proxy = new ServiceProxy(network, stores.services, stores.slices)
   const context: NodeContext = {
     client,
     layout,
@@ -133,11 +134,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       samplesDir: options.samplesDir ?? samplesBeside(),
     }),
     dev,
+    avoided: (address, longest) => proxy.avoided(address, longest),
     rootless: options.uidMapping !== 'root',
     manyIds: options.uidMapping !== 'single',
   }
   const agent = new NodeAgent(context, stores, addresses)
-  const proxy = new ServiceProxy(network, stores.services, stores.slices)
   const dns = new DnsServer({
     addresses: [node.dnsAddress, gateway],
     port: 53,

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, TestCluster, whyNoCluster } from '../testdata/test-cluster.ts'
@@ -11,7 +11,7 @@ if (missing) console.warn(`skipped: tests of real pods: ${missing}`)
 describe.skipIf(missing !== '')('a pod on a real node', { timeout: 40_000 }, () => {
   let cluster: TestCluster
   beforeAll(async () => {
-    cluster = await TestCluster.start(18_081)
+    cluster = await TestCluster.start()
   }, 40_000)
   afterAll(() => cluster?.stop(), 20_000)
 
@@ -158,7 +158,7 @@ spec:
       volumeMounts: [{name: notes, mountPath: /notes}]
 `)
     await ready('sided')
-    const notes = () => process.getBuiltinModule('node:fs').readFileSync(join(cluster.stateDir, 'notes/order'), 'utf8').trim().split('\n')
+    const notes = () => readFileSync(join(cluster.stateDir, 'notes/order'), 'utf8').trim().split('\n')
     expect(notes()).toEqual(['proxy-up', 'app-up', 'post-start', 'second-up'])
     await cluster.delete(POD, 'default', 'sided')
     await eventually(async () => cluster.get(POD, 'default', 'sided').then(() => false, () => true))

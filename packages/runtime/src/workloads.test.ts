@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, TestCluster, whyNoCluster } from '../testdata/test-cluster.ts'
+import { eventually, freePorts, TestCluster, whyNoCluster } from '../testdata/test-cluster.ts'
 import { CONFIG_MAP, DEPLOYMENT, ENDPOINT_SLICE, JOB, NAMESPACE, POD, REPLICA_SET, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET } from './kube/kinds.ts'
 import { isReady, type Pod } from './kube/pod.ts'
 import type { EndpointSlice, Service } from './kube/service.ts'
@@ -10,17 +10,18 @@ import type { Deployment, Job, ReplicaSet } from './kube/workloads.ts'
 const missing = whyNoCluster()
 if (missing) console.warn(`skipped: tests of real workloads: ${missing}`)
 
-const GATEWAY_PORT = 18_082
 const SAMPLES = new URL('../samples/manifests/', import.meta.url)
 const manifest = (name: string) => readFileSync(new URL(name, SAMPLES), 'utf8')
 
 describe.skipIf(missing !== '')('workloads on a real node', { timeout: 60_000 }, () => {
   let cluster: TestCluster
   let taken: Server
+  let [openPort = 0, takenPort = 0]: number[] = []
   beforeAll(async () => {
     // Somebody else's port, for the test of what is said about it.
-    taken = createServer().listen(31_999, '127.0.0.1')
-    cluster = await TestCluster.start(GATEWAY_PORT)
+    ;[openPort = 0, takenPort = 0] = await freePorts(2, 30_500)
+    taken = createServer().listen(takenPort, '127.0.0.1')
+    cluster = await TestCluster.start()
   }, 40_000)
   afterAll(async () => {
     taken.close()
@@ -121,8 +122,8 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 5000}]}
     await cluster.apply('shop', web(2, 'one'))
     await complete('shop', 'web')
     const [from] = await pods('shop', 'curl')
-    const load = cluster.exec('shop', from?.metadata.name ?? '', ['sh', '-c', 'for i in $(seq 1 120); do curl -s -m 3 -o /dev/null -w "%{http_code}\\n" http://web/hello; sleep 0.02; done | sort | uniq -c'])
-    await cluster.patch(DEPLOYMENT, 'shop', 'web', { spec: { template: { spec: { containers: [{ name: 'web', image: 'istio/examples-helloworld-v1', env: [{ name: 'SERVICE_VERSION', value: 'two' }] }] } } } })
+    const load = cluster.exec('shop', from?.metadata.name ?? '', ['sh', '-c', 'for i in $(seq 1 120); do curl -s -m 3 -o /dev/null -w "%{http_code}%{errormsg}\\n" http://web/hello; sleep 0.02; done | sort | uniq -c'])
+    await cluster.patch(DEPLOYMENT, 'shop', 'web', { spec: { template: { spec: { containers: [{ name: 'web', image: 'istio/examples-helloworld-v1', env: [{ name: 'SERVICE_VERSION', value: 'two' }], readinessProbe: { httpGet: { path: '/health', port: 5000 }, periodSeconds: 1 } }] } } } })
     await complete('shop', 'web')
     expect((await load).stdout.trim()).toBe('120 200')
     expect((await curl('shop', 'http://web/hello')).stdout).toContain('version: two')
@@ -202,29 +203,29 @@ spec: {${extra}, template: {metadata: {labels: {app: ${name}}}, spec: {restartPo
 apiVersion: v1
 kind: Service
 metadata: {name: front}
-spec: {type: LoadBalancer, selector: {app: productpage}, ports: [{name: http, port: 80, targetPort: 9080, nodePort: 31998}]}
+spec: {type: LoadBalancer, selector: {app: productpage}, ports: [{name: http, port: 80, targetPort: 9080, nodePort: ${openPort}}]}
 ---
 apiVersion: v1
 kind: Service
 metadata: {name: blocked}
-spec: {type: NodePort, selector: {app: productpage}, ports: [{name: http, port: 80, targetPort: 9080, nodePort: 31999}]}
+spec: {type: NodePort, selector: {app: productpage}, ports: [{name: http, port: 80, targetPort: 9080, nodePort: ${takenPort}}]}
 `,
     )
     const ask = (port: number) => fetch(`http://127.0.0.1:${port}/health`, { headers: { connection: 'close' } }).then((response) => response.text())
-    expect(await eventually(() => ask(GATEWAY_PORT))).toBe('Product page is healthy')
-    expect(await eventually(() => ask(31_998))).toBe('Product page is healthy')
+    expect(await eventually(() => ask(cluster.gatewayPort))).toBe('Product page is healthy')
+    expect(await eventually(() => ask(openPort))).toBe('Product page is healthy')
     const front = await eventually(async () => {
       const service = await cluster.get<Service>(SERVICE, 'shop', 'front')
       return service.status?.loadBalancer?.ingress?.[0] && service
     })
     expect(front.status?.loadBalancer?.ingress?.[0]).toEqual({ ip: '127.0.0.1', hostname: 'localhost' })
-    const refused = await eventually(async () => cluster.ports.states().find(({ port, error }) => port === 31_999 && error))
+    const refused = await eventually(async () => cluster.ports.states().find(({ port, error }) => port === takenPort && error))
     expect(refused.error).toContain(`the port is in use by process ${process.pid} (`)
   })
 
   test('keeps host ports open while the cluster process is killed and started again', async () => {
     const crashed = cluster.crash()
-    const held = fetch(`http://127.0.0.1:${GATEWAY_PORT}/health`, { headers: { connection: 'close' } }).then((response) => response.text())
+    const held = fetch(`http://127.0.0.1:${cluster.gatewayPort}/health`, { headers: { connection: 'close' } }).then((response) => response.text())
     await crashed
     expect(await held).toBe('Product page is healthy')
   })

@@ -1,6 +1,7 @@
 /** Starts and drives a real cluster from a test, in namespaces of its own. */
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -41,7 +42,8 @@ export class TestCluster {
     this.#child = this.#spawn()
   }
 
-  static async start(gatewayPort: number): Promise<TestCluster> {
+  static async start(): Promise<TestCluster> {
+    const [gatewayPort = 0] = await freePorts(1, 20_000)
     const stateDir = mkdtempSync(join(tmpdir(), 'lateen-runtime-'))
     const node = await enterNode({ stateDir: join(stateDir, 'node') })
     const cluster = new TestCluster(stateDir, node, gatewayPort)
@@ -149,7 +151,7 @@ export class TestCluster {
   #innerPid(): number {
     const { pid } = this.#child
     for (const entry of readdirSync(`/proc/${pid}/task`)) {
-      const children = process.getBuiltinModule('node:fs').readFileSync(`/proc/${pid}/task/${entry}/children`, 'utf8').trim()
+      const children = readFileSync(`/proc/${pid}/task/${entry}/children`, 'utf8').trim()
       if (children) return Number(children.split(' ')[0])
     }
     throw new Error('the cluster process does not run')
@@ -164,6 +166,20 @@ export class TestCluster {
       })
     })
   }
+}
+
+/** Ports of the loopback address that nobody listens on now, from `first` to 2,000 above it. */
+export async function freePorts(count: number, first: number): Promise<number[]> {
+  const found: number[] = []
+  for (let tries = 0; found.length < count && tries < 1000; tries++) {
+    const port = first + Math.floor(Math.random() * 2_000)
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer().once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free && !found.includes(port)) found.push(port)
+  }
+  return found
 }
 
 /** Looks until `look` gives a value that is not undefined or false; fails with what was last seen after `milliseconds`. */

@@ -22,8 +22,8 @@ const CHUNK = 16 * 1024
 const WINDOW = 2 ** 31 - 1
 /** The start of a zlib stream that is primed with the dictionary (its Adler-32 follows). */
 const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
-/** A stored block with the number of headers: none. */
-const NO_HEADERS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0])
+/** A stored block with the number of headers, none, and an empty block: Go hands data on only when it sees one. */
+const NO_HEADERS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
 
 /** One stream of a connection. */
 export class SpdyStream extends Duplex {

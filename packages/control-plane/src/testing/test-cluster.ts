@@ -17,8 +17,13 @@ export interface TestCluster {
   createNamespace(name: string, labels?: Record<string, string>): Promise<void>
   /** A token of a service account, which is made when it is missing. */
   token(namespace: string, serviceAccount: string, audience?: string): Promise<string>
-  /** The first state of an object for which the claim holds. */
-  until(type: ResourceType, namespace: string | undefined, name: string, holds: (object: KubeObject) => boolean): Promise<KubeObject>
+  /** The first state of an object, of any name when none is given, for which the claim holds. */
+  until(
+    type: ResourceType,
+    namespace: string | undefined,
+    name: string | undefined,
+    holds: (object: KubeObject) => boolean,
+  ): Promise<KubeObject>
   close(): Promise<void>
 }
 
@@ -98,12 +103,12 @@ async function requestToken(client: KubeClient, namespace: string, name: string,
 function waitFor(
   client: KubeClient,
   type: ResourceType,
-  at: { readonly namespace: string | undefined; readonly name: string },
+  at: { readonly namespace: string | undefined; readonly name: string | undefined },
   holds: (object: KubeObject) => boolean,
 ): Promise<KubeObject> {
   return new Promise((resolve) => {
     const check = (object: KubeObject) => {
-      if (object.metadata.name !== at.name || !holds(object)) return
+      if ((at.name !== undefined && object.metadata.name !== at.name) || !holds(object)) return
       watch.stop()
       resolve(object)
     }

@@ -26,8 +26,8 @@ export interface HostPortState {
   readonly error?: string
 }
 
-type FromCluster = { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[] }
-type FromSupervisor = { readonly lateen: 'host-ports-state'; readonly states: readonly HostPortState[] } | { readonly lateen: 'host-connection'; readonly key: string }
+type FromCluster = { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[] } | { readonly lateen: 'host-connection-taken'; readonly id: number }
+type FromSupervisor = { readonly lateen: 'host-ports-state'; readonly states: readonly HostPortState[] } | { readonly lateen: 'host-connection'; readonly key: string; readonly id: number }
 
 const LISTEN_ADDRESS = '127.0.0.1'
 const MOST_PORTS = 256
@@ -46,15 +46,23 @@ export class HostPorts {
   readonly #open = new Map<string, Open>()
   readonly #failed = new Map<string, HostPortState>()
   readonly #held: { readonly key: string; readonly socket: Socket; readonly timer: NodeJS.Timeout }[] = []
+  /** Handed over, but not taken yet: a cluster process that is killed just then has not seen them. */
+  readonly #handed = new Map<number, { readonly key: string; readonly socket: Socket }>()
+  #nextId = 0
   #child: ChildProcess | undefined
   #work: Promise<void> = Promise.resolve()
 
   attach(child: ChildProcess): void {
     child.on('message', (message: unknown) => {
-      if (isWishes(message)) this.#work = this.#work.then(() => this.#apply(message.wishes, child))
+      if (!isFromCluster(message)) return
+      if (message.lateen === 'host-ports') this.#work = this.#work.then(() => this.#apply(message.wishes, child))
+      else this.#taken(message.id)
     })
     child.on('exit', () => {
       if (this.#child === child) this.#child = undefined
+      const lost = [...this.#handed.values()]
+      this.#handed.clear()
+      for (const { key, socket } of lost) this.#hand(key, socket)
     })
   }
 
@@ -70,6 +78,13 @@ export class HostPorts {
       clearTimeout(timer)
       socket.destroy()
     }
+    for (const id of this.#handed.keys()) this.#taken(id)
+  }
+
+  /** This process's copy of the socket is not needed any more; the connection itself goes on in the other process. */
+  #taken(id: number): void {
+    this.#handed.get(id)?.socket.destroy()
+    this.#handed.delete(id)
   }
 
   async #apply(wishes: readonly HostPortWish[], child: ChildProcess): Promise<void> {
@@ -108,8 +123,11 @@ export class HostPorts {
   #hand(key: string, socket: Socket): void {
     socket.on('error', () => socket.destroy())
     if (this.#child?.connected) {
-      this.#child.send({ lateen: 'host-connection', key } satisfies FromSupervisor, socket, (error) => {
-        if (error) socket.destroy()
+      const id = this.#nextId++
+      this.#handed.set(id, { key, socket })
+      this.#child.send({ lateen: 'host-connection', key, id } satisfies FromSupervisor, socket, { keepOpen: true }, (error) => {
+        // The channel closed in this moment; `exit` comes next and hands it to the next process.
+        if (error) log.debug(`a connection could not be handed over: ${error.message}`)
       })
       return
     }
@@ -223,7 +241,10 @@ export class HostPortClient implements HostPortHolder {
   #receive(message: unknown, handle: unknown): void {
     if (!isFromSupervisor(message)) return
     if (message.lateen === 'host-ports-state') this.#listener(message.states)
-    else if (handle instanceof Socket) this.#connect(message.key, handle)
+    else if (handle instanceof Socket) {
+      this.#channel.send?.({ lateen: 'host-connection-taken', id: message.id } satisfies FromCluster)
+      this.#connect(message.key, handle)
+    }
   }
 
   #connect(key: string, client: Socket): void {
@@ -255,8 +276,9 @@ function send(child: ChildProcess, message: FromSupervisor): void {
 }
 
 /** Both ends are this program; the checks only tell its messages from others on the same channel. */
-function isWishes(message: unknown): message is FromCluster {
-  return typeof message === 'object' && message !== null && 'lateen' in message && message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes)
+function isFromCluster(message: unknown): message is FromCluster {
+  if (typeof message !== 'object' || message === null || !('lateen' in message)) return false
+  return (message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes)) || (message.lateen === 'host-connection-taken' && 'id' in message)
 }
 
 function isFromSupervisor(message: unknown): message is FromSupervisor {

@@ -17,6 +17,11 @@ export function gatewayOf(network: NodeNetwork): string {
   return nthAddress(network.podCidr, 1)
 }
 
+/** A hardware address made from an IPv4 address: who gets the address again later is known by the same one. */
+export function hardwareAddress(address: string): string {
+  return ['0a', '58', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':')
+}
+
 /** Makes the bridge, unless an earlier life of this program did so in the same network namespace. */
 export async function prepareNetwork(network: NodeNetwork): Promise<void> {
   const { bridge, podCidr, serviceCidr, dnsAddress } = network
@@ -26,7 +31,8 @@ export async function prepareNetwork(network: NodeNetwork): Promise<void> {
   if (!(await exists(bridge))) {
     const batch = [
       'link set lo up',
-      `link add ${bridge} type bridge`,
+      // With an address of its own the bridge keeps it; else it would change to that of whichever pod comes or goes, and be unknown a while.
+      `link add ${bridge} address ${hardwareAddress(gateway)} type bridge`,
       `addr add ${gateway}/${bits} dev ${bridge}`,
       `addr add ${dnsAddress}/32 dev ${bridge}`,
       `link set ${bridge} up`,

@@ -1,7 +1,7 @@
 /** Keeps the node's address translation equal to the Services and EndpointSlices of the cluster. */
 import { logger } from '@lateen/base'
 import { messageOf } from '../kube/api-failure.ts'
-import type { EndpointSlice, Service } from '../kube/service.ts'
+import { type Endpoint, type EndpointSlice, isEndpointReady, type Service } from '../kube/service.ts'
 import type { Store } from '../kube/store.ts'
 import { runCommand } from '../node/run-command.ts'
 import type { NodeNetwork } from './node-network.ts'
@@ -10,6 +10,10 @@ import { serviceRules } from './service-rules.ts'
 const log = logger('network')
 const DEBOUNCE_MS = 10
 const RETRY_MS = 1_000
+/** How long proxies with endpoints of their own get to hear of a change. */
+const PROPAGATION_MS = 250
+
+const isReadyEndpoint = (endpoint: Endpoint) => isEndpointReady(endpoint) && endpoint.conditions?.terminating !== true
 
 export interface ServiceProxyState {
   readonly synced: boolean
@@ -24,6 +28,7 @@ export class ServiceProxy {
   #timer: NodeJS.Timeout | undefined
   #running = false
   #again = false
+  readonly #watchers = new Set<() => void>()
   #stopped = false
   #lastError: string | undefined
 
@@ -36,12 +41,48 @@ export class ServiceProxy {
   async start(): Promise<void> {
     await Promise.all([this.#services.synced, this.#slices.synced])
     this.#services.listen(() => this.#schedule(DEBOUNCE_MS))
-    this.#slices.listen(() => this.#schedule(DEBOUNCE_MS))
+    this.#slices.listen(() => {
+      this.#schedule(DEBOUNCE_MS)
+      this.#tellWatchers()
+    })
     this.#schedule(0)
   }
 
   state(): ServiceProxyState {
     return { synced: this.#installed !== '' && !this.#timer && !this.#running, ...(this.#lastError ? { lastError: this.#lastError } : {}) }
+  }
+
+  /**
+   * Resolves when no new connection goes to `address` by way of a Service: every slice marks it as ending or has it no more, the rules
+   * say so, and proxies that learn of endpoints on their own have had a moment to do so. At the latest after `longest` milliseconds.
+   * Resolves at once for an address behind no Service.
+   */
+  async avoided(address: string, longest: number): Promise<void> {
+    const end = performance.now() + longest
+    if (!this.#lists(address, () => true)) return
+    while (performance.now() < end && (this.#lists(address, isReadyEndpoint) || this.#timer !== undefined || this.#running)) await this.#nextChange(end - performance.now())
+    await new Promise((resolve) => setTimeout(resolve, Math.min(PROPAGATION_MS, Math.max(0, end - performance.now()))))
+  }
+
+  #lists(address: string, which: (endpoint: Endpoint) => boolean): boolean {
+    for (const slice of this.#slices.all()) if (slice.endpoints?.some((endpoint) => endpoint.addresses.includes(address) && which(endpoint))) return true
+    return false
+  }
+
+  #nextChange(longest: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, Math.max(0, longest))
+      this.#watchers.add(done)
+    })
+  }
+
+  #tellWatchers(): void {
+    for (const watcher of [...this.#watchers]) watcher()
   }
 
   stop(): void {
@@ -74,6 +115,7 @@ export class ServiceProxy {
       this.#schedule(RETRY_MS)
     } finally {
       this.#running = false
+      this.#tellWatchers()
     }
     if (!this.#again) return
     this.#again = false

@@ -49,6 +49,9 @@ export function serviceRules(input: RuleInput): string {
       addBackends(chain, targets, protocol, affinitySeconds(service), { chains, rules })
     }
   }
+  // The node itself has the DNS address: translating it would gain nothing, and two questions sent at once through one socket (A and
+  // AAAA) can lose one of them when their translations are entered at the same time.
+  services.unshift(`-A LATEEN-SERVICES -d ${input.dnsAddress}/32 -j RETURN`)
   return `${[...nat(chains, services, nodePorts, rules), ...filter(rejects, input)].join('\n')}\n`
 }
 

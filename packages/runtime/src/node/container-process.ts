@@ -209,7 +209,8 @@ function started(child: ChildProcess): Promise<void> {
     })
     pipe?.on('error', () => undefined)
     child.on('error', (error) => fail(`cannot run sh: ${error.message}`))
-    child.on('exit', (code) => setImmediate(() => fail(`the root of the container could not be built (exit code ${code}); its log says why`)))
+    // `close` comes after the pipe has been read to its end: a command that ends at once was started all the same.
+    child.on('close', (code) => fail(`the root of the container could not be built (exit code ${code}); its log says why`))
   })
 }
 

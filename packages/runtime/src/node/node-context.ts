@@ -25,6 +25,8 @@ export interface NodeContext {
   readonly programMounts: readonly Mount[]
   /** The prepared `/dev`. */
   readonly dev: string
+  /** Resolves when nobody makes new connections to the address by way of a Service, at the latest after `longest` milliseconds. */
+  readonly avoided: (address: string, longest: number) => Promise<void>
   readonly rootless: boolean
   readonly manyIds: boolean
 }

@@ -26,6 +26,7 @@ import { runCommand } from './run-command.ts'
 const log = logger('node')
 const RETRY_MS = 1_000
 const SIDECAR_GRACE_MS = 2_000
+const LONGEST_LEAVING_MS = 1_500
 
 export class PodWorker {
   readonly uid: string
@@ -47,6 +48,7 @@ export class PodWorker {
   #timer: NodeJS.Timeout | undefined
   #timerDue = 0
   #ending: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
   #abandoned = false
   #sent = ''
   #sending = false
@@ -356,7 +358,13 @@ export class PodWorker {
     await this.#stopSidecars(grace === 0 ? 0 : Math.max(SIDECAR_GRACE_MS, deadline - Date.now()))
   }
 
+  /** Containers hear of the end only when no new work comes to them: what they refuse then, nobody asked for. */
   async #delete(): Promise<void> {
+    const grace = graceOf(this.#pod)
+    if (grace > 0 && !this.#leaving && this.#anyRunning() && this.#record.address) {
+      this.#leaving = this.#node.avoided(this.#record.address, Math.min(LONGEST_LEAVING_MS, grace))
+    }
+    await this.#leaving
     await this.#end(graceOf(this.#pod))
   }
 

@@ -1,6 +1,7 @@
 /** The network, host name and IPC namespaces of a pod, held by files so that they outlive every process in them. */
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hardwareAddress } from '../network/node-network.ts'
 import { runCommand } from './run-command.ts'
 import { line } from './shell-text.ts'
 
@@ -46,7 +47,7 @@ export async function createSandbox(request: SandboxRequest): Promise<void> {
   for (const kind of FILES) writeFileSync(namespaceFile(request.directory, kind), '')
   const batch = [
     'link set lo up',
-    `link add eth0 type veth peer name ${request.link} netns ${process.pid}`,
+    `link add eth0 address ${hardwareAddress(request.address)} type veth peer name ${request.link} netns ${process.pid}`,
     `addr add ${request.address}/32 dev eth0`,
     'link set eth0 up',
     `route add ${request.gateway} dev eth0 scope link`,
