@@ -28,7 +28,9 @@ export function processesOf(mesh: Mesh, { command, env }: Sought): number[] {
     for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) if (roots.has(at)) return true
     return false
   }
-  return [...parents.keys()].filter((pid) => command.test(read(pid, 'cmdline').join(' ')) && (!env || read(pid, 'environ').includes(env)) && isOurs(pid))
+  return [...parents.keys()].filter(
+    (pid) => command.test(read(pid, 'cmdline').join(' ')) && (!env || read(pid, 'environ').includes(env)) && isOurs(pid),
+  )
 }
 
 /** Kills with signal 9. @throws Error when nothing matches */
@@ -39,7 +41,9 @@ export function kill(mesh: Mesh, sought: Sought): void {
 }
 
 function processIds(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
 }
 
 function parentOf(pid: number): number | undefined {

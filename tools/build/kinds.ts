@@ -15,6 +15,8 @@ export async function generateKinds(root: string): Promise<void> {
 
 function generator(root: string): Generator {
   const script = join(root, 'packages/apiserver/codegen/generate.mjs')
-  const hash = createHash('sha256').update(readFileSync(script)).update(readFileSync(join(root, 'packages/apiserver/package.json')))
+  const hash = createHash('sha256')
+    .update(readFileSync(script))
+    .update(readFileSync(join(root, 'packages/apiserver/package.json')))
   return { script, folder: join(root, 'packages/apiserver/gen'), stamp: hash.digest('hex') }
 }

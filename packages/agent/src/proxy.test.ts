@@ -114,7 +114,6 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     plane.ttlMs = 122_000
     start({ plane, folder })
     await ready(folder)
-    plane.ttlMs = 3_600_000
     await rm(join(folder.path, 'var/run/secrets/tokens/istio-token'))
     await eventually(() =>
       expect(plane.calls.at(-1)).toMatchObject({ token: undefined, peer: 'URI:spiffe://cluster.local/ns/shop/sa/cart' }),

@@ -12,6 +12,7 @@ import { Tokens } from './auth/tokens.ts'
 import { ADMIN, ANONYMOUS, type User } from './auth/user.ts'
 import { LocalClient } from './client/local-client.ts'
 import { DefinitionController } from './controllers/definitions.ts'
+import { sweepEvents } from './controllers/events.ts'
 import { NamespaceFinalizer } from './controllers/namespaces.ts'
 import { rulesReady } from './crd/rules.ts'
 import { StatusError } from './errors.ts'
@@ -110,6 +111,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
   await bootstrap(core, options.crds)
   await rulesReady()
   const finalizer = new NamespaceFinalizer(core)
+  const endSweeping = sweepEvents(core)
   const front = new HttpFront(
     { key: material.keyPem, cert: material.certPem },
     {
@@ -125,6 +127,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
   try {
     for (const listen of options.listen) addresses.push(await front.listen(listen))
   } catch (error) {
+    endSweeping()
     finalizer.stop()
     definitions.stop()
     await front.close()
@@ -153,6 +156,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
     close: async () => {
       ready = false
       for (const client of clients) client.close()
+      endSweeping()
       finalizer.stop()
       definitions.stop()
       await front.close()

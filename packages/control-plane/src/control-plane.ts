@@ -55,9 +55,10 @@ const log = logger('discovery')
  */
 export async function startControlPlane(options: DiscoveryOptions, abort?: AbortSignal): Promise<ControlPlane> {
   const plane = new RunningControlPlane(options)
-  abort?.addEventListener('abort', () => void plane.close(), { once: true })
+  // What it waits for, such as an API server that is not there, may never come.
+  const aborted = new Promise<void>((resolve) => abort?.addEventListener('abort', () => resolve(), { once: true }))
   try {
-    await plane.start()
+    await Promise.race([plane.start(), aborted])
   } catch (error) {
     await plane.close()
     throw error

@@ -195,6 +195,15 @@ describe('list-watch', () => {
   }, 30_000)
 })
 
+test('when the client is closed its list-watches stop', async () => {
+  const own = createKubeClient(api.connection)
+  const watch = listWatch(own, ConfigMap, { namespace }, { replace: () => undefined, set: () => undefined, delete: () => undefined })
+  await watch.synced
+  own.close()
+  while (watch.state !== 'stopped') await new Promise((resolve) => setImmediate(resolve))
+  await expect(own.get(ConfigMap, namespace, 'x')).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
 describe('leader election', () => {
   const timing = { leaseDurationMs: 1_000, retryMs: 50 }
   const elect = (identity: string, name: string) => {

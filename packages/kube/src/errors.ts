@@ -33,6 +33,9 @@ export class ConnectionError extends Error {
   }
 }
 
+/** Code of a {@link ConnectionError}: the client was closed by its own program. */
+export const CLOSED = 'CLOSED'
+
 /** A kubeconfig, or the in-cluster files, that cannot be used; the message names the file and what to change. */
 export class KubeConfigError extends Error {
   override readonly name = 'KubeConfigError'

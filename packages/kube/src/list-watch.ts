@@ -10,7 +10,7 @@
 import type { KubeObject, ResourceType } from '@lateen/api'
 import { type Logger, logger } from '@lateen/base'
 import { withQuery } from './client.ts'
-import { ApiError, isGone, isNotFound, statusCode } from './errors.ts'
+import { ApiError, CLOSED, ConnectionError, isGone, isNotFound, statusCode } from './errors.ts'
 import { readLines } from './lines.ts'
 import { apiVersionOf, resourcePath } from './resource-path.ts'
 import type { KubeClient, ListWatch, WatchHandler, WatchState } from './types.ts'
@@ -208,6 +208,7 @@ class ListWatchMachine<T extends KubeObject> implements ListWatch {
 
   async #recover(error: Error): Promise<void> {
     this.lastError = error
+    if (error instanceof ConnectionError && error.code === CLOSED) return this.stop()
     const code = statusCode(error)
     if (isGone(error)) {
       this.#log.debug(`${this.#name}: the history is gone, listing again`)

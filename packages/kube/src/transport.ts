@@ -6,7 +6,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { ApiError, ConnectionError, connectionError } from './errors.ts'
+import { ApiError, CLOSED, ConnectionError, connectionError, KubeConfigError } from './errors.ts'
 import type { StatusCause } from './types.ts'
 
 export interface TransportOptions {
@@ -46,10 +46,16 @@ export function createTransport(connection: Connection, options: TransportOption
   const maxBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE
   const server = connection.server.href.replace(/\/$/, '')
   const agents = createAgents(connection)
-  const failure = (cause: unknown) =>
-    cause instanceof ApiError || cause instanceof ConnectionError ? cause : connectionError(server, connection.origin, cause)
+  let isClosed = false
+  const failure = (cause: unknown): Error => {
+    if (isClosed) return new ConnectionError(CLOSED, `the client of ${server} is closed`, cause)
+    return cause instanceof ApiError || cause instanceof ConnectionError || cause instanceof KubeConfigError
+      ? cause
+      : connectionError(server, connection.origin, cause)
+  }
 
   const open = async (request: HttpRequest, kind: 'request' | 'stream'): Promise<IncomingMessage> => {
+    if (isClosed) throw new Error('closed')
     const credentials = await connection.credentials.current()
     const agent = agents.get(credentials, kind)
     const response = await roundTrip(request, credentials, agent)
@@ -99,7 +105,10 @@ export function createTransport(connection: Connection, options: TransportOption
         throw failure(cause)
       }
     },
-    close: () => agents.close(),
+    close: () => {
+      isClosed = true
+      agents.close()
+    },
   }
 }
 

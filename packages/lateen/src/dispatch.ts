@@ -17,16 +17,8 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
       return (await import('@lateen/agent')).runRequest(rest)
     case 'iptables':
     case 'istio-iptables':
-      return (await import('@lateen/inject/capture-run')).runCapture(rest, {
-        env,
-        out: lineTo(process.stdout),
-        log: lineTo(process.stderr),
-      })
+      return (await import('@lateen/inject/capture-run')).runCapture(rest, env)
     default:
       return (await import('@lateen/cli')).runCli(argv, env)
   }
-}
-
-function lineTo(stream: NodeJS.WriteStream): (line: string) => void {
-  return (line) => void stream.write(`${line}\n`)
 }

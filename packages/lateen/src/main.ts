@@ -9,5 +9,11 @@ import { runProgram } from './dispatch.ts'
 // Saves compiling the same chunk at every start; where the folder cannot be written, nothing changes.
 enableCompileCache()
 
+const code = await runProgram(process.argv.slice(2), process.env)
+
+/** What was written to a pipe is only on its way; an exit would cut it off. A reader that has gone waits for nothing. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()))
+
+await Promise.all([flushed(process.stdout), flushed(process.stderr)])
 // A program that has come to its end is not kept by a connection or timer that it forgot.
-process.exit(await runProgram(process.argv.slice(2), process.env))
+process.exit(code)

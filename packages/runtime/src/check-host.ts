@@ -15,7 +15,7 @@ export interface HostCheck {
 }
 
 const TOOLS: readonly { readonly command: string; readonly package: string; readonly why: string }[] = [
-  { command: 'ip', package: 'iproute2', why: 'makes the pods\' network' },
+  { command: 'ip', package: 'iproute2', why: "makes the pods' network" },
   { command: 'iptables-restore', package: 'iptables', why: 'makes Services and traffic capture work' },
   { command: 'unshare', package: 'util-linux', why: 'makes namespaces' },
   { command: 'nsenter', package: 'util-linux', why: 'enters namespaces' },
@@ -29,7 +29,14 @@ const SEARCH = [...new Set([...(process.env.PATH ?? '').split(':'), '/usr/local/
 /** All checks; every one runs, also after a failure. */
 export function checkHost(): HostCheck[] {
   if (process.platform !== 'linux') {
-    return [{ name: 'Linux', state: 'missing', message: `the local cluster needs Linux, this is ${process.platform}`, remedy: 'use a Linux machine or virtual machine' }]
+    return [
+      {
+        name: 'Linux',
+        state: 'missing',
+        message: `the local cluster needs Linux, this is ${process.platform}`,
+        remedy: 'use a Linux machine or virtual machine',
+      },
+    ]
   }
   return [...TOOLS.map(checkTool), checkPivotRoot(), checkNamespaces(), checkIds(), checkOverlay(), checkScript()]
 }
@@ -57,21 +64,38 @@ function checkTool({ command, package: name, why }: (typeof TOOLS)[number]): Hos
 
 function checkPivotRoot(): HostCheck {
   if (find('pivot_root')) return { name: 'pivot_root', state: 'ok', message: 'pivot_root is there', remedy: '' }
-  return { name: 'pivot_root', state: 'missing', message: 'pivot_root is not installed; it changes the root of containers', remedy: install('util-linux'), package: 'util-linux' }
+  return {
+    name: 'pivot_root',
+    state: 'missing',
+    message: 'pivot_root is not installed; it changes the root of containers',
+    remedy: install('util-linux'),
+    package: 'util-linux',
+  }
 }
 
 function checkNamespaces(): HostCheck {
   const root = process.getuid?.() === 0
   const user = root ? [] : ['--user', '--map-root-user']
-  const tried = spawnSync('unshare', [...user, '--net', '--mount', '--pid', '--fork', '--mount-proc', 'true'], { encoding: 'utf8', timeout: 10_000 })
-  if (tried.status === 0) return { name: 'namespaces', state: 'ok', message: root ? 'root may make namespaces' : 'this user may make namespaces', remedy: '' }
+  const tried = spawnSync('unshare', [...user, '--net', '--mount', '--pid', '--fork', '--mount-proc', 'true'], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  })
+  if (tried.status === 0)
+    return { name: 'namespaces', state: 'ok', message: root ? 'root may make namespaces' : 'this user may make namespaces', remedy: '' }
   const said = (tried.stderr || tried.error?.message || '').trim()
-  if (root) return { name: 'namespaces', state: 'missing', message: `root may not make namespaces here: ${said}`, remedy: 'inside a container, start it with --privileged' }
+  if (root)
+    return {
+      name: 'namespaces',
+      state: 'missing',
+      message: `root may not make namespaces here: ${said}`,
+      remedy: 'inside a container, start it with --privileged',
+    }
   return { name: 'namespaces', state: 'missing', message: `this user may not make namespaces: ${said}`, remedy: namespaceRemedy() }
 }
 
 function namespaceRemedy(): string {
-  if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1') return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0'
+  if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1')
+    return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0'
   if (setting('kernel/unprivileged_userns_clone') === '0') return 'sudo sysctl -w kernel.unprivileged_userns_clone=1'
   if (setting('user/max_user_namespaces') === '0') return 'sudo sysctl -w user.max_user_namespaces=10000'
   return 'run as root'
@@ -103,7 +127,12 @@ function checkOverlay(): HostCheck {
   const known = readText('/proc/filesystems').includes('overlay')
   const [major = 0, minor = 0] = readText('/proc/sys/kernel/osrelease').split('.').map(Number)
   if (process.getuid?.() !== 0 && (major < 5 || (major === 5 && minor < 11))) {
-    return { name, state: 'missing', message: `kernel ${major}.${minor} has no overlay file system for ordinary users`, remedy: 'run as root, or use kernel 5.11 or newer' }
+    return {
+      name,
+      state: 'missing',
+      message: `kernel ${major}.${minor} has no overlay file system for ordinary users`,
+      remedy: 'run as root, or use kernel 5.11 or newer',
+    }
   }
   if (known) return { name, state: 'ok', message: 'the kernel has it', remedy: '' }
   return { name, state: 'warning', message: 'the kernel module overlay is not loaded (yet)', remedy: 'sudo modprobe overlay' }
@@ -111,7 +140,13 @@ function checkOverlay(): HostCheck {
 
 function checkScript(): HostCheck {
   if (find('script')) return { name: 'script', state: 'ok', message: 'terminals for kubectl exec -t', remedy: '' }
-  return { name: 'script', state: 'warning', message: 'script is not installed; kubectl exec -t will not work', remedy: install('bsdutils'), package: 'bsdutils' }
+  return {
+    name: 'script',
+    state: 'warning',
+    message: 'script is not installed; kubectl exec -t will not work',
+    remedy: install('bsdutils'),
+    package: 'bsdutils',
+  }
 }
 
 function readText(path: string): string {

@@ -4,17 +4,18 @@ import { fileURLToPath } from 'node:url'
 import type { KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
 import type { KubeClient } from '@lateen/kube'
-import { type Controllers, startControllers } from './controllers/controllers.ts'
 import type { ControllerContext } from './controllers/context.ts'
+import { type Controllers, startControllers } from './controllers/controllers.ts'
 import { DnsServer } from './dns/dns-server.ts'
+import type { UidMapping } from './enter-node.ts'
 import { ImageCatalogue } from './images/catalogue.ts'
 import { CONFIG_MAP, ENDPOINT_SLICE, NAMESPACE, POD, SECRET, SERVICE } from './kube/kinds.ts'
 import type { Pod } from './kube/pod.ts'
 import type { EndpointSlice, Service } from './kube/service.ts'
 import { type ListWatchFunction, Store } from './kube/store.ts'
 import { AddressPool } from './network/address-pool.ts'
-import type { HostPortHolder, HostPortState } from './network/host-ports.ts'
 import { HostPortClaims } from './network/host-port-claims.ts'
+import type { HostPortHolder, HostPortState } from './network/host-ports.ts'
 import { gatewayOf, type NodeNetwork, prepareNetwork } from './network/node-network.ts'
 import { ServiceProxy, type ServiceProxyState } from './network/service-proxy.ts'
 import { EventRecorder } from './node/event-recorder.ts'
@@ -22,11 +23,10 @@ import { planHostRoot } from './node/host-root.ts'
 import { NodeAgent } from './node/node-agent.ts'
 import type { NodeContext } from './node/node-context.ts'
 import { prepareScratch } from './node/node-devices.ts'
-import { type PodBackend, NodePodBackend } from './node/pod-backend.ts'
+import { NodePodBackend, type PodBackend } from './node/pod-backend.ts'
 import { programMounts } from './node/pod-files.ts'
 import { makeStateDirectories, stateLayout } from './node/state-layout.ts'
 import { TokenSource } from './volumes/volume-files.ts'
-import type { UidMapping } from './enter-node.ts'
 
 export interface NodeSettings {
   /** Name of the Node object. */
@@ -89,6 +89,7 @@ export interface Cluster {
 const log = logger('cluster')
 
 /** Starts the cluster inside the node's namespaces (see `enterNode`); resolves when the node can run pods. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of parts and what each gets.
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { client, listWatch, node } = options
   const network: NodeNetwork = { bridge: node.bridge, podCidr: node.podCidr, serviceCidr: node.serviceCidr, dnsAddress: node.dnsAddress }
@@ -143,7 +144,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     addresses: [node.dnsAddress, gateway],
     port: 53,
     upstreams: upstreamsOf(hostResolvConf),
-    source: { services: stores.services, slices: stores.slices, namespaceExists: (name) => stores.namespaces.byKey(name) !== undefined, domain },
+    source: {
+      services: stores.services,
+      slices: stores.slices,
+      namespaceExists: (name) => stores.namespaces.byKey(name) !== undefined,
+      domain,
+    },
   })
   const claims = new HostPortClaims(stores.services, gateway, options.hostPorts, options.hostPortMap ?? {})
   const controllerContext: ControllerContext = {
@@ -206,5 +212,7 @@ function readResolvConf(): string {
 
 /** Resolvers on the host's loopback are not reachable from the node. */
 function upstreamsOf(resolvConf: string): string[] {
-  return [...resolvConf.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)].map((match) => match[1] ?? '').filter((address) => !address.startsWith('127.'))
+  return [...resolvConf.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)]
+    .map((match) => match[1] ?? '')
+    .filter((address) => !address.startsWith('127.'))
 }

@@ -5,7 +5,7 @@
  * A tiny first process holds the namespaces, so that pods live on while the cluster process is restarted; when it ends, the kernel ends
  * everything inside. It outlives the supervisor too: the next one finds it by its file.
  */
-import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -104,10 +104,28 @@ async function makeHolder(): Promise<Holder> {
 }
 
 async function hold(uidMapping: UidMapping): Promise<Holder> {
-  const isolate = ['--net', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc', '--propagation', 'private', 'sh', '-c', HOLD]
+  const isolate = [
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child=SIGKILL',
+    '--mount-proc',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    HOLD,
+  ]
   // The user namespace comes first and waits until its ids are mapped; only a mapped root keeps its rights.
-  const words = uidMapping === 'root' ? isolate : ['--user', 'sh', '-c', `read -r mapped && exec unshare ${isolate.slice(0, -1).join(' ')} "$0"`, HOLD]
-  const child = spawn('unshare', words, { cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } })
+  const words =
+    uidMapping === 'root' ? isolate : ['--user', 'sh', '-c', `read -r mapped && exec unshare ${isolate.slice(0, -1).join(' ')} "$0"`, HOLD]
+  const child = spawn('unshare', words, {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+  })
   const problem = collect(child)
   try {
     if (uidMapping !== 'root') await mapIds(child, uidMapping)
@@ -179,7 +197,8 @@ function lineOf(child: ChildProcess, wanted: string): Promise<void> {
 }
 
 function explain(mapping: UidMapping): string {
-  if (mapping === 'root') return 'the namespaces of the node could not be made (root needs CAP_SYS_ADMIN; inside a container run it privileged)'
+  if (mapping === 'root')
+    return 'the namespaces of the node could not be made (root needs CAP_SYS_ADMIN; inside a container run it privileged)'
   return 'this user may not make namespaces; run as root, or allow it with "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"'
 }
 
@@ -190,7 +209,12 @@ interface IdRange {
 
 /** The user's ranges in /etc/subuid and /etc/subgid, when the tools to map them are there. */
 export function idRanges(): { readonly uid: IdRange; readonly gid: IdRange } | undefined {
-  if (!['newuidmap', 'newgidmap'].every((tool) => ['/usr/bin', '/bin', '/usr/local/bin'].some((directory) => existsSync(join(directory, tool))))) return undefined
+  if (
+    !['newuidmap', 'newgidmap'].every((tool) =>
+      ['/usr/bin', '/bin', '/usr/local/bin'].some((directory) => existsSync(join(directory, tool))),
+    )
+  )
+    return undefined
   const uid = rangeIn('/etc/subuid')
   const gid = rangeIn('/etc/subgid')
   return uid && gid ? { uid, gid } : undefined
@@ -202,7 +226,8 @@ function rangeIn(file: string): IdRange | undefined {
   try {
     for (const row of readFileSync(file, 'utf8').split('\n')) {
       const [owner, start, count] = row.split(':')
-      if ((owner === username || owner === String(uid)) && Number(count) > 1337) return { start: Number(start), count: Math.min(Number(count), 65_536) }
+      if ((owner === username || owner === String(uid)) && Number(count) > 1337)
+        return { start: Number(start), count: Math.min(Number(count), 65_536) }
     }
   } catch {
     return undefined
@@ -213,7 +238,8 @@ function rangeIn(file: string): IdRange | undefined {
 function loadHolder(file: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (typeof value !== 'object' || value === null || !('outer' in value) || !('inner' in value) || !('uidMapping' in value)) return undefined
+    if (typeof value !== 'object' || value === null || !('outer' in value) || !('inner' in value) || !('uidMapping' in value))
+      return undefined
     const { outer, inner, uidMapping } = value
     if (!isProcessId(outer) || !isProcessId(inner)) return undefined
     return uidMapping === 'root' || uidMapping === 'range' || uidMapping === 'single' ? { outer, inner, uidMapping } : undefined
@@ -223,5 +249,12 @@ function loadHolder(file: string): Holder | undefined {
 }
 
 function isProcessId(value: unknown): value is ProcessId {
-  return typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number' && 'startTime' in value && typeof value.startTime === 'string'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'pid' in value &&
+    typeof value.pid === 'number' &&
+    'startTime' in value &&
+    typeof value.startTime === 'string'
+  )
 }

@@ -6,6 +6,7 @@ import { CONFIG_MAP, EVENT, POD } from './kube/kinds.ts'
 import type { Pod } from './kube/pod.ts'
 
 const missing = whyNoCluster()
+// biome-ignore lint/suspicious/noConsole: a skipped suite and a measurement are to be seen.
 if (missing) console.warn(`skipped: tests of real pods: ${missing}`)
 
 describe.skipIf(missing !== '')('a pod on a real node', { timeout: 40_000 }, () => {
@@ -81,7 +82,9 @@ spec:
     const address = status?.podIP ?? ''
     expect(address).toMatch(/^10\.244\./)
     expect(stdout).toContain(`ip=${address} both=${address}/s3cret/$(IP)/$(NOT_KNOWN) cfg=green cpu=250`)
-    expect(stdout).toContain('full\nnameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n')
+    expect(stdout).toContain(
+      'full\nnameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n',
+    )
     expect(stdout).toContain('192.0.2.7\tfar.example')
     expect(stdout).toContain('green\napp="full"\ntier="web"\nwritable\ntmpfs\n0\n')
     expect(stdout.trim().endsWith('sleep')).toBe(true)
@@ -161,7 +164,12 @@ spec:
     const notes = () => readFileSync(join(cluster.stateDir, 'notes/order'), 'utf8').trim().split('\n')
     expect(notes()).toEqual(['proxy-up', 'app-up', 'post-start', 'second-up'])
     await cluster.delete(POD, 'default', 'sided')
-    await eventually(async () => cluster.get(POD, 'default', 'sided').then(() => false, () => true))
+    await eventually(async () =>
+      cluster.get(POD, 'default', 'sided').then(
+        () => false,
+        () => true,
+      ),
+    )
     expect(notes().slice(4)).toEqual(['pre-stop', 'app-end', 'proxy-end'])
   })
 
@@ -195,7 +203,9 @@ spec:
   containers:
     - {name: main, image: 'registry.example:5000/team/htpbin:1.2', args: [hello]}
 `)
-    const waiting = await eventually(async () => (await pod('unknown')).status?.containerStatuses?.[0]?.state.waiting?.reason === 'ErrImagePull' && (await pod('unknown')))
+    const waiting = await eventually(
+      async () => (await pod('unknown')).status?.containerStatuses?.[0]?.state.waiting?.reason === 'ErrImagePull' && (await pod('unknown')),
+    )
     const message = waiting.status?.containerStatuses?.[0]?.state.waiting?.message ?? ''
     expect(message).toContain('"registry.example:5000/team/htpbin:1.2" is not in the image catalogue')
     expect(message).toContain('kong/httpbin')
@@ -240,7 +250,9 @@ spec:
 `)
     await ready('probed')
     await cluster.exec('default', 'probed', ['touch', '/tmp/sick'], 'main')
-    await eventually(async () => (await pod('probed')).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False'))
+    await eventually(async () =>
+      (await pod('probed')).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False'),
+    )
     await cluster.exec('default', 'probed', ['rm', '/tmp/sick'], 'main')
     await ready('probed')
     await cluster.exec('default', 'probed', ['sh', '-c', 'kill -STOP 1; kill -STOP $(pgrep -f httpbin.js | head -1)'], 'main')
@@ -253,7 +265,12 @@ spec:
     const { metadata } = await pod('captured')
     const began = Date.now()
     await cluster.delete(POD, 'default', 'captured')
-    await eventually(async () => cluster.get(POD, 'default', 'captured').then(() => false, () => true))
+    await eventually(async () =>
+      cluster.get(POD, 'default', 'captured').then(
+        () => false,
+        () => true,
+      ),
+    )
     expect(Date.now() - began).toBeLessThan(5_000)
     await eventually(async () => !readdirSync(join(cluster.stateDir, 'node/pods')).includes(metadata.uid ?? ''))
   })
@@ -272,13 +289,18 @@ spec:
     const after = await ready('full')
     expect(after.status?.podIP).toBe(before.status?.podIP)
     expect(after.status?.containerStatuses?.[0]).toEqual(before.status?.containerStatuses?.[0])
-    expect((await cluster.exec('default', 'full', ['sh', '-c', 'stat -c %Y /proc/1; cat /proc/1/stat | cut -d" " -f22'])).stdout).toBe(mark.stdout)
+    expect((await cluster.exec('default', 'full', ['sh', '-c', 'stat -c %Y /proc/1; cat /proc/1/stat | cut -d" " -f22'])).stdout).toBe(
+      mark.stdout,
+    )
   })
 
   test('starts within half a second', async () => {
     const began = performance.now()
-    await apply('{apiVersion: v1, kind: Pod, metadata: {name: quick}, spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: busybox, command: [sleep, infinity]}]}}')
+    await apply(
+      '{apiVersion: v1, kind: Pod, metadata: {name: quick}, spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: busybox, command: [sleep, infinity]}]}}',
+    )
     await ready('quick')
+    // biome-ignore lint/suspicious/noConsole: a skipped suite and a measurement are to be seen.
     console.log(`pod from create to ready: ${Math.round(performance.now() - began)} ms`)
   })
 })

@@ -54,10 +54,13 @@ export class WorkQueue {
     const known = this.#timers.get(key)
     if (known && known.due <= due) return
     if (known) clearTimeout(known.timer)
-    const timer = setTimeout(() => {
-      this.#timers.delete(key)
-      this.add(key)
-    }, Math.min(milliseconds, 2 ** 31 - 1))
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(key)
+        this.add(key)
+      },
+      Math.min(milliseconds, 2 ** 31 - 1),
+    )
     timer.unref()
     this.#timers.set(key, { timer, due })
   }

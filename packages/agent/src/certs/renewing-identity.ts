@@ -32,6 +32,7 @@ export interface RenewingIdentityOptions {
 /** How long a renewal may fail before the saved identity is used at the start. */
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
+const MIN_PAUSE_MS = 5000
 /** setTimeout's limit; a longer wait is taken in parts. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -121,7 +122,9 @@ export class RenewingIdentity implements IdentitySource {
     log.info(`certificate ${info.serial} for ${info.uris.join(', ')} is in use until ${info.notAfter.toISOString()}`)
     await this.#options.onIdentity?.(identity, this.#join(identity))
     this.#notify()
-    this.#schedule(this.#renewalTime(info))
+    // A CA that gives certificates which are half over at once must not be asked without pause.
+    const pause = Math.min(MIN_PAUSE_MS, Math.max(0, info.notAfter.getTime() - Date.now()) / 4)
+    this.#schedule(Math.max(this.#renewalTime(info), Date.now() + pause))
   }
 
   #renewalTime(info: CertificateInfo): number {

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { logger } from '@lateen/base'
 import { type Backoff, exponentialBackoff } from '../certs/backoff.ts'
 
@@ -93,7 +93,7 @@ export class EnvoySupervisor {
     // Access logs go to /dev/stdout, which Envoy opens anew: that fails on a socket, and a child's piped stdout is one.
     const child = spawn(binary, [...args], { cwd, env, stdio: ['ignore', 'inherit', 'pipe'] })
     this.#child = child
-    createInterface({ input: child.stderr }).on('line', (line) => this.#options.onLine(line.slice(0, MAX_LINE)))
+    passLines(child.stderr, this.#options.onLine)
     child.on('error', (error) => log.error(`cannot start ${binary}: ${error.message}`))
     // "close" and not "exit": all output has been passed on by then. It also follows an "error".
     child.on('close', (code, signal) => this.#gone(code, signal))
@@ -126,6 +126,18 @@ export class EnvoySupervisor {
     log.error(`Envoy ${how}; restart ${this.#restarts} of ${this.#policy.limit} in ${wait} ms`)
     this.#timer = setTimeout(() => this.#spawn(), wait)
   }
+}
+
+/** Cuts output into lines; by hand, since Node's readline brings a whole line editor into memory. */
+function passLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop()?.slice(0, MAX_LINE) ?? ''
+    for (const line of lines) onLine(line.slice(0, MAX_LINE))
+  })
+  stream.on('end', () => rest !== '' && onLine(rest))
 }
 
 /**

@@ -21,8 +21,8 @@ core.v1.PodSpec resourceClaims map name patch=name retain
 core.v1.PodSpec nodeSelector atomic
 core.v1.PodStatus conditions map type patch=type
 core.v1.PodStatus podIPs map ip patch=ip
-core.v1.PodStatus hostIPs atomic - patch=ip
-core.v1.PodStatus resourceClaimStatuses map name patch=name
+core.v1.PodStatus hostIPs - - patch=ip
+core.v1.PodStatus resourceClaimStatuses map name patch=name retain
 core.v1.Container ports map containerPort,protocol patch=containerPort
 core.v1.Container env map name patch=name
 core.v1.Container volumeMounts map mountPath patch=mountPath
@@ -64,17 +64,13 @@ apps.v1.DeploymentStatus conditions map type patch=type
 apps.v1.ReplicaSetStatus conditions map type patch=type
 apps.v1.StatefulSetStatus conditions map type patch=type
 apps.v1.DaemonSetStatus conditions map type patch=type
-batch.v1.JobStatus conditions atomic - patch=type
-batch.v1.PodFailurePolicyRule onPodConditions atomic
+batch.v1.JobStatus conditions - - patch=type
 autoscaling.v2.HorizontalPodAutoscalerStatus conditions map type patch=type
-autoscaling.v2.CrossVersionObjectReference . atomic
 autoscaling.v1.CrossVersionObjectReference . atomic
-policy.v1.PodDisruptionBudgetSpec selector atomic - replace
 policy.v1.PodDisruptionBudgetStatus conditions map type patch=type
 certificates.v1.CertificateSigningRequestStatus conditions map type
 networking.v1.IngressServiceBackend port atomic
 networking.v1.ServiceBackendPort . atomic
-networking.v1.IngressClassParametersReference . -
 networking.v1.ServiceCIDRStatus conditions map type patch=type
 rbac.v1.RoleRef . atomic
 rbac.v1.Subject . atomic
@@ -83,9 +79,20 @@ admissionregistration.v1.ValidatingWebhookConfiguration webhooks map name patch=
 admissionregistration.v1.MutatingWebhook matchConditions map name patch=name
 admissionregistration.v1.ValidatingWebhook matchConditions map name patch=name
 apiextensions.v1.CustomResourceDefinitionStatus conditions map type
-discovery.v1.EndpointSlice endpoints atomic
-discovery.v1.EndpointSlice ports atomic
 storage.v1.CSINodeSpec drivers map name patch=name
+storage.v1.CSIDriverSpec volumeLifecycleModes set
+apiextensions.v1.JSONSchemaProps x-kubernetes-validations map rule patch=rule
+batch.v1.PodFailurePolicyOnExitCodesRequirement values set
+batch.v1.UncountedTerminatedPods failed set
+batch.v1.UncountedTerminatedPods succeeded set
+core.v1.ContainerRestartRuleOnExitCodes values set
+core.v1.ContainerStatus allocatedResourcesStatus map name patch=name
+core.v1.FileKeySelector . atomic
+core.v1.ResourceStatus resources map resourceID
+discovery.v1.Endpoint addresses set
+discovery.v1.EndpointPort . atomic
+meta.v1.OwnerReference . atomic
+node.v1.Scheduling nodeSelector atomic
 `
 
 export interface MergeRule {

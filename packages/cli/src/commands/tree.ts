@@ -15,7 +15,10 @@ export const TREE: Tree = {
   x: {
     summary: 'experimental and rarely needed commands',
     children: {
-      simulate: { summary: 'where calls go, by the configuration that a proxy would get', load: async () => (await import('./x/simulate.ts')).simulate },
+      simulate: {
+        summary: 'where calls go, by the configuration that a proxy would get',
+        load: async () => (await import('./x/simulate.ts')).simulate,
+      },
       crds: { summary: "Istio's CRDs as YAML", load: async () => (await import('./x/crds.ts')).crds },
     },
   },

@@ -96,11 +96,15 @@ async function startSupervisor(home: Home, { envoy, ports }: SupervisorOptions):
   const log = openSync(supervisorLog(home), 'a', 0o600)
   const program = process.argv[1]
   if (!program) throw new CommandError('cannot tell which program this is; start it by its path')
-  const child = spawn(process.execPath, [program, 'supervise', '--home', home.root, '--envoy', envoy, '--ports', ports], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    cwd: '/',
-  })
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=1', program, 'supervise', '--home', home.root, '--envoy', envoy, '--ports', ports],
+    {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+    },
+  )
   closeSync(log)
   if (!child.pid) throw new CommandError(`cannot start ${process.execPath}`)
   const record = recordOf(child.pid)

@@ -28,7 +28,8 @@ const NODE = {
   bridge: 'lateen0',
 } as const
 const NODE_PORTS = '30000-32767'
-const END_PODS_MS = 35_000
+/** Longer than the samples need; a pod that ignores SIGTERM must not keep its user waiting. */
+const END_PODS_MS = 3_000
 const SERVICES = { group: '', version: 'v1', kind: 'Service', plural: 'services', namespaced: true } as const
 
 export interface ClusterProcessOptions {

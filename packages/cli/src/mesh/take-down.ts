@@ -6,9 +6,9 @@ import type { Home } from './home.ts'
 import { end, isAlive, type ProcessRecord } from './process-record.ts'
 import { type MeshState, readState } from './state.ts'
 
-/** Pods get their termination grace first; the cluster process bounds it. */
-const SUPERVISOR_GRACE_MS = 60_000
-const CLUSTER_GRACE_MS = 30_000
+/** The supervisor ends the pods first, which takes some seconds. */
+const SUPERVISOR_GRACE_MS = 25_000
+const CLUSTER_GRACE_MS = 5_000
 const NODE_GRACE_MS = 5_000
 
 export interface TakeDownOptions {

@@ -40,7 +40,14 @@ export interface Controller {
 
 /** `controller: true`: each object has at most one such owner. */
 export function ownedBy(type: ResourceType, owner: KubeObject): OwnerReference {
-  return { apiVersion: apiVersion(type), kind: type.kind, name: owner.metadata.name, uid: owner.metadata.uid ?? '', controller: true, blockOwnerDeletion: true }
+  return {
+    apiVersion: apiVersion(type),
+    kind: type.kind,
+    name: owner.metadata.name,
+    uid: owner.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
+  }
 }
 
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
@@ -59,7 +66,9 @@ const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
 
 /** A short name part that depends on the value alone; without vowels, so that no words come out. */
 export function shortHash(value: unknown, length = 10): string {
-  const digest = createHash('sha256').update(typeof value === 'string' ? value : canonical(value)).digest()
+  const digest = createHash('sha256')
+    .update(typeof value === 'string' ? value : canonical(value))
+    .digest()
   return [...digest.subarray(0, length)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('')
 }
 
@@ -76,5 +85,11 @@ export function now(): string {
 /** Writes the status with a merge patch, if it differs from what the object has. */
 export async function writeStatus(client: KubeClient, type: ResourceType, object: KubeObject, status: object): Promise<void> {
   if (canonical({ ...(object.status ?? {}), ...status }) === canonical(object.status ?? {})) return
-  await client.patch(type, object.metadata.namespace, object.metadata.name, { status }, { type: 'application/merge-patch+json', subresource: 'status' })
+  await client.patch(
+    type,
+    object.metadata.namespace,
+    object.metadata.name,
+    { status },
+    { type: 'application/merge-patch+json', subresource: 'status' },
+  )
 }

@@ -9,6 +9,7 @@ import { type Controller, type ControllerContext, controllerOf, ownedBy, writeSt
 import { parseSchedule } from './cron-schedule.ts'
 import { hasFailed, isFinished } from './job.ts'
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a controller is a closure of short steps over its context.
 export function cronJobController(context: ControllerContext, cronJobs: Store<CronJob>, jobs: Store<Job>): Controller {
   const events = new EventRecorder(context.client, 'cronjob-controller', context.node.name)
   const queue = new WorkQueue({ name: 'CronJob', reconcile })
@@ -58,7 +59,15 @@ export function cronJobController(context: ControllerContext, cronJobs: Store<Cr
       if (spec.concurrencyPolicy === 'Replace') for (const job of active) await remove(job)
       await create(cron, spec, due)
     }
-    await context.client.patch(CRON_JOB, cron.metadata.namespace, cron.metadata.name, { status: { lastScheduleTime: new Date(due).toISOString().replace('.000Z', 'Z') } }, { type: 'application/merge-patch+json', subresource: 'status' }).then((changed) => cronJobs.caughtUp(changed))
+    await context.client
+      .patch(
+        CRON_JOB,
+        cron.metadata.namespace,
+        cron.metadata.name,
+        { status: { lastScheduleTime: new Date(due).toISOString().replace('.000Z', 'Z') } },
+        { type: 'application/merge-patch+json', subresource: 'status' },
+      )
+      .then((changed) => cronJobs.caughtUp(changed))
   }
 
   async function create(cron: CronJob, spec: CronJobSpec, due: number): Promise<void> {
@@ -85,14 +94,31 @@ export function cronJobController(context: ControllerContext, cronJobs: Store<Cr
   }
 
   async function tidy(spec: CronJobSpec, owned: readonly Job[]): Promise<void> {
-    const finished = owned.filter(isFinished).toSorted((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))
+    const finished = owned
+      .filter(isFinished)
+      .toSorted((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))
     const surplus = (list: readonly Job[], keep: number) => list.slice(0, Math.max(0, list.length - keep))
     const failed = finished.filter(hasFailed)
-    for (const job of [...surplus(failed, spec.failedJobsHistoryLimit ?? 1), ...surplus(finished.filter((each) => !failed.includes(each)), spec.successfulJobsHistoryLimit ?? 3)]) await remove(job)
+    for (const job of [
+      ...surplus(failed, spec.failedJobsHistoryLimit ?? 1),
+      ...surplus(
+        finished.filter((each) => !failed.includes(each)),
+        spec.successfulJobsHistoryLimit ?? 3,
+      ),
+    ])
+      await remove(job)
   }
 
   async function note(cron: CronJob, owned: readonly Job[]): Promise<void> {
-    const active = owned.filter((job) => !isFinished(job)).map((job) => ({ apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, namespace: job.metadata.namespace, uid: job.metadata.uid }))
+    const active = owned
+      .filter((job) => !isFinished(job))
+      .map((job) => ({
+        apiVersion: 'batch/v1',
+        kind: 'Job',
+        name: job.metadata.name,
+        namespace: job.metadata.namespace,
+        uid: job.metadata.uid,
+      }))
     await writeStatus(context.client, CRON_JOB, cron, { active })
   }
 

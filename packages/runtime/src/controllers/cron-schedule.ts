@@ -1,7 +1,13 @@
 /** Cron schedules: five fields, `*`, lists, ranges, steps, names of months and days, `@hourly` and the like. */
 
 const NAMED: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *', '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@hourly': '0 * * * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
 }
 const FIELDS = [
   { name: 'minute', low: 0, high: 59, names: [] },
@@ -22,7 +28,8 @@ export interface Schedule {
 /** @throws Error naming the field that is not understood */
 export function parseSchedule(text: string): Schedule {
   const parts = (NAMED[text.trim()] ?? text).trim().split(/\s+/)
-  if (parts.length !== 5) throw new Error(`the schedule ${JSON.stringify(text)} must have five fields: minute, hour, day of month, month, day of week`)
+  if (parts.length !== 5)
+    throw new Error(`the schedule ${JSON.stringify(text)} must have five fields: minute, hour, day of month, month, day of week`)
   const sets = FIELDS.map((field, index) => parseField(parts[index] ?? '', field))
   const [minutes, hours, days, months, weekdays] = sets
   const anyDay = parts[2] === '*' || parts[2] === '?'
@@ -48,7 +55,10 @@ export function parseSchedule(text: string): Schedule {
 }
 
 function parseField(text: string, field: (typeof FIELDS)[number]): Set<number> {
-  const wrong = () => new Error(`the schedule's ${field.name} ${JSON.stringify(text)} is not understood; use numbers from ${field.low} to ${field.high}, *, a-b, a,b or */n`)
+  const wrong = () =>
+    new Error(
+      `the schedule's ${field.name} ${JSON.stringify(text)} is not understood; use numbers from ${field.low} to ${field.high}, *, a-b, a,b or */n`,
+    )
   const number = (word: string) => {
     const named = (field.names as readonly string[]).indexOf(word.toLowerCase())
     const value = named >= 0 ? named + (field.name === 'month' ? 1 : 0) : Number(word)

@@ -43,7 +43,8 @@ export function daemonSetController(context: ControllerContext, sets: Store<Daem
     if (!wanted && keep) await deletePod(context, events, set, keep)
     else if (keep && !isOf(keep, revision) && spec.updateStrategy?.type !== 'OnDelete') await deletePod(context, events, set, keep)
     // The old pod is to be gone before the new one comes: they may want the same port of the node.
-    else if (wanted && !keep && !owned.some((pod) => !isTerminal(pod))) await createPod(context, events, { type: DAEMON_SET, owner: set, template: spec.template, labels: { [REVISION]: revision } })
+    else if (wanted && !keep && !owned.some((pod) => !isTerminal(pod)))
+      await createPod(context, events, { type: DAEMON_SET, owner: set, template: spec.template, labels: { [REVISION]: revision } })
   }
 
   async function report(set: DaemonSet, spec: DaemonSetSpec, revision: string, wanted: boolean): Promise<number | undefined> {

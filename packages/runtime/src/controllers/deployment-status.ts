@@ -30,15 +30,28 @@ const deadline = (deployment: Deployment) => (deployment.spec?.progressDeadlineS
 
 type Counts = Required<Omit<DeploymentStatus, 'conditions'>>
 
-function conditions(deployment: Deployment, current: ReplicaSet | undefined, counts: Counts, all: readonly ReplicaSet[]): WorkloadCondition[] {
+function conditions(
+  deployment: Deployment,
+  current: ReplicaSet | undefined,
+  counts: Counts,
+  all: readonly ReplicaSet[],
+): WorkloadCondition[] {
   const { replicas, maxUnavailable } = limitsOf(deployment)
   const enough = counts.availableReplicas >= replicas - (deployment.spec?.strategy?.type === 'Recreate' ? 0 : maxUnavailable)
   const available = enough
     ? { type: 'Available', status: 'True' as const, reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
-    : { type: 'Available', status: 'False' as const, reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' }
+    : {
+        type: 'Available',
+        status: 'False' as const,
+        reason: 'MinimumReplicasUnavailable',
+        message: 'Deployment does not have minimum availability.',
+      }
   const result = [dated(deployment, available), progressing(deployment, current, counts)]
   const failure = all.flatMap((set) => set.status?.conditions ?? []).find(({ type }) => type === 'ReplicaFailure')
-  if (failure) result.push(dated(deployment, { type: 'ReplicaFailure', status: failure.status, reason: failure.reason ?? '', message: failure.message ?? '' }))
+  if (failure)
+    result.push(
+      dated(deployment, { type: 'ReplicaFailure', status: failure.status, reason: failure.reason ?? '', message: failure.message ?? '' }),
+    )
   return result
 }
 
@@ -53,19 +66,31 @@ function progressing(deployment: Deployment, current: ReplicaSet | undefined, co
   const known = deployment.status?.conditions?.find(({ type }) => type === 'Progressing')
   const wanted = deployment.spec?.replicas ?? 1
   const name = current?.metadata.name ?? ''
-  const make = (status: 'True' | 'False' | 'Unknown', reason: string, message: string) => dated(deployment, { type: 'Progressing', status, reason, message })
+  const make = (status: 'True' | 'False' | 'Unknown', reason: string, message: string) =>
+    dated(deployment, { type: 'Progressing', status, reason, message })
   if (deployment.spec?.paused) return make('Unknown', 'DeploymentPaused', 'Deployment is paused')
-  const complete = current !== undefined && counts.updatedReplicas === wanted && counts.replicas === wanted && counts.availableReplicas === wanted
+  const complete =
+    current !== undefined && counts.updatedReplicas === wanted && counts.replicas === wanted && counts.availableReplicas === wanted
   if (complete) return make('True', 'NewReplicaSetAvailable', `ReplicaSet "${name}" has successfully progressed.`)
   const before = deployment.status ?? {}
   // Once complete, a pod that is lost later does not make the rollout pending again.
   const sameTemplate = before.observedGeneration === counts.observedGeneration && known?.reason === 'NewReplicaSetAvailable'
   if (sameTemplate && known) return known
   const moved =
-    known === undefined || known.reason === 'NewReplicaSetAvailable' || known.reason === 'DeploymentPaused' || counts.updatedReplicas > (before.updatedReplicas ?? 0) || counts.availableReplicas > (before.availableReplicas ?? 0) ||
-    counts.readyReplicas > (before.readyReplicas ?? 0) || counts.replicas - counts.updatedReplicas < (before.replicas ?? 0) - (before.updatedReplicas ?? 0)
-  if (moved) return { ...make('True', current ? 'ReplicaSetUpdated' : 'NewReplicaSetCreated', `ReplicaSet "${name}" is progressing.`), lastUpdateTime: now() }
-  if (Date.now() - Date.parse(known.lastUpdateTime ?? now()) > deadline(deployment)) return make('False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`)
+    known === undefined ||
+    known.reason === 'NewReplicaSetAvailable' ||
+    known.reason === 'DeploymentPaused' ||
+    counts.updatedReplicas > (before.updatedReplicas ?? 0) ||
+    counts.availableReplicas > (before.availableReplicas ?? 0) ||
+    counts.readyReplicas > (before.readyReplicas ?? 0) ||
+    counts.replicas - counts.updatedReplicas < (before.replicas ?? 0) - (before.updatedReplicas ?? 0)
+  if (moved)
+    return {
+      ...make('True', current ? 'ReplicaSetUpdated' : 'NewReplicaSetCreated', `ReplicaSet "${name}" is progressing.`),
+      lastUpdateTime: now(),
+    }
+  if (Date.now() - Date.parse(known.lastUpdateTime ?? now()) > deadline(deployment))
+    return make('False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`)
   return known
 }
 

@@ -6,14 +6,20 @@ import type { Store } from '../kube/store.ts'
 import type { Deployment, DeploymentSpec, ReplicaSet } from '../kube/workloads.ts'
 import { EventRecorder } from '../node/event-recorder.ts'
 import { WorkQueue } from '../work-queue.ts'
-import { canonical, type Controller, type ControllerContext, controllerOf, ownedBy, shortHash, writeStatus } from './context.ts'
+import { type Controller, type ControllerContext, canonical, controllerOf, ownedBy, shortHash, writeStatus } from './context.ts'
 import { deploymentStatus, progressLeft } from './deployment-status.ts'
 import { limitsOf, nextSizes } from './rollout.ts'
 
 const HASH = 'pod-template-hash'
 const REVISION = 'deployment.kubernetes.io/revision'
-const NOT_COPIED = new Set(['kubectl.kubernetes.io/last-applied-configuration', REVISION, 'deployment.kubernetes.io/desired-replicas', 'deployment.kubernetes.io/max-replicas'])
+const NOT_COPIED = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  'deployment.kubernetes.io/desired-replicas',
+  'deployment.kubernetes.io/max-replicas',
+])
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a controller is a closure of short steps over its context.
 export function deploymentController(context: ControllerContext, deployments: Store<Deployment>, sets: Store<ReplicaSet>): Controller {
   const { client } = context
   const events = new EventRecorder(client, 'deployment-controller', context.node.name)
@@ -45,7 +51,12 @@ export function deploymentController(context: ControllerContext, deployments: St
     return report(key)
   }
 
-  async function progress(deployment: Deployment, spec: DeploymentSpec, known: ReplicaSet | undefined, old: readonly ReplicaSet[]): Promise<void> {
+  async function progress(
+    deployment: Deployment,
+    spec: DeploymentSpec,
+    known: ReplicaSet | undefined,
+    old: readonly ReplicaSet[],
+  ): Promise<void> {
     const recreate = spec.strategy?.type === 'Recreate'
     if (recreate && (await clearOld(deployment, old))) return
     const current = known ? await keepRevision(deployment, known, old) : await createSet(deployment, spec, old, recreate)
@@ -102,7 +113,13 @@ export function deploymentController(context: ControllerContext, deployments: St
 
   async function noteRevision(deployment: Deployment, revision: string): Promise<void> {
     if (deployment.metadata.annotations?.[REVISION] === revision) return
-    const changed = await client.patch(DEPLOYMENT, deployment.metadata.namespace, deployment.metadata.name, { metadata: { annotations: { [REVISION]: revision } } }, { type: 'application/merge-patch+json' })
+    const changed = await client.patch(
+      DEPLOYMENT,
+      deployment.metadata.namespace,
+      deployment.metadata.name,
+      { metadata: { annotations: { [REVISION]: revision } } },
+      { type: 'application/merge-patch+json' },
+    )
     await deployments.caughtUp(changed)
   }
 
@@ -110,17 +127,29 @@ export function deploymentController(context: ControllerContext, deployments: St
     const before = set.spec?.replicas ?? 0
     if (size === undefined || size === before) return
     await patchSet(set, { spec: { replicas: size }, metadata: { annotations: sizeNotes(deployment) } })
-    events.record({ object: deployment }, 'Normal', 'ScalingReplicaSet', `Scaled ${size > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${size}`)
+    events.record(
+      { object: deployment },
+      'Normal',
+      'ScalingReplicaSet',
+      `Scaled ${size > before ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${size}`,
+    )
   }
 
   async function patchSet(set: ReplicaSet, patch: object): Promise<ReplicaSet> {
-    const changed = await client.patch<ReplicaSet>(REPLICA_SET, set.metadata.namespace, set.metadata.name, patch, { type: 'application/merge-patch+json' })
+    const changed = await client.patch<ReplicaSet>(REPLICA_SET, set.metadata.namespace, set.metadata.name, patch, {
+      type: 'application/merge-patch+json',
+    })
     await sets.caughtUp(changed)
     return changed
   }
 
   /** A paused Deployment makes no new set, but can still be scaled. */
-  async function resizePaused(deployment: Deployment, spec: DeploymentSpec, current: ReplicaSet | undefined, old: readonly ReplicaSet[]): Promise<void> {
+  async function resizePaused(
+    deployment: Deployment,
+    spec: DeploymentSpec,
+    current: ReplicaSet | undefined,
+    old: readonly ReplicaSet[],
+  ): Promise<void> {
     const active = [...old, ...(current ? [current] : [])].filter((set) => (set.spec?.replicas ?? 0) > 0)
     const target = active.at(-1) ?? current
     if (!target || active.length > 1) return
@@ -129,7 +158,9 @@ export function deploymentController(context: ControllerContext, deployments: St
 
   /** Deletes sets beyond the history limit, oldest first. */
   async function forget(spec: DeploymentSpec, old: readonly ReplicaSet[]): Promise<void> {
-    const empty = old.filter((set) => (set.spec?.replicas ?? 0) === 0 && (set.status?.replicas ?? 0) === 0 && !set.metadata.deletionTimestamp)
+    const empty = old.filter(
+      (set) => (set.spec?.replicas ?? 0) === 0 && (set.status?.replicas ?? 0) === 0 && !set.metadata.deletionTimestamp,
+    )
     for (const set of empty.slice(0, Math.max(0, empty.length - (spec.revisionHistoryLimit ?? 10)))) {
       await ignoreMissing(client.delete(REPLICA_SET, set.metadata.namespace, set.metadata.name, { propagationPolicy: 'Background' }))
     }
@@ -148,7 +179,9 @@ export function deploymentController(context: ControllerContext, deployments: St
 }
 
 function isDone(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): boolean {
-  return (current.status?.availableReplicas ?? 0) >= (deployment.spec?.replicas ?? 1) && old.every((set) => (set.status?.replicas ?? 0) === 0)
+  return (
+    (current.status?.availableReplicas ?? 0) >= (deployment.spec?.replicas ?? 1) && old.every((set) => (set.status?.replicas ?? 0) === 0)
+  )
 }
 
 export function revisionOf(set: ReplicaSet): number {
@@ -160,7 +193,10 @@ function sameTemplate(set: ReplicaSet, spec: DeploymentSpec): boolean {
   const { template } = set.spec ?? {}
   if (!template) return false
   const { [HASH]: _, ...labels } = template.metadata?.labels ?? {}
-  return canonical(plain({ ...template, metadata: { ...template.metadata, labels } })) === canonical(plain({ ...spec.template, metadata: { ...spec.template.metadata, labels: { ...spec.template.metadata?.labels } } }))
+  return (
+    canonical(plain({ ...template, metadata: { ...template.metadata, labels } })) ===
+    canonical(plain({ ...spec.template, metadata: { ...spec.template.metadata, labels: { ...spec.template.metadata?.labels } } }))
+  )
 }
 
 /** The API server may or may not state that a template was never created. */
@@ -175,5 +211,8 @@ function copied(deployment: Deployment): Record<string, string> {
 
 function sizeNotes(deployment: Deployment): Record<string, string> {
   const { replicas, maxSurge } = limitsOf(deployment)
-  return { 'deployment.kubernetes.io/desired-replicas': String(replicas), 'deployment.kubernetes.io/max-replicas': String(replicas + maxSurge) }
+  return {
+    'deployment.kubernetes.io/desired-replicas': String(replicas),
+    'deployment.kubernetes.io/max-replicas': String(replicas + maxSurge),
+  }
 }

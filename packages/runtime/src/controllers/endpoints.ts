@@ -4,16 +4,25 @@ import { ignoreMissing, isConflict } from '../kube/api-failure.ts'
 import { ENDPOINT_SLICE, ENDPOINTS, SERVICE } from '../kube/kinds.ts'
 import { type Container, isReady, isSidecar, isTerminal, type Pod, podSpec } from '../kube/pod.ts'
 import { matchesMap } from '../kube/selector.ts'
-import { type Endpoint, type EndpointPort, type EndpointSlice, isHeadless, type Service, SERVICE_NAME_LABEL, type ServicePort } from '../kube/service.ts'
+import {
+  type Endpoint,
+  type EndpointPort,
+  type EndpointSlice,
+  isHeadless,
+  SERVICE_NAME_LABEL,
+  type Service,
+  type ServicePort,
+} from '../kube/service.ts'
 import { Store } from '../kube/store.ts'
 import { WorkQueue } from '../work-queue.ts'
-import { canonical, type Controller, type ControllerContext, ownedBy, shortHash } from './context.ts'
+import { type Controller, type ControllerContext, canonical, ownedBy, shortHash } from './context.ts'
 
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
 const MANAGER = 'endpointslice-controller.k8s.io'
 /** The API allows 1,000 a slice. */
 const SLICE_SIZE = 1000
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a controller is a closure of short steps over its context.
 export function endpointsController(context: ControllerContext): Controller {
   const { pods, services, slices } = context.stores
   const { client } = context
@@ -22,13 +31,15 @@ export function endpointsController(context: ControllerContext): Controller {
   services.listen((key) => queue.add(key))
   slices.listen((_key, slice, before) => {
     const changed = slice ?? before
-    if (changed?.metadata.labels?.[MANAGED_BY] === MANAGER) queue.add(`${changed.metadata.namespace}/${changed.metadata.labels[SERVICE_NAME_LABEL]}`)
+    if (changed?.metadata.labels?.[MANAGED_BY] === MANAGER)
+      queue.add(`${changed.metadata.namespace}/${changed.metadata.labels[SERVICE_NAME_LABEL]}`)
   })
   pods.listen((_key, pod, before) => {
     const namespace = (pod ?? before)?.metadata.namespace ?? ''
     for (const service of services.inNamespace(namespace)) {
       const { selector } = service.spec ?? {}
-      if (matchesMap(selector, pod?.metadata.labels) || matchesMap(selector, before?.metadata.labels)) queue.add(`${namespace}/${service.metadata.name}`)
+      if (matchesMap(selector, pod?.metadata.labels) || matchesMap(selector, before?.metadata.labels))
+        queue.add(`${namespace}/${service.metadata.name}`)
     }
   })
   return {
@@ -41,8 +52,15 @@ export function endpointsController(context: ControllerContext): Controller {
   async function reconcile(key: string): Promise<undefined> {
     const service = services.byKey(key)
     const [namespace = '', name = ''] = key.split('/')
-    const existing = [...slices.inNamespace(namespace)].filter((slice) => slice.metadata.labels?.[SERVICE_NAME_LABEL] === name && slice.metadata.labels?.[MANAGED_BY] === MANAGER)
-    const managed = service && !service.metadata.deletionTimestamp && service.spec?.selector && Object.keys(service.spec.selector).length > 0 && service.spec.type !== 'ExternalName'
+    const existing = [...slices.inNamespace(namespace)].filter(
+      (slice) => slice.metadata.labels?.[SERVICE_NAME_LABEL] === name && slice.metadata.labels?.[MANAGED_BY] === MANAGER,
+    )
+    const managed =
+      service &&
+      !service.metadata.deletionTimestamp &&
+      service.spec?.selector &&
+      Object.keys(service.spec.selector).length > 0 &&
+      service.spec.type !== 'ExternalName'
     const wanted = managed ? slicesOf(service) : new Map<string, EndpointSlice>()
     for (const slice of wanted.values()) await write(slice)
     for (const slice of existing) {
@@ -55,7 +73,9 @@ export function endpointsController(context: ControllerContext): Controller {
 
   function slicesOf(service: Service): Map<string, EndpointSlice> {
     const groups = new Map<string, { ports: EndpointPort[]; endpoints: Endpoint[] }>()
-    for (const pod of [...pods.inNamespace(service.metadata.namespace ?? '')].toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
+    for (const pod of [...pods.inNamespace(service.metadata.namespace ?? '')].toSorted((a, b) =>
+      a.metadata.name < b.metadata.name ? -1 : 1,
+    )) {
       if (!matchesMap(service.spec?.selector, pod.metadata.labels) || isTerminal(pod) || !pod.status?.podIP) continue
       const ports = portsOf(service, pod)
       if (ports.length === 0 && (service.spec?.ports ?? []).length > 0) continue
@@ -68,7 +88,12 @@ export function endpointsController(context: ControllerContext): Controller {
     const result = new Map<string, EndpointSlice>()
     for (const [key, { ports, endpoints }] of groups) {
       for (let index = 0; index === 0 || index < endpoints.length; index += SLICE_SIZE) {
-        const slice = sliceOf(service, `${service.metadata.name}-${shortHash(`${key}/${index}`, 5)}`, ports, endpoints.slice(index, index + SLICE_SIZE))
+        const slice = sliceOf(
+          service,
+          `${service.metadata.name}-${shortHash(`${key}/${index}`, 5)}`,
+          ports,
+          endpoints.slice(index, index + SLICE_SIZE),
+        )
         result.set(slice.metadata.name, slice)
       }
     }
@@ -78,7 +103,9 @@ export function endpointsController(context: ControllerContext): Controller {
   async function write(slice: EndpointSlice): Promise<void> {
     const { namespace, name } = slice.metadata
     const known = slices.get(namespace, name)
-    const same = (other: EndpointSlice) => canonical([other.endpoints ?? [], other.ports ?? [], other.metadata.labels]) === canonical([slice.endpoints, slice.ports, slice.metadata.labels])
+    const same = (other: EndpointSlice) =>
+      canonical([other.endpoints ?? [], other.ports ?? [], other.metadata.labels]) ===
+      canonical([slice.endpoints, slice.ports, slice.metadata.labels])
     if (known && same(known)) return
     if (known) {
       const version = known.metadata.resourceVersion
@@ -95,7 +122,11 @@ export function endpointsController(context: ControllerContext): Controller {
     const subsets = all.flatMap(subsetOf)
     const known = legacy.get(namespace, name)
     if (known && canonical(known.subsets ?? []) === canonical(subsets)) return
-    const labels = { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller', ...(isHeadless(service) ? { 'service.kubernetes.io/headless': '' } : {}) }
+    const labels = {
+      ...service.metadata.labels,
+      'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+      ...(isHeadless(service) ? { 'service.kubernetes.io/headless': '' } : {}),
+    }
     const object = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels }, subsets }
     if (!known) {
       await client.create(ENDPOINTS, object).catch((error: unknown) => {
@@ -119,7 +150,12 @@ function sliceOf(service: Service, name: string, ports: readonly EndpointPort[],
     metadata: {
       name,
       namespace: service.metadata.namespace ?? '',
-      labels: { ...service.metadata.labels, [SERVICE_NAME_LABEL]: service.metadata.name, [MANAGED_BY]: MANAGER, ...(isHeadless(service) ? { 'service.kubernetes.io/headless': '' } : {}) },
+      labels: {
+        ...service.metadata.labels,
+        [SERVICE_NAME_LABEL]: service.metadata.name,
+        [MANAGED_BY]: MANAGER,
+        ...(isHeadless(service) ? { 'service.kubernetes.io/headless': '' } : {}),
+      },
       ownerReferences: [ownedBy(SERVICE, service)],
     },
     addressType: 'IPv4',
@@ -147,7 +183,14 @@ function portsOf(service: Service, pod: Pod): EndpointPort[] {
   return (service.spec?.ports ?? []).flatMap((port) => {
     const number = targetPort(port, pod)
     if (number === undefined) return []
-    return [{ name: port.name ?? '', port: number, protocol: port.protocol ?? 'TCP', ...(port.appProtocol ? { appProtocol: port.appProtocol } : {}) }]
+    return [
+      {
+        name: port.name ?? '',
+        port: number,
+        protocol: port.protocol ?? 'TCP',
+        ...(port.appProtocol ? { appProtocol: port.appProtocol } : {}),
+      },
+    ]
   })
 }
 
@@ -175,5 +218,11 @@ function subsetOf(slice: EndpointSlice): unknown[] {
   const others = endpoints.filter(({ conditions }) => !conditions?.ready && !conditions?.terminating).map(address)
   if (ready.length + others.length === 0) return []
   const ports = (slice.ports ?? []).map(({ name, ...port }) => (name ? { name, ...port } : port))
-  return [{ ...(ready.length > 0 ? { addresses: ready } : {}), ...(others.length > 0 ? { notReadyAddresses: others } : {}), ...(ports.length > 0 ? { ports } : {}) }]
+  return [
+    {
+      ...(ready.length > 0 ? { addresses: ready } : {}),
+      ...(others.length > 0 ? { notReadyAddresses: others } : {}),
+      ...(ports.length > 0 ? { ports } : {}),
+    },
+  ]
 }

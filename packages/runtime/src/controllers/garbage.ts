@@ -4,7 +4,7 @@
  *
  * All kinds are watched, those of CustomResourceDefinitions too; an owner is believed gone only when the API itself says so.
  */
-import { type KubeObject, objectKey, type OwnerReference, type ResourceType } from '@lateen/api'
+import { type KubeObject, type OwnerReference, objectKey, type ResourceType } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { ignoreMissing, isConflict, isNotFound, messageOf } from '../kube/api-failure.ts'
 import { Store } from '../kube/store.ts'
@@ -12,13 +12,20 @@ import { WorkQueue } from '../work-queue.ts'
 import type { Controller, ControllerContext } from './context.ts'
 import { servedKinds } from './served-kinds.ts'
 
-const DEFINITIONS: ResourceType = { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', plural: 'customresourcedefinitions', namespaced: false }
+const DEFINITIONS: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+}
 /** Events are many, own nothing and go by themselves. */
 const UNWATCHED = new Set(['events', 'events.events.k8s.io', 'leases.coordination.k8s.io'])
 const REDISCOVER_MS = 300
 const FOREGROUND = 'foregroundDeletion'
 const ORPHAN = 'orphan'
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a controller is a closure of short steps over its context.
 export function garbageCollector(context: ControllerContext): Controller {
   const { client } = context
   const log = logger('cluster')
@@ -41,7 +48,10 @@ export function garbageCollector(context: ControllerContext): Controller {
 
   function rediscover(): void {
     clearTimeout(timer)
-    timer = setTimeout(() => void discover().catch((error: unknown) => log.debug(`kinds for garbage collection: ${messageOf(error)}`)), REDISCOVER_MS)
+    timer = setTimeout(
+      () => void discover().catch((error: unknown) => log.debug(`kinds for garbage collection: ${messageOf(error)}`)),
+      REDISCOVER_MS,
+    )
   }
 
   async function discover(): Promise<void> {
@@ -109,7 +119,9 @@ export function garbageCollector(context: ControllerContext): Controller {
     for (const reference of ownerReferences) if (await exists(reference, namespace)) alive.push(reference)
     if (alive.length === ownerReferences.length) return
     if (alive.length > 0) {
-      await ignoreMissing(client.patch(store.type, namespace, name, { metadata: { uid, ownerReferences: alive } }, { type: 'application/merge-patch+json' }))
+      await ignoreMissing(
+        client.patch(store.type, namespace, name, { metadata: { uid, ownerReferences: alive } }, { type: 'application/merge-patch+json' }),
+      )
       return
     }
     log.debug(`${object.kind} ${objectKey(object)} goes with its owner`)
@@ -146,28 +158,46 @@ export function garbageCollector(context: ControllerContext): Controller {
     for (const { id, object } of dependentsOf(owner)) {
       const type = stores.get(id)?.type
       const ownerReferences = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid)
-      if (type) await ignoreMissing(client.patch(type, object.metadata.namespace, object.metadata.name, { metadata: { uid: object.metadata.uid, ownerReferences } }, { type: 'application/merge-patch+json' }))
+      if (type)
+        await ignoreMissing(
+          client.patch(
+            type,
+            object.metadata.namespace,
+            object.metadata.name,
+            { metadata: { uid: object.metadata.uid, ownerReferences } },
+            { type: 'application/merge-patch+json' },
+          ),
+        )
     }
     await dropFinalizer(store, owner, ORPHAN)
   }
 
   async function deleteForeground(store: Store<KubeObject>, owner: KubeObject): Promise<void> {
     const dependents = dependentsOf(owner)
-    const blocking = dependents.filter(({ object }) => object.metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === owner.metadata.uid && blockOwnerDeletion))
+    const blocking = dependents.filter(({ object }) =>
+      object.metadata.ownerReferences?.some(({ uid, blockOwnerDeletion }) => uid === owner.metadata.uid && blockOwnerDeletion),
+    )
     for (const { id, object } of dependents) {
       const dependentStore = stores.get(id)
-      if (dependentStore && !object.metadata.deletionTimestamp) await remove(dependentStore, object, dependentsOf(object).length > 0 ? 'Foreground' : 'Background')
+      if (dependentStore && !object.metadata.deletionTimestamp)
+        await remove(dependentStore, object, dependentsOf(object).length > 0 ? 'Foreground' : 'Background')
     }
     // Each of them comes back here when it is gone.
     if (blocking.length === 0) await dropFinalizer(store, owner, FOREGROUND)
   }
 
-  async function remove(store: Store<KubeObject>, object: KubeObject, propagationPolicy: 'Background' | 'Foreground' = 'Background'): Promise<void> {
+  async function remove(
+    store: Store<KubeObject>,
+    object: KubeObject,
+    propagationPolicy: 'Background' | 'Foreground' = 'Background',
+  ): Promise<void> {
     const { namespace, name, uid } = object.metadata
-    await ignoreMissing(client.delete(store.type, namespace, name, { propagationPolicy, ...(uid ? { uid } : {}) })).catch((error: unknown) => {
-      // The name belongs to another object by now.
-      if (!isConflict(error)) throw error
-    })
+    await ignoreMissing(client.delete(store.type, namespace, name, { propagationPolicy, ...(uid ? { uid } : {}) })).catch(
+      (error: unknown) => {
+        // The name belongs to another object by now.
+        if (!isConflict(error)) throw error
+      },
+    )
   }
 
   async function dropFinalizer(store: Store<KubeObject>, object: KubeObject, finalizer: string): Promise<void> {

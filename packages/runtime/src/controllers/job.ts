@@ -53,7 +53,12 @@ export function jobController(context: ControllerContext, jobs: Store<Job>): Con
   }
 
   async function create(job: Job, spec: JobSpec, owned: readonly Pod[]): Promise<void> {
-    const labels = { 'job-name': job.metadata.name, 'batch.kubernetes.io/job-name': job.metadata.name, 'controller-uid': job.metadata.uid ?? '', 'batch.kubernetes.io/controller-uid': job.metadata.uid ?? '' }
+    const labels = {
+      'job-name': job.metadata.name,
+      'batch.kubernetes.io/job-name': job.metadata.name,
+      'controller-uid': job.metadata.uid ?? '',
+      'batch.kubernetes.io/controller-uid': job.metadata.uid ?? '',
+    }
     const indexed = spec.completionMode === 'Indexed' ? indexLabels(job, owned) : {}
     await createPod(context, events, { type: JOB, owner: job, template: spec.template, labels: { ...labels, ...indexed } })
   }
@@ -67,7 +72,12 @@ export function jobController(context: ControllerContext, jobs: Store<Job>): Con
     return { [label]: String(index) }
   }
 
-  async function finish(job: Job, owned: readonly Pod[], verdict: Verdict, counts: { succeeded: number; failed: number }): Promise<undefined> {
+  async function finish(
+    job: Job,
+    owned: readonly Pod[],
+    verdict: Verdict,
+    counts: { succeeded: number; failed: number },
+  ): Promise<undefined> {
     for (const pod of owned.filter(isActive)) await deletePod(context, events, job, pod)
     const condition: WorkloadCondition = { ...verdict, status: 'True', lastProbeTime: now(), lastTransitionTime: now() }
     const status: JobStatus = {
@@ -102,15 +112,19 @@ interface Verdict {
 
 function judge(job: Job, spec: JobSpec, succeeded: number, failed: number, owned: readonly Pod[]): Verdict | undefined {
   // Without completions, the job is done when one pod has succeeded and no other runs.
-  const enough = spec.completions === undefined || spec.completions === null ? succeeded > 0 && !owned.some(isActive) : succeeded >= spec.completions
+  const enough =
+    spec.completions === undefined || spec.completions === null ? succeeded > 0 && !owned.some(isActive) : succeeded >= spec.completions
   if (enough) return { type: 'Complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
-  const restarts = owned.filter(isActive).reduce((sum, pod) => sum + (pod.status?.containerStatuses ?? []).reduce((total, { restartCount }) => total + restartCount, 0), 0)
+  const restarts = owned
+    .filter(isActive)
+    .reduce((sum, pod) => sum + (pod.status?.containerStatuses ?? []).reduce((total, { restartCount }) => total + restartCount, 0), 0)
   const limit = spec.backoffLimit ?? 6
   if (failed > limit || (spec.template.spec.restartPolicy === 'OnFailure' && limit > 0 && restarts >= limit)) {
     return { type: 'Failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
   }
   const left = deadlineLeft(job, spec)
-  if (left !== undefined && left <= 0) return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
+  if (left !== undefined && left <= 0)
+    return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
   return undefined
 }
 
@@ -128,7 +142,9 @@ function deadlineLeft(job: Job, spec: JobSpec): number | undefined {
 /** Milliseconds to wait after the last failure: 10 s, 20 s, 40 s, at most six minutes. */
 function backOff(failed: readonly Pod[]): number {
   if (failed.length === 0) return 0
-  const ends = failed.flatMap((pod) => (pod.status?.containerStatuses ?? []).map(({ state }) => Date.parse(state.terminated?.finishedAt ?? '') || 0))
+  const ends = failed.flatMap((pod) =>
+    (pod.status?.containerStatuses ?? []).map(({ state }) => Date.parse(state.terminated?.finishedAt ?? '') || 0),
+  )
   return Math.max(0, ...ends) + Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failed.length - 1)) - Date.now()
 }
 
@@ -139,4 +155,5 @@ function finishedAt(job: Job): number | undefined {
 
 export const isFinished = (job: Job): boolean => finishedAt(job) !== undefined
 
-export const hasFailed = (job: Job): boolean => job.status?.conditions?.some(({ type, status }) => type === 'Failed' && status === 'True') ?? false
+export const hasFailed = (job: Job): boolean =>
+  job.status?.conditions?.some(({ type, status }) => type === 'Failed' && status === 'True') ?? false

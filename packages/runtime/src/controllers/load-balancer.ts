@@ -4,7 +4,7 @@ import { SERVICE } from '../kube/kinds.ts'
 import type { IngressPort, Service } from '../kube/service.ts'
 import { EventRecorder } from '../node/event-recorder.ts'
 import { WorkQueue } from '../work-queue.ts'
-import { canonical, type Controller, type ControllerContext } from './context.ts'
+import { type Controller, type ControllerContext, canonical } from './context.ts'
 
 const ADDRESS = '127.0.0.1'
 
@@ -42,7 +42,13 @@ export function loadBalancerController(context: ControllerContext): Controller {
   }
 
   async function write(service: Service, ingress: readonly object[]): Promise<void> {
-    await context.client.patch(SERVICE, service.metadata.namespace, service.metadata.name, { status: { loadBalancer: { ingress } } }, { type: 'application/merge-patch+json', subresource: 'status' })
+    await context.client.patch(
+      SERVICE,
+      service.metadata.namespace,
+      service.metadata.name,
+      { status: { loadBalancer: { ingress } } },
+      { type: 'application/merge-patch+json', subresource: 'status' },
+    )
   }
 
   /** Says once for each port what became of it. */
@@ -51,7 +57,9 @@ export function loadBalancerController(context: ControllerContext): Controller {
       const state = hostPorts.loadBalancerPort(service, port)
       if (!state) continue
       const said = `${service.metadata.uid}/${port}`
-      const words = state.error ? `port ${port}: ${state.error}${nodePort ? `. It can be reached on ${ADDRESS}:${nodePort}` : ''}` : `port ${port} is on ${ADDRESS}:${state.port}`
+      const words = state.error
+        ? `port ${port}: ${state.error}${nodePort ? `. It can be reached on ${ADDRESS}:${nodePort}` : ''}`
+        : `port ${port} is on ${ADDRESS}:${state.port}`
       if (announced.get(said) === words) continue
       announced.set(said, words)
       events.record({ object: service }, state.error ? 'Warning' : 'Normal', state.error ? 'PortNotOpened' : 'EnsuredLoadBalancer', words)

@@ -28,7 +28,10 @@ export async function nodeObject(context: ControllerContext): Promise<Controller
   const { client, node } = context
   await ensureNode()
   await writeStatus()
-  const timer = setInterval(() => void beat().catch((error: unknown) => logger('cluster').debug(`heartbeat: ${messageOf(error)}`)), HEARTBEAT_MS)
+  const timer = setInterval(
+    () => void beat().catch((error: unknown) => logger('cluster').debug(`heartbeat: ${messageOf(error)}`)),
+    HEARTBEAT_MS,
+  )
   timer.unref()
   void beat().catch((error: unknown) => logger('cluster').debug(`heartbeat: ${messageOf(error)}`))
   return {
@@ -37,19 +40,45 @@ export async function nodeObject(context: ControllerContext): Promise<Controller
 
   async function ensureNode(): Promise<void> {
     try {
-      await client.create(NODE, { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels: nodeLabels(node.name) }, spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] } })
+      await client.create(NODE, {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name: node.name, labels: nodeLabels(node.name) },
+        spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] },
+      })
     } catch (error) {
       if (!isConflict(error)) throw error
-      await client.patch(NODE, undefined, node.name, { metadata: { labels: nodeLabels(node.name) } }, { type: 'application/merge-patch+json' })
+      await client.patch(
+        NODE,
+        undefined,
+        node.name,
+        { metadata: { labels: nodeLabels(node.name) } },
+        { type: 'application/merge-patch+json' },
+      )
     }
   }
 
   async function writeStatus(): Promise<void> {
     const time = now()
-    const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message, lastHeartbeatTime: time, lastTransitionTime: time })
-    const amounts = { cpu: String(availableParallelism()), memory: `${Math.floor(totalmem() / 1024)}Ki`, pods: '250', 'ephemeral-storage': '100Gi' }
+    const condition = (type: string, status: string, reason: string, message: string) => ({
+      type,
+      status,
+      reason,
+      message,
+      lastHeartbeatTime: time,
+      lastTransitionTime: time,
+    })
+    const amounts = {
+      cpu: String(availableParallelism()),
+      memory: `${Math.floor(totalmem() / 1024)}Ki`,
+      pods: '250',
+      'ephemeral-storage': '100Gi',
+    }
     const status = {
-      addresses: [{ type: 'InternalIP', address: node.address }, { type: 'Hostname', address: node.name }],
+      addresses: [
+        { type: 'InternalIP', address: node.address },
+        { type: 'Hostname', address: node.name },
+      ],
       capacity: amounts,
       allocatable: { ...amounts, memory: `${Math.floor(freemem() / 1024)}Ki` },
       conditions: [
@@ -81,10 +110,17 @@ export async function nodeObject(context: ControllerContext): Promise<Controller
       await client.patch(LEASE, LEASE_NAMESPACE, node.name, { spec }, { type: 'application/merge-patch+json' })
     } catch (error) {
       if (!isNotFound(error)) throw error
-      await client.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: LEASE_NAMESPACE } }).catch((reason: unknown) => {
-        if (!isConflict(reason)) throw reason
+      await client
+        .create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: LEASE_NAMESPACE } })
+        .catch((reason: unknown) => {
+          if (!isConflict(reason)) throw reason
+        })
+      await client.create(LEASE, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: node.name, namespace: LEASE_NAMESPACE },
+        spec,
       })
-      await client.create(LEASE, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: node.name, namespace: LEASE_NAMESPACE }, spec })
     }
   }
 }

@@ -40,9 +40,19 @@ export async function ensureOwnServices(context: ControllerContext, apiAddress: 
 async function ensure(context: ControllerContext, service: OwnService): Promise<void> {
   const { namespace, name, labels, clusterIP, ports } = service
   const metadata = { name, namespace, labels }
-  await put(context, SERVICE, { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ports } })
+  await put(context, SERVICE, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
+    spec: { type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ports },
+  })
   const targets = ports.map((port) => ({ name: port.name, port: port.targetPort, protocol: port.protocol }))
-  await put(context, ENDPOINTS, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets: [{ addresses: [{ ip: context.node.address }], ports: targets }] })
+  await put(context, ENDPOINTS, {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: context.node.address }], ports: targets }],
+  })
   await put(context, ENDPOINT_SLICE, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',

@@ -1,10 +1,9 @@
 /** Pods made from templates: creating, counting, choosing which go. */
 import type { KubeObject, ResourceType } from '@lateen/api'
-import type { EventRecorder } from '../node/event-recorder.ts'
-import { messageOf } from '../kube/api-failure.ts'
+import { ignoreMissing, messageOf } from '../kube/api-failure.ts'
 import { POD } from '../kube/kinds.ts'
-import { isReady, isTerminal, type Pod, podSpec, type PodTemplate } from '../kube/pod.ts'
-import { ignoreMissing } from '../kube/api-failure.ts'
+import { isReady, isTerminal, type Pod, type PodTemplate, podSpec } from '../kube/pod.ts'
+import type { EventRecorder } from '../node/event-recorder.ts'
 import { type ControllerContext, ownedBy, randomSuffix } from './context.ts'
 
 export interface PodRequest {
@@ -48,7 +47,9 @@ export async function createPod(context: ControllerContext, events: EventRecorde
 }
 
 export async function deletePod(context: ControllerContext, events: EventRecorder, owner: KubeObject, pod: Pod): Promise<void> {
-  await ignoreMissing(context.client.delete(POD, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid ? { uid: pod.metadata.uid } : {}))
+  await ignoreMissing(
+    context.client.delete(POD, pod.metadata.namespace, pod.metadata.name, pod.metadata.uid ? { uid: pod.metadata.uid } : {}),
+  )
   events.record({ object: owner }, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
   await context.stores.pods.sawDeletion(pod)
 }

@@ -22,7 +22,9 @@ export function replicaSetController(context: ControllerContext, sets: Store<Rep
     const changed = pod ?? before
     const owner = changed && controllerOf(changed)
     if (owner?.kind === REPLICA_SET.kind) queue.add(`${changed?.metadata.namespace}/${owner.name}`)
-    else if (pod && !owner) for (const set of sets.inNamespace(pod.metadata.namespace ?? '')) if (matchesSelector(set.spec?.selector, pod.metadata.labels)) queue.add(`${set.metadata.namespace}/${set.metadata.name}`)
+    else if (pod && !owner)
+      for (const set of sets.inNamespace(pod.metadata.namespace ?? ''))
+        if (matchesSelector(set.spec?.selector, pod.metadata.labels)) queue.add(`${set.metadata.namespace}/${set.metadata.name}`)
   })
   return { stop: () => queue.stop() }
 
@@ -35,7 +37,12 @@ export function replicaSetController(context: ControllerContext, sets: Store<Rep
     let failure: unknown
     try {
       if (active.length < wanted) await grow(set, Math.min(wanted - active.length, BURST))
-      else if (active.length > wanted) await Promise.all(leastWantedFirst(active).slice(0, Math.min(active.length - wanted, BURST)).map((pod) => deletePod(context, events, set, pod)))
+      else if (active.length > wanted)
+        await Promise.all(
+          leastWantedFirst(active)
+            .slice(0, Math.min(active.length - wanted, BURST))
+            .map((pod) => deletePod(context, events, set, pod)),
+        )
     } catch (error) {
       failure = error
     }
@@ -48,7 +55,11 @@ export function replicaSetController(context: ControllerContext, sets: Store<Rep
   /** Few at first, so that a template that is refused is not refused many times. */
   async function grow(set: ReplicaSet, count: number): Promise<void> {
     for (let done = 0, batch = 1; done < count; done += batch, batch = Math.min(batch * 2, count - done)) {
-      await Promise.all(Array.from({ length: Math.min(batch, count - done) }, () => createPod(context, events, { type: REPLICA_SET, owner: set, template: set.spec?.template ?? { spec: { containers: [] } } })))
+      await Promise.all(
+        Array.from({ length: Math.min(batch, count - done) }, () =>
+          createPod(context, events, { type: REPLICA_SET, owner: set, template: set.spec?.template ?? { spec: { containers: [] } } }),
+        ),
+      )
     }
   }
 
@@ -57,7 +68,13 @@ export function replicaSetController(context: ControllerContext, sets: Store<Rep
     for (const pod of pods.inNamespace(set.metadata.namespace ?? '')) {
       if (controllerOf(pod) || !isActive(pod) || !matchesSelector(set.spec?.selector, pod.metadata.labels)) continue
       const ownerReferences = [...(pod.metadata.ownerReferences ?? []), ownedBy(REPLICA_SET, set)]
-      const changed = await context.client.patch(POD, pod.metadata.namespace, pod.metadata.name, { metadata: { uid: pod.metadata.uid, ownerReferences } }, { type: 'application/merge-patch+json' })
+      const changed = await context.client.patch(
+        POD,
+        pod.metadata.namespace,
+        pod.metadata.name,
+        { metadata: { uid: pod.metadata.uid, ownerReferences } },
+        { type: 'application/merge-patch+json' },
+      )
       await pods.caughtUp(changed)
     }
   }
@@ -83,7 +100,16 @@ function conditionsOf(set: ReplicaSet, failure: unknown): WorkloadCondition[] {
   const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure')
   if (!failure) return others
   const before = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure')
-  return [...others, { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: messageOf(failure), lastTransitionTime: before?.lastTransitionTime ?? now() }]
+  return [
+    ...others,
+    {
+      type: 'ReplicaFailure',
+      status: 'True',
+      reason: 'FailedCreate',
+      message: messageOf(failure),
+      lastTransitionTime: before?.lastTransitionTime ?? now(),
+    },
+  ]
 }
 
 /** When the next ready pod becomes available. */

@@ -1,7 +1,7 @@
 /** Places pods on the one node. */
 import { isConflict, isNotFound } from '../kube/api-failure.ts'
 import { POD } from '../kube/kinds.ts'
-import { isTerminal, type Pod, podSpec, type PodSpec } from '../kube/pod.ts'
+import { isTerminal, type Pod, type PodSpec, podSpec } from '../kube/pod.ts'
 import { EventRecorder } from '../node/event-recorder.ts'
 import { WorkQueue } from '../work-queue.ts'
 import { type Controller, type ControllerContext, now } from './context.ts'
@@ -44,7 +44,13 @@ export function scheduler(context: ControllerContext): Controller {
     if (known?.message === message) return undefined
     events.record({ object: pod }, 'Warning', 'FailedScheduling', message)
     const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime: now() }]
-    await client.patch(POD, pod.metadata.namespace, pod.metadata.name, { status: { phase: 'Pending', conditions } }, { type: 'application/merge-patch+json', subresource: 'status' })
+    await client.patch(
+      POD,
+      pod.metadata.namespace,
+      pod.metadata.name,
+      { status: { phase: 'Pending', conditions } },
+      { type: 'application/merge-patch+json', subresource: 'status' },
+    )
     return undefined
   }
 }

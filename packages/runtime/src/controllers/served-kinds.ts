@@ -3,7 +3,12 @@ import type { ResourceType } from '@lateen/api'
 import type { KubeClient } from '@lateen/kube'
 
 interface ResourceList {
-  readonly resources?: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean; readonly verbs: readonly string[] }[]
+  readonly resources?: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly namespaced: boolean
+    readonly verbs: readonly string[]
+  }[]
 }
 
 interface GroupList {

@@ -33,7 +33,10 @@ export function serviceAccountController(context: ControllerContext): Controller
     const namespace = namespaces.byKey(name)
     if (!namespace || namespace.metadata.deletionTimestamp) return undefined
     try {
-      if (!accounts.get(name, 'default')) await client.create(SERVICE_ACCOUNT, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } }).catch(ignoreConflict)
+      if (!accounts.get(name, 'default'))
+        await client
+          .create(SERVICE_ACCOUNT, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } })
+          .catch(ignoreConflict)
       if (context.apiCa !== undefined) await writeCa(name, context.apiCa)
     } catch (error) {
       // The namespace began to be deleted meanwhile.
@@ -48,7 +51,15 @@ export function serviceAccountController(context: ControllerContext): Controller
     if (typeof data === 'object' && data !== null && 'ca.crt' in data && data['ca.crt'] === ca) return
     const annotations = { 'kubernetes.io/description': 'The certificate by which the API server is recognised; for the use of pods.' }
     if (known) await client.patch(CONFIG_MAP, namespace, ROOT_CA, { data: { 'ca.crt': ca } }, { type: 'application/merge-patch+json' })
-    else await client.create(CONFIG_MAP, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: ROOT_CA, namespace, annotations }, data: { 'ca.crt': ca } }).catch(ignoreConflict)
+    else
+      await client
+        .create(CONFIG_MAP, {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: ROOT_CA, namespace, annotations },
+          data: { 'ca.crt': ca },
+        })
+        .catch(ignoreConflict)
   }
 }
 

@@ -12,6 +12,7 @@ import { soonest } from './replica-set.ts'
 
 const REVISION = 'controller-revision-hash'
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a controller is a closure of short steps over its context.
 export function statefulSetController(context: ControllerContext, sets: Store<StatefulSet>): Controller {
   const { pods } = context.stores
   const events = new EventRecorder(context.client, 'statefulset-controller', context.node.name)
@@ -72,11 +73,16 @@ export function statefulSetController(context: ControllerContext, sets: Store<St
     for (const claim of claims) {
       const claimName = `${claim.metadata.name}-${name}`
       const metadata = { ...claim.metadata, name: claimName, namespace: set.metadata.namespace ?? 'default' }
-      await context.client.create(PERSISTENT_VOLUME_CLAIM, { ...claim, apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata }).catch((error: unknown) => {
-        if (!isConflict(error)) throw error
-      })
+      await context.client
+        .create(PERSISTENT_VOLUME_CLAIM, { ...claim, apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata })
+        .catch((error: unknown) => {
+          if (!isConflict(error)) throw error
+        })
     }
-    const volumes = claims.map((claim) => ({ name: claim.metadata.name, persistentVolumeClaim: { claimName: `${claim.metadata.name}-${name}` } }))
+    const volumes = claims.map((claim) => ({
+      name: claim.metadata.name,
+      persistentVolumeClaim: { claimName: `${claim.metadata.name}-${name}` },
+    }))
     const others = (spec.template.spec.volumes ?? []).filter((volume) => !volumes.some((own) => own.name === volume.name))
     await createPod(context, events, {
       type: STATEFUL_SET,
@@ -84,7 +90,11 @@ export function statefulSetController(context: ControllerContext, sets: Store<St
       template: spec.template,
       name,
       labels: { [REVISION]: revision, 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(ordinal) },
-      spec: { hostname: name, ...(spec.serviceName ? { subdomain: spec.serviceName } : {}), ...(volumes.length > 0 ? { volumes: [...others, ...volumes] } : {}) },
+      spec: {
+        hostname: name,
+        ...(spec.serviceName ? { subdomain: spec.serviceName } : {}),
+        ...(volumes.length > 0 ? { volumes: [...others, ...volumes] } : {}),
+      },
     })
   }
 

@@ -123,7 +123,8 @@ export class DnsServer {
     if (this.#open >= MOST_OPEN) return pack(query, { code: SERVFAIL, answers: [], authoritative: false })
     this.#open++
     try {
-      const reply = (query.questions?.length ?? 0) > 1 ? { code: NOT_IMPLEMENTED, answers: [], authoritative: false } : await this.#resolve(question)
+      const reply =
+        (query.questions?.length ?? 0) > 1 ? { code: NOT_IMPLEMENTED, answers: [], authoritative: false } : await this.#resolve(question)
       const bytes = pack(query, reply)
       return transport === 'udp' && bytes.length > sizeLimit(query) ? pack(query, { ...reply, answers: [] }, TRUNCATED) : bytes
     } catch (error) {
@@ -177,7 +178,8 @@ function sizeLimit(query: Packet): number {
 }
 
 function pack(query: Packet, reply: Reply, extra = 0): Buffer {
-  const flags = ((query.flags ?? 0) & RECURSION_DESIRED) | RECURSION_AVAILABLE | extra | reply.code | (reply.authoritative ? AUTHORITATIVE : 0)
+  const flags =
+    ((query.flags ?? 0) & RECURSION_DESIRED) | RECURSION_AVAILABLE | extra | reply.code | (reply.authoritative ? AUTHORITATIVE : 0)
   return encode({ type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [], answers: [...reply.answers] })
 }
 
@@ -198,7 +200,8 @@ function ask(upstream: string, question: Question): Promise<{ code: number; answ
     socket.on('message', (message) => {
       try {
         const answer = decode(message)
-        if (answer.id === id) finish({ code: (answer.flags ?? 0) & 15, answers: (answer.answers ?? []).filter(({ type }) => type !== 'OPT') })
+        if (answer.id === id)
+          finish({ code: (answer.flags ?? 0) & 15, answers: (answer.answers ?? []).filter(({ type }) => type !== 'OPT') })
       } catch {
         finish(undefined)
       }

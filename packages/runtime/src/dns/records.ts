@@ -1,6 +1,14 @@
 /** What the cluster's names resolve to, as CoreDNS answers them. Reads the stores when asked; keeps nothing. */
 import type { Answer } from 'dns-packet'
-import { type Endpoint, type EndpointSlice, isEndpointReady, isHeadless, type Service, SERVICE_NAME_LABEL, type ServicePort } from '../kube/service.ts'
+import {
+  type Endpoint,
+  type EndpointSlice,
+  isEndpointReady,
+  isHeadless,
+  SERVICE_NAME_LABEL,
+  type Service,
+  type ServicePort,
+} from '../kube/service.ts'
 import type { Store } from '../kube/store.ts'
 
 export interface RecordSource {
@@ -12,7 +20,11 @@ export interface RecordSource {
 }
 
 /** `missing`: no such name; an existing name without records of the asked type has no answers. */
-export type Lookup = { readonly kind: 'found'; readonly answers: Answer[] } | { readonly kind: 'missing' } | { readonly kind: 'alias'; readonly answer: Answer; readonly target: string } | { readonly kind: 'foreign' }
+export type Lookup =
+  | { readonly kind: 'found'; readonly answers: Answer[] }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'alias'; readonly answer: Answer; readonly target: string }
+  | { readonly kind: 'foreign' }
 
 const TTL = 5
 const MISSING: Lookup = { kind: 'missing' }
@@ -60,21 +72,32 @@ function addresses(service: Service, question: Question, source: RecordSource): 
   if (!isHeadless(service)) {
     const { clusterIP } = service.spec ?? {}
     if (!clusterIP) return MISSING
-    if (question.type === 'SRV') return found((service.spec?.ports ?? []).map((port) => srv(question.name, port.port, fullName(service, source))))
+    if (question.type === 'SRV')
+      return found((service.spec?.ports ?? []).map((port) => srv(question.name, port.port, fullName(service, source))))
     return found(question.type === 'A' || question.type === 'ANY' ? [{ type: 'A', name: question.name, ttl: TTL, data: clusterIP }] : [])
   }
   const endpoints = endpointsOf(service, source)
   // As CoreDNS: a headless service without endpoints has no name.
   if (endpoints.length === 0) return MISSING
   if (question.type === 'SRV') {
-    return found(endpoints.flatMap(({ endpoint, slice }) => (slice.ports ?? []).map((port) => srv(question.name, port.port ?? 0, `${endpointName(endpoint)}.${fullName(service, source)}`))))
+    return found(
+      endpoints.flatMap(({ endpoint, slice }) =>
+        (slice.ports ?? []).map((port) => srv(question.name, port.port ?? 0, `${endpointName(endpoint)}.${fullName(service, source)}`)),
+      ),
+    )
   }
   return found(aRecords(question, endpoints))
 }
 
 /** `_http._tcp.reviews.default.svc.cluster.local`. */
-function serviceRecords(service: Service, [portLabel = '', protocolLabel = '']: readonly string[], question: Question, source: RecordSource): Lookup {
-  const matches = ({ name, protocol }: Pick<ServicePort, 'name' | 'protocol'>) => `_${name ?? ''}` === portLabel && `_${(protocol ?? 'TCP').toLowerCase()}` === protocolLabel
+function serviceRecords(
+  service: Service,
+  [portLabel = '', protocolLabel = '']: readonly string[],
+  question: Question,
+  source: RecordSource,
+): Lookup {
+  const matches = ({ name, protocol }: Pick<ServicePort, 'name' | 'protocol'>) =>
+    `_${name ?? ''}` === portLabel && `_${(protocol ?? 'TCP').toLowerCase()}` === protocolLabel
   const ports = (service.spec?.ports ?? []).filter(matches)
   if (ports.length === 0) return MISSING
   if (question.type !== 'SRV' && question.type !== 'ANY') return found()
@@ -116,7 +139,8 @@ function endpointsOf(service: Service, source: RecordSource): Located[] {
   const result: Located[] = []
   for (const slice of source.slices.inNamespace(service.metadata.namespace ?? '')) {
     if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== service.metadata.name || slice.addressType !== 'IPv4') continue
-    for (const endpoint of slice.endpoints ?? []) if (isEndpointReady(endpoint) || service.spec?.publishNotReadyAddresses) result.push({ endpoint, slice })
+    for (const endpoint of slice.endpoints ?? [])
+      if (isEndpointReady(endpoint) || service.spec?.publishNotReadyAddresses) result.push({ endpoint, slice })
   }
   return result
 }

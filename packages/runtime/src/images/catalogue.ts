@@ -114,8 +114,11 @@ export function readImageFile(file: string): Map<string, ImageEntry> {
   } catch (error) {
     throw new ImageFileError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new ImageFileError(`${file} must be a map of image name to command`)
-  return new Map(Object.entries(content).map(([name, value]) => [name.replace(/^docker\.io\/(library\/)?/, ''), entryOf(file, name, value)]))
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw new ImageFileError(`${file} must be a map of image name to command`)
+  return new Map(
+    Object.entries(content).map(([name, value]) => [name.replace(/^docker\.io\/(library\/)?/, ''), entryOf(file, name, value)]),
+  )
 }
 
 const FIELDS = ['entrypoint', 'cmd', 'env', 'workingDir', 'user']
@@ -124,7 +127,8 @@ function entryOf(file: string, name: string, value: unknown): ImageEntry {
   const wrong = (what: string) => new ImageFileError(`${file}: ${name}: ${what}`)
   if (typeof value === 'string') return { entrypoint: ['/bin/sh', '-c', `exec ${value} "$@"`, 'sh'] }
   if (isWords(value)) return { entrypoint: value }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('must be a command, a list of words, or a map with entrypoint')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong('must be a command, a list of words, or a map with entrypoint')
   const unknown = Object.keys(value).find((field) => !FIELDS.includes(field))
   if (unknown) throw wrong(`${unknown} is not known; allowed are ${FIELDS.join(', ')}`)
   const { entrypoint, cmd, env, workingDir, user } = value as Record<string, unknown>
@@ -132,7 +136,8 @@ function entryOf(file: string, name: string, value: unknown): ImageEntry {
   if (cmd !== undefined && !isWords(cmd)) throw wrong('cmd must be a list of words')
   if (entrypoint === undefined && cmd === undefined) throw wrong('needs entrypoint or cmd')
   if (env !== undefined && !isTexts(env)) throw wrong('env must be a map of texts')
-  if (workingDir !== undefined && !(typeof workingDir === 'string' && workingDir.startsWith('/'))) throw wrong('workingDir must be an absolute path')
+  if (workingDir !== undefined && !(typeof workingDir === 'string' && workingDir.startsWith('/')))
+    throw wrong('workingDir must be an absolute path')
   if (user !== undefined && !(typeof user === 'number' && Number.isInteger(user) && user >= 0)) throw wrong('user must be a number from 0')
   return {
     ...(entrypoint === undefined ? {} : { entrypoint }),
@@ -143,7 +148,8 @@ function entryOf(file: string, name: string, value: unknown): ImageEntry {
   }
 }
 
-const isWords = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string')
+const isWords = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string')
 
 function isTexts(value: unknown): value is Record<string, string> {
   return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string')

@@ -101,7 +101,10 @@ export interface Container {
   readonly ports?: readonly ContainerPort[]
   readonly volumeMounts?: readonly VolumeMount[]
   readonly securityContext?: SecurityContext
-  readonly resources?: { readonly limits?: Readonly<Record<string, string | number>>; readonly requests?: Readonly<Record<string, string | number>> }
+  readonly resources?: {
+    readonly limits?: Readonly<Record<string, string | number>>
+    readonly requests?: Readonly<Record<string, string | number>>
+  }
   readonly livenessProbe?: Probe
   readonly readinessProbe?: Probe
   readonly startupProbe?: Probe
@@ -138,8 +141,18 @@ export interface Volume {
   readonly name: string
   readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string | number }
   readonly hostPath?: { readonly path: string; readonly type?: string }
-  readonly configMap?: { readonly name?: string; readonly items?: readonly KeyToPath[]; readonly optional?: boolean; readonly defaultMode?: number }
-  readonly secret?: { readonly secretName?: string; readonly items?: readonly KeyToPath[]; readonly optional?: boolean; readonly defaultMode?: number }
+  readonly configMap?: {
+    readonly name?: string
+    readonly items?: readonly KeyToPath[]
+    readonly optional?: boolean
+    readonly defaultMode?: number
+  }
+  readonly secret?: {
+    readonly secretName?: string
+    readonly items?: readonly KeyToPath[]
+    readonly optional?: boolean
+    readonly defaultMode?: number
+  }
   readonly downwardAPI?: { readonly items?: readonly DownwardApiItem[]; readonly defaultMode?: number }
   readonly projected?: { readonly sources?: readonly VolumeProjection[]; readonly defaultMode?: number }
   readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean }

@@ -31,7 +31,9 @@ export interface IngressPort {
 }
 
 export interface ServiceStatus {
-  readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string; readonly ports?: readonly IngressPort[] }[] }
+  readonly loadBalancer?: {
+    readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string; readonly ports?: readonly IngressPort[] }[]
+  }
 }
 
 export type Service = KubeObject<ServiceSpec, ServiceStatus>

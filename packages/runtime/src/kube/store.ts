@@ -7,7 +7,11 @@ import { type KubeObject, objectKey, type ResourceType } from '@lateen/api'
 import type { ListOptions, ListWatch, WatchHandler } from '@lateen/kube'
 
 /** How the cluster follows a kind; `listWatch` of `@lateen/kube`, bound to a client, or an in-process one. */
-export type ListWatchFunction = (type: ResourceType, options: ListOptions, handler: WatchHandler<KubeObject>) => Pick<ListWatch, 'synced' | 'stop'>
+export type ListWatchFunction = (
+  type: ResourceType,
+  options: ListOptions,
+  handler: WatchHandler<KubeObject>,
+) => Pick<ListWatch, 'synced' | 'stop'>
 
 export type ChangeListener<T> = (key: string, now: T | undefined, before: T | undefined) => void
 

@@ -16,7 +16,10 @@ export interface DeploymentSpec {
   readonly replicas?: number
   readonly selector?: LabelSelector
   readonly template: PodTemplate
-  readonly strategy?: { readonly type?: string; readonly rollingUpdate?: { readonly maxSurge?: number | string; readonly maxUnavailable?: number | string } }
+  readonly strategy?: {
+    readonly type?: string
+    readonly rollingUpdate?: { readonly maxSurge?: number | string; readonly maxUnavailable?: number | string }
+  }
   readonly minReadySeconds?: number
   readonly revisionHistoryLimit?: number
   readonly progressDeadlineSeconds?: number

@@ -15,7 +15,8 @@ export class AddressPool {
     this.#size = size
     this.#file = file
     this.#next = 2
-    for (const [owner, address] of Object.entries(load(file))) if (contains(cidr, address)) this.#taken.set(owner, address)
+    for (const [owner, address] of Object.entries(load(file)))
+      if (/^\d+(\.\d+){3}$/.test(address) && contains(cidr, address)) this.#taken.set(owner, address)
   }
 
   get(owner: string): string | undefined {
@@ -55,7 +56,14 @@ export class AddressPool {
 function load(file: string): Record<string, string> {
   try {
     const saved: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (typeof saved !== 'object' || saved === null || !('addresses' in saved) || typeof saved.addresses !== 'object' || saved.addresses === null) return {}
+    if (
+      typeof saved !== 'object' ||
+      saved === null ||
+      !('addresses' in saved) ||
+      typeof saved.addresses !== 'object' ||
+      saved.addresses === null
+    )
+      return {}
     return Object.fromEntries(Object.entries(saved.addresses).filter((pair): pair is [string, string] => typeof pair[1] === 'string'))
   } catch {
     // Missing at the first start; unreadable after a full disk: running pods claim theirs from their own records.
@@ -84,7 +92,8 @@ export function nthAddress(cidr: string, n: number): string {
 
 function addressNumber(text: string): number {
   const parts = text.split('.').map(Number)
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) throw new Error(`${JSON.stringify(text)} is no IPv4 address`)
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
+    throw new Error(`${JSON.stringify(text)} is no IPv4 address`)
   return parts.reduce((sum, part) => sum * 256 + part, 0)
 }
 

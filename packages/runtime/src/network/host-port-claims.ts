@@ -60,7 +60,9 @@ export class HostPortClaims {
 
   #claims(): HostPortClaim[] {
     const claims: HostPortClaim[] = []
-    const oldestFirst = [...this.#services.all()].toSorted((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))
+    const oldestFirst = [...this.#services.all()].toSorted((a, b) =>
+      (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1,
+    )
     for (const service of oldestFirst) {
       const { type, ports = [], clusterIP } = service.spec ?? {}
       const owner = `Service ${objectKey(service)}`
@@ -71,7 +73,12 @@ export class HostPortClaims {
           claims.push({ key: balancerKey(service, port), port: wanted, owner, target: { host: clusterIP, port } })
         }
         if (nodePort && (type === 'LoadBalancer' || type === 'NodePort')) {
-          claims.push({ key: `node-port/${objectKey(service)}/${nodePort}`, port: nodePort, owner, target: { host: this.#gateway, port: nodePort } })
+          claims.push({
+            key: `node-port/${objectKey(service)}/${nodePort}`,
+            port: nodePort,
+            owner,
+            target: { host: this.#gateway, port: nodePort },
+          })
         }
       }
     }

@@ -26,8 +26,12 @@ export interface HostPortState {
   readonly error?: string
 }
 
-type FromCluster = { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[] } | { readonly lateen: 'host-connection-taken'; readonly id: number }
-type FromSupervisor = { readonly lateen: 'host-ports-state'; readonly states: readonly HostPortState[] } | { readonly lateen: 'host-connection'; readonly key: string; readonly id: number }
+type FromCluster =
+  | { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[] }
+  | { readonly lateen: 'host-connection-taken'; readonly id: number }
+type FromSupervisor =
+  | { readonly lateen: 'host-ports-state'; readonly states: readonly HostPortState[] }
+  | { readonly lateen: 'host-connection'; readonly key: string; readonly id: number }
 
 const LISTEN_ADDRESS = '127.0.0.1'
 const MOST_PORTS = 256
@@ -278,9 +282,17 @@ function send(child: ChildProcess, message: FromSupervisor): void {
 /** Both ends are this program; the checks only tell its messages from others on the same channel. */
 function isFromCluster(message: unknown): message is FromCluster {
   if (typeof message !== 'object' || message === null || !('lateen' in message)) return false
-  return (message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes)) || (message.lateen === 'host-connection-taken' && 'id' in message)
+  return (
+    (message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes)) ||
+    (message.lateen === 'host-connection-taken' && 'id' in message)
+  )
 }
 
 function isFromSupervisor(message: unknown): message is FromSupervisor {
-  return typeof message === 'object' && message !== null && 'lateen' in message && (message.lateen === 'host-ports-state' || message.lateen === 'host-connection')
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'lateen' in message &&
+    (message.lateen === 'host-ports-state' || message.lateen === 'host-connection')
+  )
 }

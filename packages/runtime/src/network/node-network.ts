@@ -25,7 +25,8 @@ export function hardwareAddress(address: string): string {
 /** Makes the bridge, unless an earlier life of this program did so in the same network namespace. */
 export async function prepareNetwork(network: NodeNetwork): Promise<void> {
   const { bridge, podCidr, serviceCidr, dnsAddress } = network
-  if (!/^[a-z][a-z0-9]{0,14}$/.test(bridge)) throw new Error(`the bridge name ${JSON.stringify(bridge)} must be 1 to 15 lower-case letters and digits`)
+  if (!/^[a-z][a-z0-9]{0,14}$/.test(bridge))
+    throw new Error(`the bridge name ${JSON.stringify(bridge)} must be 1 to 15 lower-case letters and digits`)
   const { bits } = parseCidr(podCidr)
   const gateway = gatewayOf(network)
   if (!(await exists(bridge))) {

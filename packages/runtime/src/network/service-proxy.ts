@@ -60,12 +60,14 @@ export class ServiceProxy {
   async avoided(address: string, longest: number): Promise<void> {
     const end = performance.now() + longest
     if (!this.#lists(address, () => true)) return
-    while (performance.now() < end && (this.#lists(address, isReadyEndpoint) || this.#timer !== undefined || this.#running)) await this.#nextChange(end - performance.now())
+    while (performance.now() < end && (this.#lists(address, isReadyEndpoint) || this.#timer !== undefined || this.#running))
+      await this.#nextChange(end - performance.now())
     await new Promise((resolve) => setTimeout(resolve, Math.min(PROPAGATION_MS, Math.max(0, end - performance.now()))))
   }
 
   #lists(address: string, which: (endpoint: Endpoint) => boolean): boolean {
-    for (const slice of this.#slices.all()) if (slice.endpoints?.some((endpoint) => endpoint.addresses.includes(address) && which(endpoint))) return true
+    for (const slice of this.#slices.all())
+      if (slice.endpoints?.some((endpoint) => endpoint.addresses.includes(address) && which(endpoint))) return true
     return false
   }
 
@@ -105,7 +107,12 @@ export class ServiceProxy {
     }
     this.#running = true
     try {
-      const rules = serviceRules({ services: this.#services.all(), slices: this.#slices.all(), serviceCidr: this.#network.serviceCidr, dnsAddress: this.#network.dnsAddress })
+      const rules = serviceRules({
+        services: this.#services.all(),
+        slices: this.#slices.all(),
+        serviceCidr: this.#network.serviceCidr,
+        dnsAddress: this.#network.dnsAddress,
+      })
       if (rules !== this.#installed) await runCommand('iptables-restore', ['-w', '5'], { input: rules })
       this.#installed = rules
       this.#lastError = undefined

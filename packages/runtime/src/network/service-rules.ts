@@ -1,7 +1,7 @@
 /** The address translation rules for Services, as text for one `iptables-restore`. Pure. */
 import { createHash } from 'node:crypto'
 import { objectKey } from '@lateen/api'
-import { type EndpointSlice, isEndpointReady, isHeadless, type Service, SERVICE_NAME_LABEL, type ServicePort } from '../kube/service.ts'
+import { type EndpointSlice, isEndpointReady, isHeadless, SERVICE_NAME_LABEL, type Service, type ServicePort } from '../kube/service.ts'
 
 export interface RuleInput {
   readonly services: Iterable<Service>
@@ -103,7 +103,8 @@ interface Output {
 function addBackends(chain: string, targets: readonly Backend[], protocol: string, affinity: number | undefined, out: Output): void {
   const names = targets.map((target) => chainName('SEP', `${chain}/${target.address}:${target.port}`))
   if (affinity !== undefined) {
-    for (const name of names) out.rules.push(`-A ${chain} -m recent --name ${name} --rcheck --seconds ${affinity} --reap --rsource -j ${name}`)
+    for (const name of names)
+      out.rules.push(`-A ${chain} -m recent --name ${name} --rcheck --seconds ${affinity} --reap --rsource -j ${name}`)
   }
   for (const [index, target] of targets.entries()) {
     const name = names[index] ?? ''

@@ -4,7 +4,20 @@
  *
  * When the file passes the limit it is copied to `<file>.1` and emptied; the command appends, so it goes on at the start.
  */
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, statSync, watch, writeSync, type FSWatcher } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  type FSWatcher,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  writeSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'

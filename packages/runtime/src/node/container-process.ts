@@ -6,7 +6,7 @@
  * The shim and what is below it belong to no terminal and to no pipe of this process, so they live on when it dies.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { childrenOf, descendantsOf, hasDefaultAction, identify, isRunning, type ProcessId, signal } from './process-table.ts'
 import { enterSandbox } from './sandbox.ts'
 import { line, quote } from './shell-text.ts'
@@ -148,7 +148,19 @@ export class StartError extends Error {
 
 function commandLine(launch: Launch): string[] {
   const enter = launch.sandbox === undefined ? [] : ['nsenter', ...enterSandbox(launch.sandbox), '--']
-  return [...enter, 'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--propagation', 'private', '--', 'sh', launch.setupFile]
+  return [
+    ...enter,
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child=SIGKILL',
+    '--propagation',
+    'private',
+    '--',
+    'sh',
+    launch.setupFile,
+  ]
 }
 
 /** The script's end: tells that the root stands, and becomes the command. */
@@ -179,7 +191,10 @@ export function becomeCommand(request: CommandRequest): string[] {
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** By its full path, because PATH is the container's own by then; the host's files are there too. */
-const SETPRIV = TOOL_PATH.split(':').map((directory) => `${directory}/setpriv`).find(existsSync) ?? 'setpriv'
+const SETPRIV =
+  TOOL_PATH.split(':')
+    .map((directory) => `${directory}/setpriv`)
+    .find(existsSync) ?? 'setpriv'
 
 /** The words that give up the rights which the container is not to have. */
 function asUser(credentials: Credentials, manyIds: boolean): string[] {

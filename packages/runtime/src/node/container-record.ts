@@ -49,5 +49,7 @@ export function savePodRecord(file: string, record: PodRecord): void {
 /** Only this program writes the file; the check is against a file cut short by a full disk. */
 function isPodRecord(value: unknown): value is PodRecord {
   if (typeof value !== 'object' || value === null || !('containers' in value) || !('address' in value) || !('uid' in value)) return false
-  return typeof value.containers === 'object' && value.containers !== null && typeof value.address === 'string' && typeof value.uid === 'string'
+  return (
+    typeof value.containers === 'object' && value.containers !== null && typeof value.address === 'string' && typeof value.uid === 'string'
+  )
 }

@@ -5,16 +5,16 @@
  */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { UnknownImage, ImageFileError, type Image } from '../images/catalogue.ts'
+import { type Image, ImageFileError, UnknownImage } from '../images/catalogue.ts'
 import { messageOf } from '../kube/api-failure.ts'
 import { type Container, type ContainerState, type ContainerStatus, type Handler, isSidecar, type Pod, podSpec } from '../kube/pod.ts'
 import { containerMounts, type PodVolumes } from '../volumes/pod-volumes.ts'
 import { ContainerLog, tailOf } from './container-log.ts'
 import { ContainerProcess, type Exit } from './container-process.ts'
-import { type ContainerRecord } from './container-record.ts'
+import type { ContainerRecord } from './container-record.ts'
 import { ConfigMissing, environmentOf, expand } from './environment.ts'
 import type { EventType } from './event-recorder.ts'
-import { execCaptured, type ExecTarget } from './exec.ts'
+import { type ExecTarget, execCaptured } from './exec.ts'
 import type { NodeContext } from './node-context.ts'
 import { hostnameOf } from './pod-files.ts'
 import { check, ProbeRunner, type ProbeTarget } from './probe-runner.ts'
@@ -253,7 +253,15 @@ export class ContainerRun {
   async #launch(image: Image): Promise<void> {
     const pod = this.#around.pod()
     const { node } = this.#around
-    const env = environmentOf({ pod, container: this.spec, image, hostname: hostnameOf(pod), address: this.#around.address(), node: node.facts, source: node.source })
+    const env = environmentOf({
+      pod,
+      container: this.spec,
+      image,
+      hostname: hostnameOf(pod),
+      address: this.#around.address(),
+      node: node.facts,
+      source: node.source,
+    })
     const command = commandOf(this.spec, image, env)
     const credentials = credentialsOf(pod, this.spec, image)
     const attempt = this.record.attempt + 1
@@ -261,7 +269,12 @@ export class ContainerRun {
     const setup = buildRoot({
       layer,
       plan: node.rootPlan,
-      mounts: [...node.programMounts, ...this.#around.podFiles(), this.#messageMount(), ...containerMounts(this.spec, this.#around.volumes(), env)],
+      mounts: [
+        ...node.programMounts,
+        ...this.#around.podFiles(),
+        this.#messageMount(),
+        ...containerMounts(this.spec, this.#around.volumes(), env),
+      ],
       dev: node.dev,
       shm: this.#around.shm,
       rootless: node.rootless,
@@ -292,7 +305,12 @@ export class ContainerRun {
   #messageMount(): Mount {
     writeFileSync(this.#messageFile, '')
     chmodSync(this.#messageFile, 0o666)
-    return { source: this.#messageFile, target: this.spec.terminationMessagePath ?? DEFAULT_MESSAGE_PATH, directory: false, readOnly: false }
+    return {
+      source: this.#messageFile,
+      target: this.spec.terminationMessagePath ?? DEFAULT_MESSAGE_PATH,
+      directory: false,
+      readOnly: false,
+    }
   }
 
   #begin(process: ContainerProcess, attempt: number, env: Record<string, string>): void {
@@ -325,8 +343,10 @@ export class ContainerRun {
       this.#imageBackOff = Math.min(LONGEST_BACK_OFF, this.#imageBackOff === 0 ? FIRST_BACK_OFF : this.#imageBackOff * 2)
       // The catalogue is a local file: looking again soon costs nothing and lets a new entry work at once.
       this.#notBefore = Date.now() + 2_000
-      const reason = this.#waiting.reason === 'ErrImagePull' || this.#waiting.reason === 'ImagePullBackOff' ? 'ImagePullBackOff' : 'ErrImagePull'
-      if (reason === 'ErrImagePull') this.#around.event(this.spec.name, 'Warning', 'Failed', `Failed to pull image "${this.spec.image ?? ''}": ${message}`)
+      const reason =
+        this.#waiting.reason === 'ErrImagePull' || this.#waiting.reason === 'ImagePullBackOff' ? 'ImagePullBackOff' : 'ErrImagePull'
+      if (reason === 'ErrImagePull')
+        this.#around.event(this.spec.name, 'Warning', 'Failed', `Failed to pull image "${this.spec.image ?? ''}": ${message}`)
       this.waitingFor(reason, message)
       return
     }
@@ -385,7 +405,12 @@ export class ContainerRun {
     const pod = this.#around.pod().metadata
     const message = `back-off ${Math.ceil(this.#backOffShown / 1000)}s restarting failed container=${this.spec.name} pod=${pod.name}_${pod.namespace}(${pod.uid})`
     if (this.#waiting.reason !== 'CrashLoopBackOff' || this.#waiting.message !== message) {
-      this.#around.event(this.spec.name, 'Warning', 'BackOff', `Back-off restarting failed container ${this.spec.name} in pod ${pod.name}_${pod.namespace}(${pod.uid})`)
+      this.#around.event(
+        this.spec.name,
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${this.spec.name} in pod ${pod.name}_${pod.namespace}(${pod.uid})`,
+      )
     }
     this.waitingFor('CrashLoopBackOff', message)
   }
@@ -398,7 +423,12 @@ export class ContainerRun {
     const written = tailOf(this.#messageFile, MESSAGE_BYTES)
     if (written) return written
     if (exit.code === 0) return ''
-    return this.#killReason || (this.spec.terminationMessagePolicy === 'FallbackToLogsOnError' || exit.code === 127 || exit.code === 126 ? (this.#log?.tail(MESSAGE_BYTES) ?? '') : '')
+    return (
+      this.#killReason ||
+      (this.spec.terminationMessagePolicy === 'FallbackToLogsOnError' || exit.code === 127 || exit.code === 126
+        ? (this.#log?.tail(MESSAGE_BYTES) ?? '')
+        : '')
+    )
   }
 
   async #postStart(hook: Handler): Promise<boolean> {
@@ -415,7 +445,10 @@ export class ContainerRun {
       await Promise.race([new Promise((resolve) => setTimeout(resolve, Math.min(seconds * 1000, timeout)).unref()), this.ended()])
       return { ok: true, message: '' }
     }
-    return Promise.race([check(hook, this.#target(), timeout), this.ended().then(() => ({ ok: false, message: 'the container ended' }))]).catch((error: unknown) => ({
+    return Promise.race([
+      check(hook, this.#target(), timeout),
+      this.ended().then(() => ({ ok: false, message: 'the container ended' })),
+    ]).catch((error: unknown) => ({
       ok: false,
       message: messageOf(error),
     }))
@@ -466,7 +499,12 @@ export class ContainerRun {
     }
   }
 
-  #probe(probe: NonNullable<Container['livenessProbe']>, name: string, elapsed: number, outcome: (ok: boolean, message: string) => void): void {
+  #probe(
+    probe: NonNullable<Container['livenessProbe']>,
+    name: string,
+    elapsed: number,
+    outcome: (ok: boolean, message: string) => void,
+  ): void {
     const failure = (message: string) => this.#around.event(this.spec.name, 'Warning', 'Unhealthy', `${name} probe failed: ${message}`)
     this.#probes.push(new ProbeRunner(probe, this.#target(), { outcome, failure }, elapsed))
   }
@@ -491,7 +529,8 @@ export class ContainerRun {
     const { preStop } = this.spec.lifecycle ?? {}
     if (preStop && grace > 0) {
       const result = await this.#hook(preStop, grace)
-      if (!result.ok && this.running) this.#around.event(this.spec.name, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`)
+      if (!result.ok && this.running)
+        this.#around.event(this.spec.name, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`)
     }
     process.terminate()
     await process.exited
@@ -519,6 +558,9 @@ function commandOf(spec: Container, image: Image, env: Readonly<Record<string, s
   const entrypoint = spec.command?.length ? own(spec.command) : [...image.entrypoint]
   const args = spec.args?.length ? own(spec.args) : spec.command?.length ? [] : [...image.cmd]
   const command = [...entrypoint, ...args]
-  if (command.length === 0) throw new ConfigMissing(`no command specified for container ${spec.name}; give it a command, or the image an entrypoint in the catalogue`)
+  if (command.length === 0)
+    throw new ConfigMissing(
+      `no command specified for container ${spec.name}; give it a command, or the image an entrypoint in the catalogue`,
+    )
   return command
 }

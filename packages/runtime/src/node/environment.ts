@@ -3,7 +3,7 @@ import type { KubeObject } from '@lateen/api'
 import type { Image } from '../images/catalogue.ts'
 import type { Container, EnvVar, Pod } from '../kube/pod.ts'
 import { podSpec } from '../kube/pod.ts'
-import { type NodeFacts, fieldValue, resourceValue } from './field-values.ts'
+import { fieldValue, type NodeFacts, resourceValue } from './field-values.ts'
 
 /** What a container needs and the cluster does not have (yet): the container waits, saying so. */
 export class ConfigMissing extends Error {
@@ -43,14 +43,18 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
   Object.assign(env, serviceLinks(request))
   const own: Record<string, string> = {}
   for (const source of container.envFrom ?? []) {
-    const data = source.configMapRef ? configMapData(request, source.configMapRef) : source.secretRef ? secretData(request, source.secretRef) : {}
+    const data = source.configMapRef
+      ? configMapData(request, source.configMapRef)
+      : source.secretRef
+        ? secretData(request, source.secretRef)
+        : {}
     for (const [key, value] of Object.entries(data)) {
       const name = `${source.prefix ?? ''}${key}`
       if (ENV_NAME.test(name)) own[name] = value
     }
   }
   for (const variable of container.env ?? []) {
-    const value = valueOf(variable, request, { ...env, ...own })
+    const value = resolve(variable, request, { ...env, ...own })
     if (value !== undefined) own[variable.name] = value
   }
   return { ...env, ...own }
@@ -58,10 +62,12 @@ export function environmentOf(request: EnvironmentRequest): Record<string, strin
 
 /** Replaces `$(NAME)` by the variable's value; `$$(NAME)` stays as `$(NAME)`, an unknown name as it is. */
 export function expand(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(/\$(\$|\(([^)]*)\))/g, (all, what: string, name: string | undefined) => (what === '$' ? '$' : (values[name ?? ''] ?? all)))
+  return text.replace(/\$(\$|\(([^)]*)\))/g, (all, what: string, name: string | undefined) =>
+    what === '$' ? '$' : (values[name ?? ''] ?? all),
+  )
 }
 
-function valueOf(variable: EnvVar, request: EnvironmentRequest, known: Record<string, string>): string | undefined {
+function resolve(variable: EnvVar, request: EnvironmentRequest, known: Record<string, string>): string | undefined {
   const { valueFrom } = variable
   if (!valueFrom) return expand(variable.value ?? '', known)
   if (valueFrom.fieldRef) return fieldValue(request.pod, valueFrom.fieldRef, request.address, request.node)
@@ -72,7 +78,11 @@ function valueOf(variable: EnvVar, request: EnvironmentRequest, known: Record<st
   return ''
 }
 
-function keyOf(kind: string, ref: { readonly name: string; readonly key: string; readonly optional?: boolean }, data: Record<string, string>): string | undefined {
+function keyOf(
+  kind: string,
+  ref: { readonly name: string; readonly key: string; readonly optional?: boolean },
+  data: Record<string, string>,
+): string | undefined {
   const value = data[ref.key]
   if (value === undefined && !ref.optional) throw new ConfigMissing(`couldn't find key ${ref.key} in ${kind} ${ref.name}`)
   return value
@@ -112,7 +122,8 @@ function serviceLinks(request: EnvironmentRequest): Record<string, string> {
   const links = podSpec(request.pod).enableServiceLinks ?? true
   if (links) for (const service of request.source.services(namespace)) Object.assign(env, linksOf(service))
   if (!links || namespace !== 'default') {
-    for (const service of request.source.services('default')) if (service.metadata.name === 'kubernetes') Object.assign(env, linksOf(service))
+    for (const service of request.source.services('default'))
+      if (service.metadata.name === 'kubernetes') Object.assign(env, linksOf(service))
   }
   return env
 }

@@ -60,7 +60,13 @@ export class EventRecorder {
     if (known && Date.now() - known.last < SAME_FOR_MS) {
       known.count++
       known.last = Date.now()
-      await this.#client.patch(EVENT, namespace, known.name, { count: known.count, lastTimestamp: now }, { type: 'application/merge-patch+json' })
+      await this.#client.patch(
+        EVENT,
+        namespace,
+        known.name,
+        { count: known.count, lastTimestamp: now },
+        { type: 'application/merge-patch+json' },
+      )
       return
     }
     const eventName = `${name.slice(0, 200)}.${randomBytes(8).toString('hex')}`
@@ -87,7 +93,8 @@ export class EventRecorder {
       reportingComponent: this.#component,
       reportingInstance: this.#host,
     })
-    if (this.#recent.size >= MOST_REMEMBERED) for (const old of [...this.#recent.keys()].slice(0, MOST_REMEMBERED / 2)) this.#recent.delete(old)
+    if (this.#recent.size >= MOST_REMEMBERED)
+      for (const old of [...this.#recent.keys()].slice(0, MOST_REMEMBERED / 2)) this.#recent.delete(old)
     this.#recent.set(key, { name: eventName, count: 1, last: Date.now() })
   }
 }

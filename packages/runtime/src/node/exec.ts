@@ -45,7 +45,11 @@ export async function execIn(target: ExecTarget, command: readonly string[], str
 }
 
 /** Runs a command to its end and keeps what it says, for probes and hooks. */
-export async function execCaptured(target: ExecTarget, command: readonly string[], timeout: number): Promise<{ exitCode: number; output: string; timedOut: boolean }> {
+export async function execCaptured(
+  target: ExecTarget,
+  command: readonly string[],
+  timeout: number,
+): Promise<{ exitCode: number; output: string; timedOut: boolean }> {
   const child = start(target, command, { terminal: false, input: false })
   let output = ''
   const keep = (chunk: Buffer) => {
@@ -78,11 +82,22 @@ function start(target: ExecTarget, command: readonly string[], how: { readonly t
   // `script` gives the command a terminal; its own input and output stay plain pipes.
   const words = how.terminal ? ['script', '--quiet', '--return', '--flush', '--command', `exec ${line(...enter)}`, '/dev/null'] : enter
   const env = how.terminal ? { ...ENVIRONMENT, SHELL: '/bin/sh', TERM: target.env.TERM ?? 'xterm' } : ENVIRONMENT
-  const child = spawn(words[0] ?? '', words.slice(1), { stdio: [how.input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'], env, detached: true, cwd: '/' })
+  const child = spawn(words[0] ?? '', words.slice(1), {
+    stdio: [how.input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
+    env,
+    detached: true,
+    cwd: '/',
+  })
   const script = child.stdio[3]
   if (script && 'end' in script) {
     script.on('error', () => undefined)
-    script.end([`cd ${quote(target.workingDirectory)} 2>/dev/null || cd /`, ...(how.terminal ? ['unset SHELL'] : []), ...becomeCommand({ ...target, command })].join('\n'))
+    script.end(
+      [
+        `cd ${quote(target.workingDirectory)} 2>/dev/null || cd /`,
+        ...(how.terminal ? ['unset SHELL'] : []),
+        ...becomeCommand({ ...target, command }),
+      ].join('\n'),
+    )
   }
   return child
 }
@@ -99,7 +114,9 @@ function connectStreams(child: ChildProcess, streams: ExecStreams): void {
 }
 
 function resizeTerminal(child: ChildProcess, columns: number, rows: number): void {
-  const terminal = childrenOf(child.pid ?? 0).map(terminalOf).find((path) => path !== undefined)
+  const terminal = childrenOf(child.pid ?? 0)
+    .map(terminalOf)
+    .find((path) => path !== undefined)
   if (!terminal || !Number.isInteger(columns) || !Number.isInteger(rows)) return
   spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
 }

@@ -1,6 +1,6 @@
 /** What the downward API tells a container about its pod. */
 import { availableParallelism, totalmem } from 'node:os'
-import { type Pod, podSpec, type Container, type FieldRef, type ResourceFieldRef } from '../kube/pod.ts'
+import { type Container, type FieldRef, type Pod, podSpec, type ResourceFieldRef } from '../kube/pod.ts'
 import { parseQuantity } from '../kube/quantity.ts'
 
 export interface NodeFacts {
@@ -39,7 +39,9 @@ export function fieldValue(pod: Pod, ref: FieldRef, address: string, node: NodeF
     case 'status.podIPs':
       return address
     default:
-      throw new Error(`fieldRef ${JSON.stringify(ref.fieldPath)} is not supported; use metadata.name, metadata.namespace, metadata.uid, metadata.labels, metadata.annotations, spec.nodeName, spec.serviceAccountName, status.hostIP or status.podIP`)
+      throw new Error(
+        `fieldRef ${JSON.stringify(ref.fieldPath)} is not supported; use metadata.name, metadata.namespace, metadata.uid, metadata.labels, metadata.annotations, spec.nodeName, spec.serviceAccountName, status.hostIP or status.podIP`,
+      )
   }
 }
 

@@ -1,6 +1,7 @@
 /** One look at a container: HTTP, TCP or gRPC, from the node to the pod's address. */
-import { connect as http2, constants } from 'node:http2'
+
 import { request as httpRequest } from 'node:http'
+import { constants, connect as http2 } from 'node:http2'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import type { Container, HttpGetAction } from '../kube/pod.ts'
@@ -40,7 +41,9 @@ export function checkHttp(action: HttpGetAction, container: Container, address: 
         size += chunk.length
         if (size > MAX_BODY) response.destroy()
       })
-      response.on('close', () => resolve(status >= 200 && status < 400 ? OK : { ok: false, message: `HTTP probe failed with statuscode: ${status}` }))
+      response.on('close', () =>
+        resolve(status >= 200 && status < 400 ? OK : { ok: false, message: `HTTP probe failed with statuscode: ${status}` }),
+      )
     })
     const deadline = setTimeout(() => request.destroy(new Error(`no answer within ${timeout / 1000} s`)), timeout)
     request.on('close', () => clearTimeout(deadline))
@@ -71,7 +74,10 @@ export function checkGrpc(port: number, service: string, address: string, timeou
       session.destroy()
       resolve(result)
     }
-    const deadline = setTimeout(() => finish({ ok: false, message: `timeout: failed to connect service "${address}:${port}" within ${timeout / 1000} s` }), timeout)
+    const deadline = setTimeout(
+      () => finish({ ok: false, message: `timeout: failed to connect service "${address}:${port}" within ${timeout / 1000} s` }),
+      timeout,
+    )
     session.on('error', (error) => finish({ ok: false, message: `error: ${error.message}` }))
     const stream = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -92,7 +98,13 @@ export function checkGrpc(port: number, service: string, address: string, timeou
     })
     stream.on('error', (error) => finish({ ok: false, message: `error: ${error.message}` }))
     // Field 1 of the answer is the status; 1 is SERVING.
-    stream.on('close', () => finish(status === '0' && body[5] === 0x08 && body[6] === 1 ? OK : { ok: false, message: `service unhealthy (grpc-status ${status || 'none'})` }))
+    stream.on('close', () =>
+      finish(
+        status === '0' && body[5] === 0x08 && body[6] === 1
+          ? OK
+          : { ok: false, message: `service unhealthy (grpc-status ${status || 'none'})` },
+      ),
+    )
     const name = Buffer.from(service).subarray(0, 120)
     const message = name.length > 0 ? Buffer.concat([Buffer.from([0x0a, name.length]), name]) : Buffer.alloc(0)
     const frame = Buffer.alloc(5)

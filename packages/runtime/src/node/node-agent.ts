@@ -1,7 +1,7 @@
 /** Follows the pods bound to this node and keeps one worker for each. */
 import { readdirSync, rmSync } from 'node:fs'
-import { logger } from '@lateen/base'
 import { type KubeObject, objectKey } from '@lateen/api'
+import { logger } from '@lateen/base'
 import { messageOf } from '../kube/api-failure.ts'
 import { isTerminal, type Pod, podSpec } from '../kube/pod.ts'
 import type { Store } from '../kube/store.ts'

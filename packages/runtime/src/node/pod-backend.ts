@@ -2,7 +2,7 @@
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { LogOptions } from './container-log.ts'
 import type { ContainerRun } from './container-run.ts'
-import { execIn, type ExecStreams } from './exec.ts'
+import { type ExecStreams, execIn } from './exec.ts'
 import type { NodeAgent } from './node-agent.ts'
 import type { PodWorker } from './pod-worker.ts'
 import { PortForwarder } from './port-forwarder.ts'
@@ -29,7 +29,14 @@ export interface PodStreams {
 
 export interface PodBackend {
   /** Writes a container's output to `out`; with `follow` until it ends or `signal` fires. */
-  logs(namespace: string, pod: string, container: string | undefined, options: LogOptions, out: Writable, signal: AbortSignal): Promise<void>
+  logs(
+    namespace: string,
+    pod: string,
+    container: string | undefined,
+    options: LogOptions,
+    out: Writable,
+    signal: AbortSignal,
+  ): Promise<void>
   exec(namespace: string, pod: string, container: string | undefined, command: string[], io: PodStreams): Promise<{ exitCode: number }>
   /** Output of the running container from now on, until it ends. */
   attach(namespace: string, pod: string, container: string | undefined, io: PodStreams): Promise<{ exitCode: number }>
@@ -46,7 +53,14 @@ export class NodePodBackend implements PodBackend {
     this.#forwarder = new PortForwarder(nodeBinary)
   }
 
-  async logs(namespace: string, pod: string, container: string | undefined, options: LogOptions, out: Writable, signal: AbortSignal): Promise<void> {
+  async logs(
+    namespace: string,
+    pod: string,
+    container: string | undefined,
+    options: LogOptions,
+    out: Writable,
+    signal: AbortSignal,
+  ): Promise<void> {
     const run = this.#container(namespace, pod, container)
     const log = options.previous ? run.previousLog : run.log
     if (!log) {
@@ -58,7 +72,13 @@ export class NodePodBackend implements PodBackend {
     await log.write(options, out, signal)
   }
 
-  async exec(namespace: string, pod: string, container: string | undefined, command: string[], io: PodStreams): Promise<{ exitCode: number }> {
+  async exec(
+    namespace: string,
+    pod: string,
+    container: string | undefined,
+    command: string[],
+    io: PodStreams,
+  ): Promise<{ exitCode: number }> {
     const run = this.#container(namespace, pod, container)
     const target = run.execTarget()
     if (!target) throw new PodRequestError(400, `container "${run.spec.name}" in pod "${pod}" is not running`)

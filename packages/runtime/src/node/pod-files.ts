@@ -50,7 +50,8 @@ function resolvConf(pod: Pod, names: ClusterNames): string {
   if (!cluster && dnsPolicy !== 'None') lines.push(names.hostResolvConf.trimEnd())
   for (const server of nameservers.slice(0, 3)) lines.push(`nameserver ${server}`)
   if (searches.length > 0) lines.push(`search ${[...new Set(searches)].join(' ')}`)
-  if (options.size > 0) lines.push(`options ${[...options].map(([name, value]) => (value === undefined ? name : `${name}:${value}`)).join(' ')}`)
+  if (options.size > 0)
+    lines.push(`options ${[...options].map(([name, value]) => (value === undefined ? name : `${name}:${value}`)).join(' ')}`)
   return `${lines.join('\n')}\n`
 }
 
@@ -73,7 +74,8 @@ export function programMounts(directory: string, programs: Programs): Mount[] {
     { source: programs.samplesDir, target: SAMPLES_DIRECTORY, directory: true, readOnly: true },
     { source: programs.nodeBinary, target: NODE, directory: false, readOnly: true },
   ]
-  if (programs.envoyPath && existsSync(programs.envoyPath)) mounts.push({ source: programs.envoyPath, target: '/usr/local/bin/envoy', directory: false, readOnly: true })
+  if (programs.envoyPath && existsSync(programs.envoyPath))
+    mounts.push({ source: programs.envoyPath, target: '/usr/local/bin/envoy', directory: false, readOnly: true })
   for (const name of PROGRAM_NAMES) {
     const source = join(directory, name)
     const text = `#!/bin/sh\nexec ${NODE} ${LATEEN}/dist/lateen.mjs "$@"\n`

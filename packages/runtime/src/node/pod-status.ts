@@ -40,7 +40,8 @@ export function phaseOf(spec: PodSpec, facts: Pick<PodFacts, 'initialized' | 'in
     return failed && restartPolicy === 'Never' ? 'Failed' : 'Pending'
   }
   const { containers } = facts
-  if (containers.some(({ state, restartCount, lastState }) => state.waiting && restartCount === 0 && !lastState.terminated)) return 'Pending'
+  if (containers.some(({ state, restartCount, lastState }) => state.waiting && restartCount === 0 && !lastState.terminated))
+    return 'Pending'
   if (containers.some(({ state }) => state.running || state.waiting)) return 'Running'
   if (restartPolicy === 'Always') return 'Running'
   if (containers.every(({ state }) => state.terminated?.exitCode === 0)) return 'Succeeded'
@@ -51,17 +52,35 @@ function conditions(facts: PodFacts, phase: Phase, now: string): PodCondition[] 
   const { pod, initContainers, containers, initialized } = facts
   const spec = podSpec(pod)
   const done = phase === 'Succeeded' ? { reason: 'PodCompleted' } : phase === 'Failed' ? { reason: 'PodFailed' } : undefined
-  const unready = [...initContainers.filter(({ name }) => spec.initContainers?.some((c) => c.name === name && isSidecar(c))), ...containers].filter(({ ready }) => !ready)
+  const unready = [
+    ...initContainers.filter(({ name }) => spec.initContainers?.some((c) => c.name === name && isSidecar(c))),
+    ...containers,
+  ].filter(({ ready }) => !ready)
   const containersReady = !done && initialized && unready.length === 0
-  const unreadyWords = { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.map(({ name }) => name).join(' ')}]` }
+  const unreadyWords = {
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.map(({ name }) => name).join(' ')}]`,
+  }
   const others = pod.status?.conditions ?? []
-  const gates = (spec.readinessGates ?? []).filter(({ conditionType }) => !others.some((c) => c.type === conditionType && c.status === 'True'))
+  const gates = (spec.readinessGates ?? []).filter(
+    ({ conditionType }) => !others.some((c) => c.type === conditionType && c.status === 'True'),
+  )
   const ready = containersReady && gates.length === 0
-  const gateWords = { reason: 'ReadinessGatesNotReady', message: `the status of pod readiness gate "${gates[0]?.conditionType}" is not "True"` }
-  const incomplete = initContainers.filter(({ state, started, ready: passed }) => !state.terminated && !(started && passed)).map(({ name }) => name)
+  const gateWords = {
+    reason: 'ReadinessGatesNotReady',
+    message: `the status of pod readiness gate "${gates[0]?.conditionType}" is not "True"`,
+  }
+  const incomplete = initContainers
+    .filter(({ state, started, ready: passed }) => !state.terminated && !(started && passed))
+    .map(({ name }) => name)
   const own = [
     condition('PodReadyToStartContainers', !done && facts.address !== undefined),
-    condition('Initialized', initialized || phase === 'Succeeded', { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` }, done),
+    condition(
+      'Initialized',
+      initialized || phase === 'Succeeded',
+      { reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${incomplete.join(' ')}]` },
+      done,
+    ),
     condition('Ready', ready, containersReady ? gateWords : unreadyWords, done),
     condition('ContainersReady', containersReady, unreadyWords, done),
     condition('PodScheduled', true),
@@ -90,6 +109,8 @@ function qosClass(spec: PodSpec): string {
   const all = [...spec.containers, ...(spec.initContainers ?? [])].map(({ resources }) => resources ?? {})
   const has = (values: object | undefined) => Object.keys(values ?? {}).length > 0
   if (!all.some(({ limits, requests }) => has(limits) || has(requests))) return 'BestEffort'
-  const guaranteed = all.every(({ limits = {}, requests = limits }) => ['cpu', 'memory'].every((name) => limits[name] !== undefined && limits[name] === requests[name]))
+  const guaranteed = all.every(({ limits = {}, requests = limits }) =>
+    ['cpu', 'memory'].every((name) => limits[name] !== undefined && limits[name] === requests[name]),
+  )
   return guaranteed ? 'Guaranteed' : 'Burstable'
 }

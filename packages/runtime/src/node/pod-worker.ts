@@ -9,19 +9,19 @@ import { join } from 'node:path'
 import { logger } from '@lateen/base'
 import { isConflict, isNotFound, messageOf } from '../kube/api-failure.ts'
 import { POD } from '../kube/kinds.ts'
-import { isSidecar, isTerminal, type Pod, podSpec, type PodStatus } from '../kube/pod.ts'
+import { isSidecar, isTerminal, type Pod, type PodStatus, podSpec } from '../kube/pod.ts'
 import type { AddressPool } from '../network/address-pool.ts'
 import { type PodVolumes, preparePodVolumes } from '../volumes/pod-volumes.ts'
 import { referencesOf } from '../volumes/volume-files.ts'
-import { ContainerRun, graceOf, type PodSurroundings } from './container-run.ts'
 import { loadPodRecord, newContainerRecord, type PodRecord, savePodRecord } from './container-record.ts'
+import { ContainerRun, graceOf, type PodSurroundings } from './container-run.ts'
 import type { NodeContext } from './node-context.ts'
 import { hostnameOf, writePodFiles } from './pod-files.ts'
 import { type Phase, phaseOf, podStatus } from './pod-status.ts'
 import type { Mount } from './root-builder.ts'
+import { runCommand } from './run-command.ts'
 import { createSandbox, removeSandbox, sandboxExists } from './sandbox.ts'
 import { type PodDirectories, podDirectories } from './state-layout.ts'
-import { runCommand } from './run-command.ts'
 
 const log = logger('node')
 const RETRY_MS = 1_000
@@ -61,14 +61,20 @@ export class PodWorker {
     this.#addresses = addresses
     this.#onGone = onGone
     this.#directories = podDirectories(node.layout, this.uid)
-    for (const directory of [this.#directories.root, this.#directories.containers, this.#directories.layers, this.#directories.volumes]) mkdirSync(directory, { recursive: true })
+    for (const directory of [this.#directories.root, this.#directories.containers, this.#directories.layers, this.#directories.volumes])
+      mkdirSync(directory, { recursive: true })
     const known = loadPodRecord(this.#directories.record)
     this.#record = known ?? newRecord(pod)
     const around = this.#surroundings()
     const spec = podSpec(pod)
     const run = (container: (typeof spec.containers)[number], role: 'init' | 'main') => {
       this.#record.containers[container.name] ??= newContainerRecord()
-      return new ContainerRun(container, role === 'init' && isSidecar(container) ? 'sidecar' : role, this.#record.containers[container.name] ?? newContainerRecord(), around)
+      return new ContainerRun(
+        container,
+        role === 'init' && isSidecar(container) ? 'sidecar' : role,
+        this.#record.containers[container.name] ?? newContainerRecord(),
+        around,
+      )
     }
     this.#inits = (spec.initContainers ?? []).map((container) => run(container, 'init'))
     this.#mains = spec.containers.map((container) => run(container, 'main'))
@@ -242,7 +248,12 @@ export class PodWorker {
         sysctls: podSpec(this.#pod).securityContext?.sysctls ?? [],
       })
     } catch (error) {
-      this.#node.events.record({ object: this.#pod }, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`)
+      this.#node.events.record(
+        { object: this.#pod },
+        'Warning',
+        'FailedCreatePodSandBox',
+        `Failed to create pod sandbox: ${messageOf(error)}`,
+      )
       await removeSandbox(this.#directories.namespaces)
       throw error
     }
@@ -262,11 +273,13 @@ export class PodWorker {
       })
       this.#volumeComplaint = ''
       const { refreshAt } = this.#volumes
-      if (refreshAt !== undefined) setTimeout(() => this.#ending ?? this.refreshVolumes(), Math.min(Math.max(refreshAt - Date.now(), 1000), 2 ** 31 - 1)).unref()
+      if (refreshAt !== undefined)
+        setTimeout(() => this.#ending ?? this.refreshVolumes(), Math.min(Math.max(refreshAt - Date.now(), 1000), 2 ** 31 - 1)).unref()
       return true
     } catch (error) {
       const message = messageOf(error)
-      if (message !== this.#volumeComplaint) this.#node.events.record({ object: this.#pod }, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${message}`)
+      if (message !== this.#volumeComplaint)
+        this.#node.events.record({ object: this.#pod }, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${message}`)
       this.#volumeComplaint = message
       if (!this.#volumes) for (const run of [...this.#inits, ...this.#mains]) run.waitingFor('ContainerCreating')
       // Tokens and the like must be tried again even when the pod runs with what it has.
@@ -322,7 +335,11 @@ export class PodWorker {
   }
 
   #mainsDone(): boolean {
-    const phase: Phase = phaseOf(podSpec(this.#pod), { initialized: this.#record.initialized, initContainers: [], containers: this.#mains.map((run) => run.status()) })
+    const phase: Phase = phaseOf(podSpec(this.#pod), {
+      initialized: this.#record.initialized,
+      initContainers: [],
+      containers: this.#mains.map((run) => run.status()),
+    })
     return phase === 'Succeeded' || phase === 'Failed'
   }
 
@@ -351,9 +368,17 @@ export class PodWorker {
   async #stopContainers(grace: number): Promise<void> {
     const deadline = Date.now() + grace
     for (const run of [...this.#mains, ...this.#inits]) {
-      if (run.running) this.#node.events.record({ object: this.#pod, fieldPath: `spec.containers{${run.spec.name}}` }, 'Normal', 'Killing', `Stopping container ${run.spec.name}`)
+      if (run.running)
+        this.#node.events.record(
+          { object: this.#pod, fieldPath: `spec.containers{${run.spec.name}}` },
+          'Normal',
+          'Killing',
+          `Stopping container ${run.spec.name}`,
+        )
     }
-    await Promise.all([...this.#mains, ...this.#inits.filter((run) => run.role === 'init')].map((run) => run.stop(grace, 'the pod was ended')))
+    await Promise.all(
+      [...this.#mains, ...this.#inits.filter((run) => run.role === 'init')].map((run) => run.stop(grace, 'the pod was ended')),
+    )
     // Sidecars serve the containers until the last of them has gone.
     await this.#stopSidecars(grace === 0 ? 0 : Math.max(SIDECAR_GRACE_MS, deadline - Date.now()))
   }
@@ -393,7 +418,8 @@ export class PodWorker {
     clearTimeout(this.#timer)
     for (const run of [...this.#mains, ...this.#inits]) run.close()
     for (const volume of podSpec(this.#pod).volumes ?? []) {
-      if (volume.emptyDir?.medium === 'Memory') await runCommand('umount', ['-q', join(this.#directories.volumes, volume.name)]).catch(() => undefined)
+      if (volume.emptyDir?.medium === 'Memory')
+        await runCommand('umount', ['-q', join(this.#directories.volumes, volume.name)]).catch(() => undefined)
     }
     this.#node.tokens.forget(this.uid)
     rmSync(this.#directories.layers, { recursive: true, force: true })
@@ -442,8 +468,15 @@ export class PodWorker {
         const text = JSON.stringify({ ...status, conditions: status.conditions?.map(({ lastTransitionTime: _, ...rest }) => rest) })
         if (text === this.#sent) return
         const { name, namespace } = this.#pod.metadata
-        const written = await this.#node.client.patch<Pod>(POD, namespace, name, { metadata: { uid: this.uid }, status }, { type: 'application/merge-patch+json', subresource: 'status' })
-        if (written.metadata.uid === this.uid && Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion)) this.#pod = { ...this.#pod, status: written.status ?? {} }
+        const written = await this.#node.client.patch<Pod>(
+          POD,
+          namespace,
+          name,
+          { metadata: { uid: this.uid }, status },
+          { type: 'application/merge-patch+json', subresource: 'status' },
+        )
+        if (written.metadata.uid === this.uid && Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion))
+          this.#pod = { ...this.#pod, status: written.status ?? {} }
         this.#sent = text
       }
     } catch (error) {
@@ -477,7 +510,12 @@ export class PodWorker {
       containers: this.#directories.containers,
       event: (container, type, reason, message) => {
         const init = this.#inits.some(({ spec }) => spec.name === container)
-        this.#node.events.record({ object: this.#pod, fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` }, type, reason, message)
+        this.#node.events.record(
+          { object: this.#pod, fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` },
+          type,
+          reason,
+          message,
+        )
       },
       changed: () => this.#changed(),
     }
@@ -493,5 +531,9 @@ const seconds = (time: Date) => time.toISOString().replace(/\.\d+Z$/, 'Z')
 
 /** Times in a status have whole seconds. */
 function inSeconds(status: PodStatus): PodStatus {
-  return JSON.parse(JSON.stringify(status, (key, value: unknown) => (typeof value === 'string' && (key === 'startedAt' || key === 'finishedAt') ? value.replace(/\.\d+Z$/, 'Z') : value)))
+  return JSON.parse(
+    JSON.stringify(status, (key, value: unknown) =>
+      typeof value === 'string' && (key === 'startedAt' || key === 'finishedAt') ? value.replace(/\.\d+Z$/, 'Z') : value,
+    ),
+  )
 }

@@ -52,11 +52,13 @@ export class PortForwarder {
         helper.waiting.delete(id)
         reject(new Error(`no connection to port ${port} in the pod within ${CONNECT_MS / 1000} s`))
       }, CONNECT_MS)
-      const settled = <T>(done: (value: T) => void) => (value: T) => {
-        clearTimeout(deadline)
-        helper.waiting.delete(id)
-        done(value)
-      }
+      const settled =
+        <T>(done: (value: T) => void) =>
+        (value: T) => {
+          clearTimeout(deadline)
+          helper.waiting.delete(id)
+          done(value)
+        }
       helper.waiting.set(id, { resolve: settled(resolve), reject: settled(reject), port })
       helper.child.send({ id, port }, (error) => {
         if (error) helper.waiting.get(id)?.reject(error)
@@ -69,7 +71,9 @@ export class PortForwarder {
   }
 
   #start(pod: string, sandbox: string): Helper {
-    const child = spawn('nsenter', [...enterSandbox(sandbox), '--', this.#nodeBinary, '--max-old-space-size=16', '-e', HELPER], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const child = spawn('nsenter', [...enterSandbox(sandbox), '--', this.#nodeBinary, '--max-old-space-size=16', '-e', HELPER], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
     const helper: Helper = { child, waiting: new Map(), idle: undefined }
     this.#helpers.set(pod, helper)
     child.on('message', (message: unknown, socket: unknown) => {
@@ -78,7 +82,10 @@ export class PortForwarder {
       if (socket instanceof Socket) {
         if (waiting) waiting.resolve(socket)
         else socket.destroy()
-      } else waiting?.reject(new Error(`cannot connect to port ${waiting.port} inside the pod: ${'error' in message ? String(message.error) : 'no socket'}`))
+      } else
+        waiting?.reject(
+          new Error(`cannot connect to port ${waiting.port} inside the pod: ${'error' in message ? String(message.error) : 'no socket'}`),
+        )
     })
     const end = (why: string) => {
       if (this.#helpers.get(pod) === helper) this.#helpers.delete(pod)

@@ -59,7 +59,10 @@ export class ProbeRunner {
   }
 
   async #look(): Promise<void> {
-    const result = await check(this.#probe, this.#target, (this.#probe.timeoutSeconds || 1) * 1000).catch((error: unknown) => ({ ok: false, message: String(error) }))
+    const result = await check(this.#probe, this.#target, (this.#probe.timeoutSeconds || 1) * 1000).catch((error: unknown) => ({
+      ok: false,
+      message: String(error),
+    }))
     if (this.#stopped) return
     this.#inARow = result.ok === this.#last ? this.#inARow + 1 : 1
     this.#last = result.ok

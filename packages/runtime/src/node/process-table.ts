@@ -73,7 +73,8 @@ export function holderOfSocket(inode: string): { readonly pid: number; readonly 
     if (!/^\d+$/.test(entry)) continue
     try {
       for (const fd of readdirSync(`/proc/${entry}/fd`)) {
-        if (readlinkSync(`/proc/${entry}/fd/${fd}`) === `socket:[${inode}]`) return { pid: Number(entry), command: (read(`/proc/${entry}/comm`) ?? '').trim() }
+        if (readlinkSync(`/proc/${entry}/fd/${fd}`) === `socket:[${inode}]`)
+          return { pid: Number(entry), command: (read(`/proc/${entry}/comm`) ?? '').trim() }
       }
     } catch {
       // Processes of others cannot be looked into, and processes end while being looked at.

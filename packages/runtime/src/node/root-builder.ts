@@ -58,7 +58,8 @@ export function buildRoot(request: RootRequest): string[] {
 }
 
 function makeOwnDirectories(root: string): void {
-  for (const path of ['proc', 'sys', 'dev', 'run/lock', 'var/lib', 'var/log', 'var/cache', 'var/spool']) mkdirSync(join(root, path), { recursive: true, mode: 0o755 })
+  for (const path of ['proc', 'sys', 'dev', 'run/lock', 'var/lib', 'var/log', 'var/cache', 'var/spool'])
+    mkdirSync(join(root, path), { recursive: true, mode: 0o755 })
   for (const path of ['tmp', 'var/tmp']) {
     mkdirSync(join(root, path), { recursive: true })
     chmodSync(join(root, path), 0o1777)

@@ -33,7 +33,12 @@ export function runCommand(command: string, args: readonly string[], options: Co
     child.on('error', (error) => reject(new CommandError(`cannot run ${command}: ${error.message}`, { cause: error })))
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output)
-      else reject(new CommandError(`${command} ${args.slice(0, 3).join(' ')}: ${problem.trim() || (signal ? `ended by ${signal}` : `exit code ${code}`)}`))
+      else
+        reject(
+          new CommandError(
+            `${command} ${args.slice(0, 3).join(' ')}: ${problem.trim() || (signal ? `ended by ${signal}` : `exit code ${code}`)}`,
+          ),
+        )
     })
     // A command that ends before it has read its input tells why by its exit code.
     child.stdin.on('error', () => undefined)

@@ -6,7 +6,20 @@ import { ConfigMissing } from './environment.ts'
 
 /** What container engines give by default. */
 const DEFAULT_CAPABILITIES = [
-  'audit_write', 'chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'mknod', 'net_bind_service', 'net_raw', 'setfcap', 'setgid', 'setpcap', 'setuid', 'sys_chroot',
+  'audit_write',
+  'chown',
+  'dac_override',
+  'fowner',
+  'fsetid',
+  'kill',
+  'mknod',
+  'net_bind_service',
+  'net_raw',
+  'setfcap',
+  'setgid',
+  'setpcap',
+  'setuid',
+  'sys_chroot',
 ]
 
 /**
@@ -21,12 +34,24 @@ export function credentialsOf(pod: Pod, container: Container, image: Image): Cre
   const group = own.runAsGroup ?? shared.runAsGroup ?? (user === 0 ? 0 : user)
   if ((own.runAsNonRoot ?? shared.runAsNonRoot) && user === 0 && own.runAsUser === undefined && shared.runAsUser === undefined) {
     // An image of the catalogue names no user; a user other than root is what was asked for.
-    return { user: 65532, group: 65532, groups: groupsOf(shared), capabilities: [], noNewPrivileges: own.allowPrivilegeEscalation === false }
+    return {
+      user: 65532,
+      group: 65532,
+      groups: groupsOf(shared),
+      capabilities: [],
+      noNewPrivileges: own.allowPrivilegeEscalation === false,
+    }
   }
   if ((own.runAsNonRoot ?? shared.runAsNonRoot) && user === 0) {
     throw new ConfigMissing(`container has runAsNonRoot and runAsUser is 0 (container: ${container.name}); give runAsUser another number`)
   }
-  return { user, group, groups: groupsOf(shared), capabilities: capabilitiesOf(own), noNewPrivileges: own.allowPrivilegeEscalation === false }
+  return {
+    user,
+    group,
+    groups: groupsOf(shared),
+    capabilities: capabilitiesOf(own),
+    noNewPrivileges: own.allowPrivilegeEscalation === false,
+  }
 }
 
 function groupsOf(shared: { readonly fsGroup?: number; readonly supplementalGroups?: readonly number[] }): number[] {

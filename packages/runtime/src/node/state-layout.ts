@@ -18,7 +18,13 @@ export interface StateLayout {
 }
 
 export function stateLayout(root: string): StateLayout {
-  return { root, scratch: join(root, 'scratch'), pods: join(root, 'pods'), addresses: join(root, 'addresses.json'), programs: join(root, 'programs') }
+  return {
+    root,
+    scratch: join(root, 'scratch'),
+    pods: join(root, 'pods'),
+    addresses: join(root, 'addresses.json'),
+    programs: join(root, 'programs'),
+  }
 }
 
 /** Makes the directories; only this user may enter them, since Secrets are kept below. */

@@ -2,7 +2,20 @@
  * A directory whose files change all at once, as the kubelet makes them: the files are in a dated directory, `..data` points to it,
  * and every visible name is a link through `..data`. Programs that watch such volumes rely on it.
  */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 
 export interface VolumeFile {
@@ -37,7 +50,8 @@ export function writeAtomically(directory: string, files: ReadonlyMap<string, Vo
 
 function linkVisible(directory: string, files: ReadonlyMap<string, VolumeFile>): void {
   const wanted = new Set([...files.keys()].map((path) => path.split('/')[0] ?? path))
-  for (const name of readdirSync(directory)) if (!name.startsWith('..') && !wanted.has(name)) rmSync(join(directory, name), { recursive: true, force: true })
+  for (const name of readdirSync(directory))
+    if (!name.startsWith('..') && !wanted.has(name)) rmSync(join(directory, name), { recursive: true, force: true })
   for (const name of wanted) if (linkOf(join(directory, name)) === undefined) symlinkSync(join(DATA, name), join(directory, name))
 }
 

@@ -29,7 +29,11 @@ const isMountPoint = (directory: string) => statSync(directory).dev !== statSync
  *
  * @throws VolumeError, or ConfigMissing, naming the volume
  */
-export async function preparePodVolumes(directory: string, claims: string, context: VolumeContext & { readonly manyIds: boolean }): Promise<PodVolumes> {
+export async function preparePodVolumes(
+  directory: string,
+  claims: string,
+  context: VolumeContext & { readonly manyIds: boolean },
+): Promise<PodVolumes> {
   const sources = new Map<string, string>()
   let refreshAt: number | undefined
   const spec = podSpec(context.pod)
@@ -70,7 +74,9 @@ async function plainVolume(volume: Volume, path: string, claims: string, namespa
     share(path, group)
     return path
   }
-  throw new VolumeError(`volume "${volume.name}" is of the kind ${kind}, which a local cluster cannot mount; use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim`)
+  throw new VolumeError(
+    `volume "${volume.name}" is of the kind ${kind}, which a local cluster cannot mount; use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim`,
+  )
 }
 
 function share(path: string, group: number | undefined): void {
@@ -119,17 +125,24 @@ function hostPath(name: string, { path, type = '' }: { readonly path: string; re
 export function containerMounts(container: Container, volumes: PodVolumes, env: Readonly<Record<string, string>>): Mount[] {
   return (container.volumeMounts ?? []).map((mount) => {
     const volume = volumes.sources.get(mount.name)
-    if (volume === undefined) throw new VolumeError(`container ${container.name}: volumeMounts names the volume "${mount.name}", which the pod does not have`)
+    if (volume === undefined)
+      throw new VolumeError(`container ${container.name}: volumeMounts names the volume "${mount.name}", which the pod does not have`)
     const source = subPath(volume, mount, env)
     const directory = statSync(source).isDirectory()
-    return { source, target: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, directory, readOnly: mount.readOnly ?? false }
+    return {
+      source,
+      target: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      directory,
+      readOnly: mount.readOnly ?? false,
+    }
   })
 }
 
 function subPath(volume: string, mount: VolumeMount, env: Readonly<Record<string, string>>): string {
   const path = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr, env)
   if (path === '') return volume
-  if (path.startsWith('/') || path.split('/').includes('..')) throw new VolumeError(`the subPath ${JSON.stringify(path)} of volume "${mount.name}" must be relative and must not contain ".."`)
+  if (path.startsWith('/') || path.split('/').includes('..'))
+    throw new VolumeError(`the subPath ${JSON.stringify(path)} of volume "${mount.name}" must be relative and must not contain ".."`)
   const full = join(volume, path)
   if (!existsSync(full)) mkdirSync(full, { recursive: true })
   return full

@@ -1,6 +1,7 @@
 /** Which files a ConfigMap, Secret, downward API or projected volume holds. */
-import type { KubeClient } from '@lateen/kube'
+
 import type { KubeObject } from '@lateen/api'
+import type { KubeClient } from '@lateen/kube'
 import { SERVICE_ACCOUNT } from '../kube/kinds.ts'
 import { type Container, type DownwardApiItem, type KeyToPath, type Pod, podSpec, type Volume, type VolumeProjection } from '../kube/pod.ts'
 import { ConfigMissing, type ConfigSource } from '../node/environment.ts'
@@ -27,7 +28,11 @@ export async function volumeFiles(volume: Volume, context: VolumeContext): Promi
   if (configMap) return filesOf([{ configMap }], configMap.defaultMode, context)
   if (secret) {
     const { secretName, items, optional } = secret
-    const source = { ...(secretName ? { name: secretName } : {}), ...(items ? { items } : {}), ...(optional === undefined ? {} : { optional }) }
+    const source = {
+      ...(secretName ? { name: secretName } : {}),
+      ...(items ? { items } : {}),
+      ...(optional === undefined ? {} : { optional }),
+    }
     return filesOf([{ secret: source }], secret.defaultMode, context)
   }
   if (downwardAPI) return filesOf([{ downwardAPI }], downwardAPI.defaultMode, context)
@@ -56,9 +61,14 @@ async function filesOf(sources: readonly VolumeProjection[], defaultMode = 0o644
   for (const { configMap, secret, downwardAPI, serviceAccountToken } of sources) {
     if (configMap) addKeys(files, 'configmap', configMap, context.source.configMap(namespace, configMap.name ?? ''), defaultMode)
     if (secret) addKeys(files, 'secret', secret, context.source.secret(namespace, secret.name ?? ''), defaultMode)
-    for (const item of downwardAPI?.items ?? []) files.set(safePath(item.path), { content: Buffer.from(downward(item, context)), mode: item.mode ?? defaultMode })
+    for (const item of downwardAPI?.items ?? [])
+      files.set(safePath(item.path), { content: Buffer.from(downward(item, context)), mode: item.mode ?? defaultMode })
     if (serviceAccountToken) {
-      const { token, refresh } = await context.tokens.get(context.pod, serviceAccountToken.audience, serviceAccountToken.expirationSeconds ?? 3600)
+      const { token, refresh } = await context.tokens.get(
+        context.pod,
+        serviceAccountToken.audience,
+        serviceAccountToken.expirationSeconds ?? 3600,
+      )
       files.set(safePath(serviceAccountToken.path), { content: Buffer.from(token), mode: defaultMode })
       refreshAt = Math.min(refreshAt ?? refresh, refresh)
     }
@@ -72,7 +82,13 @@ interface KeySource {
   readonly optional?: boolean
 }
 
-function addKeys(files: Map<string, VolumeFile>, kind: 'configmap' | 'secret', source: KeySource, object: KubeObject | undefined, mode: number): void {
+function addKeys(
+  files: Map<string, VolumeFile>,
+  kind: 'configmap' | 'secret',
+  source: KeySource,
+  object: KubeObject | undefined,
+  mode: number,
+): void {
   if (!object) {
     if (source.optional) return
     throw new ConfigMissing(`${kind} "${source.name ?? ''}" not found`)
@@ -162,6 +178,7 @@ function tokenOf(answer: unknown): { token: string; expires: number } {
   if (typeof status !== 'object' || status === null || !('token' in status) || typeof status.token !== 'string') {
     throw new Error('the API server gave no token for the service account')
   }
-  const expires = 'expirationTimestamp' in status && typeof status.expirationTimestamp === 'string' ? Date.parse(status.expirationTimestamp) : Number.NaN
+  const expires =
+    'expirationTimestamp' in status && typeof status.expirationTimestamp === 'string' ? Date.parse(status.expirationTimestamp) : Number.NaN
   return { token: status.token, expires: Number.isNaN(expires) ? Date.now() + 3_600_000 : expires }
 }

@@ -1,7 +1,7 @@
 /** `x simulate`: what a proxy's generated configuration does with calls, without a cluster and without Envoy. */
 import { readFileSync } from 'node:fs'
 import { type KubeObject, parseDocuments } from '@lateen/api'
-import { type Outcome, configurationOf, readCalls, simulate as walk } from '@lateen/simulate'
+import { configurationOf, type Outcome, readCalls, simulate as walk } from '@lateen/simulate'
 import { createMesh, type MeshState } from '@lateen/translate'
 import { parse } from 'yaml'
 import { table } from '../../render/table.ts'
@@ -29,7 +29,12 @@ export const simulate = command<Result>({
       if (path === undefined) throw new CommandError(`--${name} is missing: give a file`, { exitCode: EXIT.usage })
       return path
     }
-    const mesh = createMesh({ clusterId: 'Kubernetes', domain: 'cluster.local', rootNamespace: 'istio-system', trustDomain: 'cluster.local' })
+    const mesh = createMesh({
+      clusterId: 'Kubernetes',
+      domain: 'cluster.local',
+      rootNamespace: 'istio-system',
+      trustDomain: 'cluster.local',
+    })
     const meshConfig = flags.text('meshConfigFile')
     const networks = flags.text('networksFile')
     if (meshConfig !== undefined) mesh.setMeshConfig(readValue(meshConfig))
@@ -59,7 +64,10 @@ function read(path: string): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8')
   } catch (error) {
-    throw new CommandError(`cannot read ${path}: ${error instanceof Error ? error.message : 'unknown fault'}`, { exitCode: EXIT.data, cause: error })
+    throw new CommandError(`cannot read ${path}: ${error instanceof Error ? error.message : 'unknown fault'}`, {
+      exitCode: EXIT.data,
+      cause: error,
+    })
   }
 }
 
@@ -69,7 +77,10 @@ function readValue(path: string): unknown {
     return parse(read(path))
   } catch (error) {
     if (error instanceof CommandError) throw error
-    throw new CommandError(`${path} is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown fault'}`, { exitCode: EXIT.data, cause: error })
+    throw new CommandError(`${path} is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown fault'}`, {
+      exitCode: EXIT.data,
+      cause: error,
+    })
   }
 }
 
@@ -93,10 +104,16 @@ function openProxy(mesh: MeshState, document: unknown) {
   const locality = record('locality')
   return mesh.open(
     {
-      id: [text('type') || 'sidecar', ips[0] ?? '', text('id'), text('dnsDomain') || `${text('configNamespace')}.svc.cluster.local`].join('~'),
+      id: [text('type') || 'sidecar', ips[0] ?? '', text('id'), text('dnsDomain') || `${text('configNamespace')}.svc.cluster.local`].join(
+        '~',
+      ),
       cluster: text('id'),
       metadata: { ...record('metadata'), NAMESPACE: text('configNamespace'), LABELS: record('labels'), INSTANCE_IPS: ips.join(',') },
-      locality: { region: String(locality['region'] ?? ''), zone: String(locality['zone'] ?? ''), subZone: String(locality['subzone'] ?? '') },
+      locality: {
+        region: String(locality['region'] ?? ''),
+        zone: String(locality['zone'] ?? ''),
+        subZone: String(locality['subzone'] ?? ''),
+      },
       userAgentName: 'envoy',
       userAgentVersion: '1.40.0',
     },
