@@ -2,6 +2,7 @@
  * The control plane as one thing with a lifetime: configuration flows from its sources through the mesh to the proxies; beside it
  * stand the CA, the webhooks and the pages for operators. Wiring only: each part's logic is in its own folder.
  */
+import { statSync } from 'node:fs'
 import { ServerCredentials } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { aggregate, type ConfigSource, fileSource, type KubeSource, kubeSource, memorySource } from '@lateen/config'
@@ -18,7 +19,7 @@ import { startOperatorPorts } from './http/operator-ports.ts'
 import { type Authenticator, createAuthenticator } from './identity/authenticator.ts'
 import { authenticatePeer } from './identity/peer-authentication.ts'
 import { createTokenReviewer } from './identity/token-reviewer.ts'
-import { type MeshDocuments, type MeshView, meshView } from './mesh-config/mesh-documents.ts'
+import { MeshConfigError, type MeshDocuments, type MeshView, meshView } from './mesh-config/mesh-documents.ts'
 import { type MeshWatcher, watchMesh } from './mesh-config/mesh-watcher.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { DiscoveryOptions } from './options/discovery-options.ts'
@@ -214,6 +215,9 @@ class RunningControlPlane implements ControlPlane {
     const { configDir, debounce } = this.#options
     const client = this.#client
     if (client) this.#kube = this.#openKube(client)
+    if (configDir && !statSync(configDir, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new MeshConfigError(`--configDir: ${configDir} is no folder; name the folder of the YAML files`)
+    }
     const sources: ConfigSource[] = configDir ? [fileSource({ directory: configDir })] : []
     if (this.#kube) sources.push(this.#kube)
     this.#source = aggregate(sources.length > 0 ? sources : [memorySource()])

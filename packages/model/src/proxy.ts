@@ -61,7 +61,7 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Pr
   const labels = texts(metadata['LABELS'])
   const interception = text(metadata['INTERCEPTION_MODE'])
   const label = labels['istio-locality']
-  const mark = Number(text(metadata['LATEEN_SOCKET_MARK']))
+  const mark = Number(text(metadata['LATEEN_PROXY_MARK']))
   return {
     type,
     id,

@@ -43,27 +43,39 @@ export class HttpFront {
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<Http2Session>()
   readonly #listeners: NetServer[] = []
+  readonly #waiting = new RequestDeadlines()
   #closing = false
 
   constructor(tls: { key: string; cert: string }, handlers: HttpHandlers) {
     this.#handlers = handlers
     this.#http1 = createHttp1({ maxHeaderSize: 32 * 1024, keepAliveTimeout: IDLE_TIMEOUT, requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT })
-    this.#http1.on('request', (request, response) => void this.#serve(request, response))
-    this.#http1.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head))
-    // Its timers start with listening, which it never does by itself.
-    this.#http1.emit('listening')
+    this.#http1.on('request', (request, response) => {
+      this.#waiting.clear(request.socket)
+      response.on('close', () => this.#waiting.start(request.socket, IDLE_TIMEOUT))
+      void this.#serve(request, response)
+    })
+    this.#http1.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#waiting.clear(request.socket)
+      void this.#upgrade(request, socket, head)
+    })
     this.#http2 = createHttp2({ maxSessionMemory: 64, settings: { maxConcurrentStreams: 250, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024 } })
     this.#http2.on('session', (session) => {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
       session.on('error', (error) => log.debug('http2 session', { error }))
+      const silent = setTimeout(() => session.destroy(), HEADERS_TIMEOUT)
+      session.once('stream', () => clearTimeout(silent))
+      session.once('close', () => clearTimeout(silent))
     })
     this.#http2.on('request', (request, response) => void this.#serve(request, response))
     this.#tls = createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: HEADERS_TIMEOUT, minVersion: 'TLSv1.2' })
     this.#tls.on('secureConnection', (socket: TLSSocket) => {
       socket.setNoDelay(true)
       if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
-      else this.#http1.emit('connection', socket)
+      else {
+        this.#waiting.start(socket, HEADERS_TIMEOUT)
+        this.#http1.emit('connection', socket)
+      }
     })
     this.#tls.on('tlsClientError', (error) => log.debug('TLS handshake', { error }))
   }
@@ -172,6 +184,25 @@ export class HttpFront {
     this.#http1.close()
     for (const socket of this.#sockets) socket.destroy()
     await Promise.all(closed)
+  }
+}
+
+/** Ends connections whose next request does not come whole in time; the server's own check works only on its own listener. */
+class RequestDeadlines {
+  readonly #timers = new WeakMap<Socket, NodeJS.Timeout>()
+
+  start(socket: Socket, milliseconds: number): void {
+    this.clear(socket)
+    if (socket.destroyed) return
+    const timer = setTimeout(() => socket.destroy(), milliseconds)
+    timer.unref()
+    this.#timers.set(socket, timer)
+    socket.once('close', () => clearTimeout(timer))
+  }
+
+  clear(socket: Socket): void {
+    clearTimeout(this.#timers.get(socket))
+    this.#timers.delete(socket)
   }
 }
 

@@ -4,7 +4,7 @@ import { parseDuration } from '@lateen/base'
 import { duration, packAny, type Resource } from '@lateen/envoy'
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { HttpProtocolOptionsSchema } from '@lateen/envoy/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
-import { type EffectiveRule, isHttp2, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
+import { type EffectiveRule, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
 import type { ClusterContext, ClusterInit, HttpOptionsInit } from '../features/cluster-feature.ts'
 import { CLUSTER_FEATURES } from '../features/order.ts'
 import { clusterName } from '../names.ts'
@@ -13,6 +13,7 @@ import { ads } from './config-source.ts'
 import type { LoadAssignmentInit } from './endpoints.ts'
 import { structOf } from './struct.ts'
 import { mergePolicies } from './traffic-policy.ts'
+import { upstreamVersion } from './upstream-protocol.ts'
 
 export interface ClusterInput {
   readonly service: Service
@@ -59,7 +60,7 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
     ...discovery(input, subset, name, cluster),
     commonLbConfig: commonLb,
     metadata: { filterMetadata: { istio: structOf(clusterMetadata(input, subset)) } },
-    ...protocolOptions(port, policy, http),
+    ...protocolOptions(input, policy, http),
   })
 }
 
@@ -87,20 +88,19 @@ function discovery(input: ClusterInput, subset: string, name: string, cluster: C
   return { ...type(Cluster_DiscoveryType.EDS), edsClusterConfig: { edsConfig: ads(), serviceName: name } }
 }
 
-function protocolOptions(port: ServicePort, policy: TrafficPolicy, http: HttpOptionsInit): ClusterInit {
-  const upgrade = policy.connectionPool?.http?.h2UpgradePolicy === 'UPGRADE'
-  const follow = port.protocol === 'auto' || policy.connectionPool?.http?.useClientProtocol === true
+function protocolOptions({ port, settings }: ClusterInput, policy: TrafficPolicy, http: HttpOptionsInit): ClusterInit {
+  const version = upstreamVersion(port, policy, settings)
   const streams = policy.connectionPool?.http?.maxConcurrentStreams
   const http2 = { maxConcurrentStreams: streams || MAX_STREAMS }
   const empty = Object.values(http).every((value) => typeof value === 'object' && value !== null && Object.keys(value).length === 0)
-  const plainHttp1 = !follow && !upgrade && !isHttp2(port.protocol)
-  if (plainHttp1 && empty) return {}
-  const upstreamProtocolOptions: HttpOptionsInit['upstreamProtocolOptions'] = follow
-    ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
-    : {
-        case: 'explicitHttpConfig',
-        value: { protocolConfig: plainHttp1 ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: http2 } },
-      }
+  if (version === 'http1' && empty) return {}
+  const upstreamProtocolOptions: HttpOptionsInit['upstreamProtocolOptions'] =
+    version === 'caller'
+      ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
+      : {
+          case: 'explicitHttpConfig',
+          value: { protocolConfig: version === 'http1' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: http2 } },
+        }
   return { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { ...http, upstreamProtocolOptions }) } }
 }
 

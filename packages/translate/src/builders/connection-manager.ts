@@ -5,7 +5,6 @@ import type { FilterSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/li
 import { CorsSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { RouterSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
-import { ConfigSchema as SetFilterStateSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js'
 import {
   HttpConnectionManager_CodecType as Codec,
   HttpConnectionManager_ForwardClientCertDetails as Forward,
@@ -21,7 +20,7 @@ import { CORS_FILTER } from '../features/cors/cors.ts'
 import { FAULT_FILTER } from '../features/fault/fault.ts'
 import { accessLogs } from './access-log.ts'
 import { ads } from './config-source.ts'
-import { MESH_ALPN } from './tls-context.ts'
+import { CALLER_ALPN_FILTER } from './upstream-protocol.ts'
 
 export type NetworkFilterInit = MessageInitShape<typeof FilterSchema>
 type ManagerInit = Partial<Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, { $typeName: string }>>
@@ -35,32 +34,6 @@ const filter = (name: string, value: ReturnType<typeof packAny>): HttpFilterInit
 const ROUTER = filter('envoy.filters.http.router', packAny(RouterSchema, {}))
 const CORS = filter(CORS_FILTER, packAny(CorsSchema, {}))
 const FAULT = filter(FAULT_FILTER, packAny(HTTPFaultSchema, {}))
-
-/**
- * Offers, in the TLS handshake with the upstream, the protocol that the caller speaks: for clusters whose protocol follows the
- * caller's. Stands in for Istio's own ALPN filter, which upstream Envoy lacks.
- */
-const ALPN = filter(
-  'envoy.filters.http.set_filter_state',
-  packAny(SetFilterStateSchema, {
-    onRequestHeaders: [
-      {
-        key: { case: 'objectKey', value: 'envoy.network.application_protocols' },
-        value: {
-          case: 'formatString',
-          value: {
-            format: {
-              case: 'textFormatSource',
-              value: {
-                specifier: { case: 'inlineString', value: `%CEL(request.protocol == 'HTTP/2' ? '${MESH_ALPN.http2.join(',')}' : '${MESH_ALPN.http1.join(',')}')%` },
-              },
-            },
-          },
-        },
-      },
-    ],
-  }),
-)
 
 export type RouteSource = { readonly rds: string } | { readonly inline: MessageInitShape<typeof RouteConfigurationSchema> }
 
@@ -93,10 +66,10 @@ function manager(init: ManagerInit): NetworkFilterInit {
 }
 
 /** Requests that leave a workload. */
-export function outboundManager(settings: MeshSettings, statPrefix: string, routes: RouteSource, options: { readonly followProtocol: boolean }): NetworkFilterInit {
+export function outboundManager(settings: MeshSettings, statPrefix: string, routes: RouteSource): NetworkFilterInit {
   return manager({
     ...common(settings, statPrefix, routes),
-    httpFilters: [...(options.followProtocol ? [ALPN] : []), CORS, FAULT, ROUTER],
+    httpFilters: [CALLER_ALPN_FILTER, CORS, FAULT, ROUTER],
     useRemoteAddress: false,
   })
 }
@@ -118,7 +91,7 @@ export function inboundManager(settings: MeshSettings, statPrefix: string, route
 export function gatewayManager(settings: MeshSettings, statPrefix: string, routes: RouteSource): NetworkFilterInit {
   return manager({
     ...common(settings, statPrefix, routes),
-    httpFilters: [CORS, FAULT, ROUTER],
+    httpFilters: [CALLER_ALPN_FILTER, CORS, FAULT, ROUTER],
     useRemoteAddress: true,
     forwardClientCertDetails: Forward.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },

@@ -91,7 +91,7 @@ function addressListener(name: string, address: string, service: Service, port: 
       filterChains: [
         {
           filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
-          filters: [outboundManager(settings, `outbound_${name}`, { rds: sniffedRouteName(service, port.number) }, { followProtocol: true })],
+          filters: [outboundManager(settings, `outbound_${name}`, { rds: sniffedRouteName(service, port.number) })],
         },
       ],
       defaultFilterChain: bytes,
@@ -122,7 +122,7 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
     ? [
         {
           filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
-          filters: [outboundManager(settings, `outbound_${name}`, { rds: String(port) }, { followProtocol: false })],
+          filters: [outboundManager(settings, `outbound_${name}`, { rds: String(port) })],
         },
       ]
     : []

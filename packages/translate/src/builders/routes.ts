@@ -12,6 +12,7 @@ import { redirectAction } from '../features/redirect/redirect.ts'
 import { retryPolicyOf } from '../features/retries/retries.ts'
 import type { RouteActionInit, RouteContext, RouteContribution, RouteInit, Target } from '../features/route-feature.ts'
 import { structOf } from './struct.ts'
+import { OFFER_CALLER_VERSION } from './upstream-protocol.ts'
 
 /** Who asks: conditions on the caller are decided here, for no request can change them. */
 export interface Caller {
@@ -72,7 +73,7 @@ function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, input: R
   }
   const contributions = ROUTE_FEATURES.map((feature) => feature(route, at)).filter((contribution) => contribution !== undefined)
   const { namespace, name } = input.virtualService
-  const filters: Record<string, Any> = Object.assign({}, ...contributions.map((contribution) => contribution.filters ?? {}))
+  const filters: Record<string, Any> = Object.assign({}, ...contributions.map((contribution) => contribution.filters ?? {}), callerVersion(route, at))
   const targets = route.route ?? []
   const first = targets[0] && at.resolve(targets[0].destination)
   return {
@@ -86,6 +87,16 @@ function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, input: R
     ...(Object.keys(filters).length > 0 && { typedPerFilterConfig: filters }),
   }
 }
+
+/** A route to one cluster says itself what that cluster asks; with several, each says it for itself. */
+function callerVersion(route: HTTPRoute, at: RouteContext): Readonly<Record<string, Any>> {
+  const [only, ...more] = forwarded(route.route ?? [])
+  const single = only && more.length === 0 && !only.headers && !route.redirect && !route.directResponse
+  return single && at.resolve(only.destination).followsCaller ? OFFER_CALLER_VERSION : {}
+}
+
+/** Destinations that get any requests. */
+const forwarded = (destinations: readonly HTTPRouteDestination[]) => (destinations.length > 1 ? destinations.filter((destination) => (destination.weight ?? 0) > 0) : destinations)
 
 /** How a route's path is written in the name of its operation: prefixes end in `*`. */
 function pathText(match: HTTPMatchRequest | undefined): string {
@@ -101,7 +112,7 @@ function actionOf(route: HTTPRoute, at: RouteContext, contributions: readonly Ro
 }
 
 function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteContext): RouteActionInit {
-  const used = destinations.length > 1 ? destinations.filter((destination) => (destination.weight ?? 0) > 0) : destinations
+  const used = forwarded(destinations)
   const [only] = used
   if (!only) return { clusterSpecifier: { case: 'cluster', value: '' } }
   if (used.length === 1 && !only.headers) {
@@ -121,6 +132,7 @@ function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteConte
             name: targets[i]?.cluster ?? '',
             weight: used.length === 1 ? destination.weight || 100 : (destination.weight ?? 0),
             ...(destination.headers && headerInit(destination.headers)),
+            ...(targets[i]?.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
             ...(host && { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: host } }),
           }
         }),
@@ -150,5 +162,6 @@ export function defaultRoute(target: Target, settings: MeshSettings): RouteInit 
       },
     },
     decorator: { operation: `${target.service?.host ?? ''}:${target.port}/*` },
+    ...(target.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
   }
 }

@@ -14,6 +14,8 @@ export interface Target {
   readonly service: Service | undefined
   readonly port: number
   readonly rule: EffectiveRule | undefined
+  /** The cluster speaks the HTTP version in which the request came. */
+  readonly followsCaller: boolean
 }
 
 export interface RouteContext {

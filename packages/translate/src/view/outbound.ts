@@ -27,6 +27,8 @@ import {
 import { outboundClusters } from '../builders/cluster.ts'
 import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
 import { outboundListeners, sniffedRouteName, virtualOutbound } from '../builders/outbound-listeners.ts'
+import { policyOf } from '../builders/traffic-policy.ts'
+import { upstreamVersion } from '../builders/upstream-protocol.ts'
 import { defaultRoute, virtualServiceRoutes } from '../builders/routes.ts'
 import { catchAll, hostDomains, routeConfiguration, serviceDomains, virtualHostInit, virtualHostResource, wholeRouteConfiguration } from '../builders/virtual-hosts.ts'
 import type { RouteInit, Target } from '../features/route-feature.ts'
@@ -233,11 +235,14 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     const service = serviceFor(context, model, client, destination.host)
     const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
     const port = destination.port?.number ?? only ?? listenPort
+    const rule = service && ruleFor(context, service, { client, selectedRules })
+    const servicePort = service && portOf(service, port)
     return {
       cluster: clusterName('outbound', port, destination.subset ?? '', destination.host),
       service,
       port,
-      rule: service && ruleFor(context, service, { client, selectedRules }),
+      rule,
+      followsCaller: servicePort !== undefined && upstreamVersion(servicePort, policyOf(rule, destination.subset ?? '', port), settings(context)) === 'caller',
     }
   }
 

@@ -6,9 +6,10 @@ import type { ClientTLSSettings, TrafficPolicy } from '@lateen/api'
 import { packAny } from '@lateen/envoy'
 import { RawBufferSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { isHttp, isHttp2 } from '@lateen/model'
+import { isHttp } from '@lateen/model'
 import { ads } from '../../builders/config-source.ts'
 import { exactNames, MESH_ALPN, meshClientSocket, socket, type TransportSocketInit } from '../../builders/tls-context.ts'
+import { type UpstreamVersion, upstreamVersion } from '../../builders/upstream-protocol.ts'
 import { clusterSni } from '../../names.ts'
 import type { ClusterContext, ClusterContribution, ClusterFeature } from '../cluster-feature.ts'
 
@@ -49,9 +50,9 @@ function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSet
   })
 }
 
-/** What is offered for a cluster whose protocol is fixed; routes correct it where the protocol follows the caller's. */
+/** What a cluster offers by itself; where it follows the caller, routes say what the caller speaks. */
 function alpnOf(policy: TrafficPolicy, at: ClusterContext): readonly string[] {
-  if (isHttp2(at.port.protocol) || policy.connectionPool?.http?.h2UpgradePolicy === 'UPGRADE') return MESH_ALPN.http2
+  if (upstreamVersion(at.port, policy, at.settings) === 'http2') return MESH_ALPN.http2
   return isHttp(at.port.protocol) ? MESH_ALPN.http1 : MESH_ALPN.tcp
 }
 
@@ -60,7 +61,7 @@ function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: ClusterCon
   const mutual = tls.mode === 'MUTUAL'
   const names = exactNames(tls.subjectAltNames ?? at.service.subjectAltNames)
   const sni = tls.sni ?? ''
-  const alpn = isHttp2(at.port.protocol) || policy.connectionPool?.http?.h2UpgradePolicy === 'UPGRADE' ? ['h2'] : []
+  const alpn = ALPN[upstreamVersion(at.port, policy, at.settings)]
   const certificates = mutual ? certificateSecrets(tls) : {}
   return {
     cluster: {
@@ -79,6 +80,9 @@ function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: ClusterCon
     ...(sni === '' && { http: { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: names.length === 0 && verifies(tls) } } }),
   }
 }
+
+/** Offered to servers outside the mesh; `http1` may be bytes of any kind, for which nothing is offered. */
+const ALPN: Readonly<Record<UpstreamVersion, string[]>> = { caller: ['h2', 'http/1.1'], http2: ['h2'], http1: [] }
 
 const verifies = (tls: ClientTLSSettings): boolean => !tls.insecureSkipVerify
 
