@@ -4,8 +4,10 @@
  * usage: node tools/bootstrap/main.mjs tools/test/run.ts check|all [SUITE…]
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { findEnvoy } from '@lateen/cli/envoy'
+import { prepareHost, progressOn } from '@lateen/cli/host'
 import { prepare } from '../build/prepare.ts'
 import type { TestLine } from './reporter.ts'
 import { checkSuites, endToEndSuites, type Suite } from './suites.ts'
@@ -14,6 +16,7 @@ const root = join(import.meta.dirname, '../..')
 /** All suites together; what has not begun by then counts as failed. */
 const LONGEST_MS = 35 * 60_000
 const GRACE_MS = 20_000
+const TAIL_LINES = 60
 
 interface Counts {
   passed: number
@@ -24,18 +27,27 @@ interface Counts {
 async function main([which = 'all', ...wanted]: readonly string[]): Promise<Counts> {
   const total: Counts = { passed: 0, failed: 0, skipped: 0 }
   await prepare()
+  const env = await environment()
   const end = Date.now() + LONGEST_MS
   const suites = [...checkSuites(root), ...(which === 'all' ? endToEndSuites(root) : [])]
   for (const suite of suites.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
     const began = Date.now()
-    const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began))
+    const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began), env)
     say(`${suite.name}: ${line(counts)} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
     for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
   }
   return total
 }
 
-async function runSuite(suite: Suite, timeoutMs: number): Promise<Counts> {
+/** What tests with real programs need: Envoy by its path, the system's programs installed. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  const progress = progressOn({ write: (text: string) => void process.stdout.write(text) }, process.env)
+  await prepareHost(process.env, progress).catch((error: unknown) => say(error instanceof Error ? error.message : String(error)))
+  const envoy = await findEnvoy({ env: process.env, progress: (text) => progress.note(text) })
+  return { ...process.env, ENVOY_PATH: envoy, NO_COLOR: '1', FORCE_COLOR: undefined }
+}
+
+async function runSuite(suite: Suite, timeoutMs: number, environment: NodeJS.ProcessEnv): Promise<Counts> {
   if (timeoutMs <= 0) {
     say(`FAIL ${suite.name}: not begun, the time for all suites was over`)
     return { passed: 0, failed: 1, skipped: 0 }
@@ -43,20 +55,24 @@ async function runSuite(suite: Suite, timeoutMs: number): Promise<Counts> {
   const results = join(root, '.test-results', `${suite.name.replaceAll('/', '-')}.jsonl`)
   mkdirSync(join(root, '.test-results'), { recursive: true })
   rmSync(results, { force: true })
-  const { code, timedOut } = await runToEnd(suite, timeoutMs, results)
+  const { code, timedOut } = await runToEnd(suite, timeoutMs, { ...environment, LATEEN_TEST_RESULTS: results })
   const counts = suite.kind === 'vitest' ? countLines(results) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
   if (timedOut) say(`FAIL ${suite.name}: ended after ${timeoutMs / 1000} s, its limit`)
   // A suite that ended badly without a failed test has failed all the same, and so has one that ran nothing.
   const silent = counts.failed === 0 && (timedOut || code !== 0 || counts.passed + counts.skipped === 0)
   if (silent && !timedOut) say(`FAIL ${suite.name}: ended with ${code} and ${counts.passed + counts.skipped} results`)
+  if (silent || suite.kind === 'step') sayTail(`${results}.log`)
+  else if (counts.failed > 0) say(`${suite.name}: what it logged is in ${results}.log`)
   return { ...counts, failed: counts.failed + (silent ? 1 : 0) }
 }
 
-function runToEnd(suite: Suite, timeoutMs: number, results: string): Promise<{ code: number; timedOut: boolean }> {
+function runToEnd(suite: Suite, timeoutMs: number, env: NodeJS.ProcessEnv): Promise<{ code: number; timedOut: boolean }> {
   return new Promise((resolve) => {
-    const env = { ...process.env, LATEEN_TEST_RESULTS: results, NO_COLOR: '1', FORCE_COLOR: undefined }
     // A group of its own, so that a hung suite's children end with it.
-    const child = spawn(suite.command, suite.args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    // What the code under test logs is kept for those who look for a cause, and does not drown the results.
+    const log = openSync(`${env['LATEEN_TEST_RESULTS']}.log`, 'w')
+    const child = spawn(suite.command, suite.args, { cwd: root, env, stdio: ['ignore', 'inherit', log], detached: true })
+    closeSync(log)
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true
@@ -108,6 +124,11 @@ function stateOf(entry: string): TestLine['state'] {
   } catch {
     return 'failed'
   }
+}
+
+function sayTail(path: string): void {
+  const text = readFileSync(path, 'utf8').trimEnd()
+  if (text !== '') say(text.split('\n').slice(-TAIL_LINES).join('\n'))
 }
 
 const line = ({ passed, failed, skipped }: Counts) => `${passed} passed, ${failed} failed, ${skipped} skipped`

@@ -4,7 +4,7 @@
  *
  * Enters: the declaration files of `kubernetes-models` and `@kubernetes-models/apimachinery`. Leaves: two files under `gen/`.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
@@ -83,7 +83,10 @@ while (pending.length > 0) {
 mkdirSync(out, { recursive: true })
 const sorted = (object) => Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)))
 const write = (file, value) =>
-  writeFileSync(join(out, file), `// Made by codegen/generate.mjs. Do not edit.\nexport default ${JSON.stringify(JSON.stringify(sorted(value)))}\n`)
+  writeFileSync(
+    join(out, file),
+    `// Made by codegen/generate.mjs. Do not edit.\nexport default ${JSON.stringify(JSON.stringify(sorted(value)))}\n`,
+  )
 write('schemas.ts', definitions)
 write('descriptions.ts', descriptions)
 console.log(`${Object.keys(definitions).length} definitions`)
@@ -108,7 +111,8 @@ function read(file, name) {
   const imports = new Map()
   for (const [, symbol, from] of text.matchAll(/^import \{ (\w+) \} from "([^"]+)";$/gm)) {
     let target
-    if (from.startsWith('@kubernetes-models/apimachinery/')) target = `${join(machinery, from.slice('@kubernetes-models/apimachinery/'.length))}.d.ts`
+    if (from.startsWith('@kubernetes-models/apimachinery/'))
+      target = `${join(machinery, from.slice('@kubernetes-models/apimachinery/'.length))}.d.ts`
     else if (from.startsWith('.')) target = join(dirname(file), from.replace(/\.js$/, '.d.ts'))
     else continue
     const ref = nameOf(target)
@@ -116,7 +120,13 @@ function read(file, name) {
     if (ref.startsWith('@') && !definitions[ref.slice(1)]) pending.push([target, ref.slice(1)])
   }
   const start = /^export interface I(\w+)[^{]*\{\n/m.exec(text)
-  const comment = (lines) => lines.map((l) => l.replace(/^\s*\* ?/, '')).join('\n').replaceAll('*\\/', '*/').replaceAll('\\*', '*').trim()
+  const comment = (lines) =>
+    lines
+      .map((l) => l.replace(/^\s*\* ?/, ''))
+      .join('\n')
+      .replaceAll('*\\/', '*/')
+      .replaceAll('\\*', '*')
+      .trim()
   if (!start) {
     definitions[name] ??= {}
     return
@@ -184,7 +194,11 @@ function typeCode(type, own, name, imports, file) {
   if (type === 'boolean') return 'b'
   const ref = imports.get(type)
   if (ref) return ref
-  if (/^"[^"]*"( \| "[^"]*")*$/.test(type)) return `s|${type.split(' | ').map((t) => t.slice(1, -1)).join('|')}`
+  if (/^"[^"]*"( \| "[^"]*")*$/.test(type))
+    return `s|${type
+      .split(' | ')
+      .map((t) => t.slice(1, -1))
+      .join('|')}`
   if (/^(unknown|any|object)$/.test(type) || /^\{/.test(type)) return 'a'
   throw new Error(`${file}: type not understood: ${type}`)
 }

@@ -1,9 +1,9 @@
 /** Runs kubectl against a server: the embedded one, or the one that KUBECONFIG_UNDER_TEST names. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startApiServer, type ApiServer } from '../src/index.ts'
+import { type ApiServer, startApiServer } from '../src/index.ts'
 import { localBackend } from './local-backend.ts'
 
 export interface Result {
@@ -42,7 +42,12 @@ export function kubeconfigOf(server: ApiServer): string {
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': Buffer.from(server.caPem).toString('base64') } }],
+    clusters: [
+      {
+        name: 'c',
+        cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': Buffer.from(server.caPem).toString('base64') },
+      },
+    ],
     users: [{ name: 'u', user: { token: server.adminToken } }],
     contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
     'current-context': 'x',
@@ -70,7 +75,9 @@ export async function startHarness(): Promise<Harness> {
   }
   const children = new Set<ChildProcess>()
   const launch = (args: readonly string[], environment: Record<string, string> = {}) => {
-    const child = spawn('kubectl', ['--cache-dir', join(dir, 'cache'), ...args], { env: { ...process.env, KUBECONFIG: kubeconfig, ...environment } })
+    const child = spawn('kubectl', ['--cache-dir', join(dir, 'cache'), ...args], {
+      env: { ...process.env, KUBECONFIG: kubeconfig, ...environment },
+    })
     children.add(child)
     child.on('close', () => children.delete(child))
     return child
@@ -83,7 +90,9 @@ export async function startHarness(): Promise<Harness> {
       child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
       child.stderr?.on('data', (chunk: Buffer) => err.push(chunk))
       child.on('error', reject)
-      child.on('close', (code) => resolve({ code: code ?? -1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }))
+      child.on('close', (code) =>
+        resolve({ code: code ?? -1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+      )
       child.stdin?.end(input ?? '')
     })
   return {

@@ -54,15 +54,19 @@ export interface ResourceName {
 const qualified = (r: ResourceName) => (r.group ? `${r.plural}.${r.group}` : r.plural)
 const details = (r: ResourceName, name: string): StatusDetails => ({ name, ...(r.group ? { group: r.group } : {}), kind: r.plural })
 
-export const notFound = (r: ResourceName, name: string) => new StatusError(404, 'NotFound', `${qualified(r)} "${name}" not found`, details(r, name))
+export const notFound = (r: ResourceName, name: string) =>
+  new StatusError(404, 'NotFound', `${qualified(r)} "${name}" not found`, details(r, name))
 
 export const notServed = () => new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
 
 export const alreadyExists = (r: ResourceName, name: string) =>
   new StatusError(409, 'AlreadyExists', `${qualified(r)} "${name}" already exists`, details(r, name))
 
-export const conflict = (r: ResourceName, name: string, why = 'the object has been modified; please apply your changes to the latest version and try again') =>
-  new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(r)} "${name}": ${why}`, details(r, name))
+export const conflict = (
+  r: ResourceName,
+  name: string,
+  why = 'the object has been modified; please apply your changes to the latest version and try again',
+) => new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(r)} "${name}": ${why}`, details(r, name))
 
 export const badRequest = (message: string) => new StatusError(400, 'BadRequest', message)
 
@@ -71,7 +75,8 @@ export const forbidden = (r: ResourceName, name: string, why: string) =>
 
 export const gone = (message: string) => new StatusError(410, 'Expired', message)
 
-export const methodNotAllowed = () => new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+export const methodNotAllowed = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
 
 export const unsupportedMediaType = (message: string) => new StatusError(415, 'UnsupportedMediaType', message)
 
@@ -80,12 +85,21 @@ export const notAcceptable = (accepted: readonly string[]) =>
 
 export const tooLarge = (message: string) => new StatusError(413, 'RequestEntityTooLarge', message)
 
-export const internal = (message: string, cause?: unknown) => new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, undefined, { cause })
+export const internal = (message: string, cause?: unknown) =>
+  new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, undefined, { cause })
 
 /** One violation found in an object. */
 export interface FieldError {
   readonly field: string
-  readonly reason: 'FieldValueRequired' | 'FieldValueInvalid' | 'FieldValueNotSupported' | 'FieldValueDuplicate' | 'FieldValueForbidden' | 'FieldValueTooLong' | 'FieldValueTypeInvalid' | 'FieldValueTooMany'
+  readonly reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueTooLong'
+    | 'FieldValueTypeInvalid'
+    | 'FieldValueTooMany'
   readonly message: string
 }
 
@@ -95,21 +109,40 @@ const shown = (value: unknown): string => {
 }
 const colon = (label: string, detail: string) => (detail ? `${label}: ${detail}` : label)
 
-export const required = (field: string, detail = ''): FieldError => ({ field, reason: 'FieldValueRequired', message: colon('Required value', detail) })
+export const required = (field: string, detail = ''): FieldError => ({
+  field,
+  reason: 'FieldValueRequired',
+  message: colon('Required value', detail),
+})
 export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
   field,
   reason: 'FieldValueInvalid',
   message: colon(`Invalid value: ${shown(value)}`, detail),
 })
-export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({ ...invalid(field, value, detail), reason: 'FieldValueTypeInvalid' })
+export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  ...invalid(field, value, detail),
+  reason: 'FieldValueTypeInvalid',
+})
 export const unsupported = (field: string, value: unknown, supported: readonly unknown[]): FieldError => ({
   field,
   reason: 'FieldValueNotSupported',
   message: `Unsupported value: ${shown(value)}: supported values: ${supported.map(shown).join(', ')}`,
 })
-export const duplicate = (field: string, value: unknown): FieldError => ({ field, reason: 'FieldValueDuplicate', message: `Duplicate value: ${shown(value)}` })
-export const fieldForbidden = (field: string, detail: string): FieldError => ({ field, reason: 'FieldValueForbidden', message: colon('Forbidden', detail) })
-export const tooLong = (field: string, max: number): FieldError => ({ field, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${max} bytes` })
+export const duplicate = (field: string, value: unknown): FieldError => ({
+  field,
+  reason: 'FieldValueDuplicate',
+  message: `Duplicate value: ${shown(value)}`,
+})
+export const fieldForbidden = (field: string, detail: string): FieldError => ({
+  field,
+  reason: 'FieldValueForbidden',
+  message: colon('Forbidden', detail),
+})
+export const tooLong = (field: string, max: number): FieldError => ({
+  field,
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${max} bytes`,
+})
 
 /** The 422 answer for an object with violations. */
 export function invalidObject(r: ResourceName, name: string, errors: readonly FieldError[]): StatusError {

@@ -1,6 +1,7 @@
 /** What the API server is started with, and who runs its pods. */
-import type { KubeObject } from '@lateen/api'
+
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { KubeObject } from '@lateen/api'
 
 export interface LogOptions {
   readonly follow: boolean

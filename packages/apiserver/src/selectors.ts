@@ -1,6 +1,6 @@
 /** Label and field selectors: parsing their query texts, and matching. */
 import { badRequest } from './errors.ts'
-import { at, isObj, obj, objs, str, list, strings, type Obj } from './values.ts'
+import { at, isObj, list, type Obj, obj, objs, str, strings } from './values.ts'
 
 export interface Requirement {
   readonly key: string
@@ -26,7 +26,12 @@ export function parseLabelSelector(text: string): Requirement[] {
       const [whole, not, key = '', operator, value = ''] = other
       if (not && operator) throw badRequest(`unable to parse requirement: found '${operator}', expected: ',' or 'end of string'`)
       if (!operator) result.push({ key, operator: not ? 'DoesNotExist' : 'Exists', values: [] })
-      else result.push({ key, operator: operator === '!=' ? 'NotIn' : operator === '>' ? 'Gt' : operator === '<' ? 'Lt' : 'In', values: [value] })
+      else
+        result.push({
+          key,
+          operator: operator === '!=' ? 'NotIn' : operator === '>' ? 'Gt' : operator === '<' ? 'Lt' : 'In',
+          values: [value],
+        })
       rest = rest.slice(whole.length)
     } else {
       throw badRequest(`unable to parse requirement: found '${rest.slice(0, 60)}', expected: identifier`)
@@ -34,11 +39,15 @@ export function parseLabelSelector(text: string): Requirement[] {
   }
   for (const { key, values } of result) {
     if (!/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(key)) {
-      throw badRequest(`unable to parse requirement: <nil>: Invalid value: "${key}": a label key consists of alphanumeric characters, '-', '_' or '.', with an optional DNS prefix and '/'`)
+      throw badRequest(
+        `unable to parse requirement: <nil>: Invalid value: "${key}": a label key consists of alphanumeric characters, '-', '_' or '.', with an optional DNS prefix and '/'`,
+      )
     }
     for (const value of values) {
       if (!/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/.test(value)) {
-        throw badRequest(`unable to parse requirement: values[0][${key}]: Invalid value: "${value}": a label value has at most 63 alphanumeric characters, '-', '_' or '.'`)
+        throw badRequest(
+          `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": a label value has at most 63 alphanumeric characters, '-', '_' or '.'`,
+        )
       }
     }
   }
@@ -62,23 +71,26 @@ export function requirementsOf(selector: unknown): Requirement[] {
 
 export function matches(requirements: readonly Requirement[], labels: unknown): boolean {
   const has = isObj(labels) ? labels : {}
-  return requirements.every(({ key, operator, values }) => {
-    const value = Object.hasOwn(has, key) ? str(has[key]) : undefined
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value)
-      case 'NotIn':
-        return value === undefined || !values.includes(value)
-      case 'Exists':
-        return value !== undefined
-      case 'DoesNotExist':
-        return value === undefined
-      case 'Gt':
-        return value !== undefined && Number(value) > Number(values[0])
-      case 'Lt':
-        return value !== undefined && Number(value) < Number(values[0])
-    }
-  })
+  return requirements.every((requirement) =>
+    holds(requirement, Object.hasOwn(has, requirement.key) ? str(has[requirement.key]) : undefined),
+  )
+}
+
+function holds({ operator, values }: Requirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value)
+    case 'NotIn':
+      return value === undefined || !values.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0])
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0])
+  }
 }
 
 export interface FieldRequirement {

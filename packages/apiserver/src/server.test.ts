@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, request as httpsRequest } from 'node:https'
 import { connect as connectHttp2 } from 'node:http2'
+import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { KubeObject, ResourceType } from '@lateen/api'
-import { startApiServer, type ApiServer } from './index.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ApiServer, startApiServer } from './index.ts'
 import { makeAuthority, makeServing } from './tls/certificates.ts'
-import { obj, objs, str, type Obj } from './values.ts'
+import { type Obj, obj, objs, str } from './values.ts'
 
 let dir: string
 let server: ApiServer
@@ -50,10 +50,23 @@ interface Answer {
   headers: NodeJS.Dict<string | string[]>
 }
 
-function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, token: string | undefined = server.adminToken): Promise<Answer> {
+function call(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  token: string | undefined = server.adminToken,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
-      { host: '127.0.0.1', port, path, method, ca: server.caPem, headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers } },
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        ca: server.caPem,
+        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+      },
       (response) => {
         let text = ''
         response.on('data', (chunk: Buffer) => {
@@ -80,15 +93,18 @@ function watch(path: string): { next: () => Promise<Obj>; close: () => void } {
   const events: Obj[] = []
   let wake: () => void = () => undefined
   let rest = ''
-  const request = httpsRequest({ host: '127.0.0.1', port, path, ca: server.caPem, headers: { authorization: `Bearer ${server.adminToken}` } }, (response) => {
-    response.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n')
-      rest = lines.pop() ?? ''
-      events.push(...lines.map((line) => obj(JSON.parse(line))))
-      wake()
-    })
-    response.on('error', () => undefined)
-  })
+  const request = httpsRequest(
+    { host: '127.0.0.1', port, path, ca: server.caPem, headers: { authorization: `Bearer ${server.adminToken}` } },
+    (response) => {
+      response.on('data', (chunk: Buffer) => {
+        const lines = (rest + chunk.toString()).split('\n')
+        rest = lines.pop() ?? ''
+        events.push(...lines.map((line) => obj(JSON.parse(line))))
+        wake()
+      })
+      response.on('error', () => undefined)
+    },
+  )
   request.on('error', () => undefined)
   request.end()
   return {
@@ -111,13 +127,23 @@ const maps = '/api/v1/namespaces/default/configmaps'
 test('without a token only health and version are open', async () => {
   for (const path of ['/healthz', '/readyz', '/livez', '/version']) expect((await call('GET', path, undefined, {}, '')).status).toBe(200)
   const refused = await call('GET', maps, undefined, {}, '')
-  expect(refused).toMatchObject({ status: 403, body: { reason: 'Forbidden', message: 'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "default"' } })
+  expect(refused).toMatchObject({
+    status: 403,
+    body: {
+      reason: 'Forbidden',
+      message:
+        'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "default"',
+    },
+  })
   expect((await call('GET', maps, undefined, {}, 'wrong')).status).toBe(401)
 })
 
 test('bodies that are too large, too deep, or not JSON are refused', async () => {
   expect((await call('POST', maps, `{"a":"${'x'.repeat(3.2 * 1024 * 1024)}"}`)).status).toBe(413)
-  expect((await call('POST', maps, `${'['.repeat(5000)}${']'.repeat(5000)}`)).body).toMatchObject({ code: 400, message: expect.stringContaining('nested more than') })
+  expect((await call('POST', maps, `${'['.repeat(5000)}${']'.repeat(5000)}`)).body).toMatchObject({
+    code: 400,
+    message: expect.stringContaining('nested more than'),
+  })
   expect((await call('POST', maps, '{"a":')).body).toMatchObject({ code: 400, reason: 'BadRequest' })
   expect((await call('POST', maps, '<a/>', { 'content-type': 'text/xml' })).status).toBe(415)
   expect((await call('GET', maps, undefined, { accept: 'application/vnd.kubernetes.protobuf' })).status).toBe(406)
@@ -167,7 +193,10 @@ test('a streamed list ends with a marked bookmark', async () => {
   for (;;) {
     const event = await events.next()
     if (event['type'] === 'ADDED') continue
-    expect(event).toMatchObject({ type: 'BOOKMARK', object: { kind: 'ConfigMap', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } } })
+    expect(event).toMatchObject({
+      type: 'BOOKMARK',
+      object: { kind: 'ConfigMap', metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
+    })
     break
   }
   events.close()
@@ -189,18 +218,35 @@ test('pages show one moment although objects change between them', async () => {
   const first = await call('GET', '/api/v1/namespaces/kube-public/configmaps?limit=2')
   await call('DELETE', '/api/v1/namespaces/kube-public/configmaps/d')
   await call('POST', '/api/v1/namespaces/kube-public/configmaps', { metadata: { name: 'cc' } })
-  const second = await call('GET', `/api/v1/namespaces/kube-public/configmaps?limit=2&continue=${str(obj(first.body['metadata'])['continue'])}`)
+  const second = await call(
+    'GET',
+    `/api/v1/namespaces/kube-public/configmaps?limit=2&continue=${str(obj(first.body['metadata'])['continue'])}`,
+  )
   expect(objs(second.body['items']).map((o) => obj(o['metadata'])['name'])).toEqual(['c', 'd'])
   expect(obj(second.body['metadata'])['resourceVersion']).toBe(obj(first.body['metadata'])['resourceVersion'])
 })
 
 test('tokens are bound to accounts, pods and audiences', async () => {
   await call('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'app' } })
-  await call('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'app-1' }, spec: { serviceAccountName: 'app', containers: [{ name: 'c', image: 'i' }] } })
-  const made = await call('POST', '/api/v1/namespaces/default/serviceaccounts/app/token', { spec: { audiences: ['mesh'], expirationSeconds: 600, boundObjectRef: { kind: 'Pod', name: 'app-1' } } })
+  await call('POST', '/api/v1/namespaces/default/pods', {
+    metadata: { name: 'app-1' },
+    spec: { serviceAccountName: 'app', containers: [{ name: 'c', image: 'i' }] },
+  })
+  const made = await call('POST', '/api/v1/namespaces/default/serviceaccounts/app/token', {
+    spec: { audiences: ['mesh'], expirationSeconds: 600, boundObjectRef: { kind: 'Pod', name: 'app-1' } },
+  })
   const token = str(obj(made.body['status'])['token'])
-  const review = async (audiences: string[]) => obj((await call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token, audiences } })).body['status'])
-  expect(await review(['mesh', 'x'])).toMatchObject({ authenticated: true, audiences: ['mesh'], user: { username: 'system:serviceaccount:default:app', groups: expect.arrayContaining(['system:serviceaccounts:default']), extra: { 'authentication.kubernetes.io/pod-name': ['app-1'] } } })
+  const review = async (audiences: string[]) =>
+    obj((await call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token, audiences } })).body['status'])
+  expect(await review(['mesh', 'x'])).toMatchObject({
+    authenticated: true,
+    audiences: ['mesh'],
+    user: {
+      username: 'system:serviceaccount:default:app',
+      groups: expect.arrayContaining(['system:serviceaccounts:default']),
+      extra: { 'authentication.kubernetes.io/pod-name': ['app-1'] },
+    },
+  })
   expect((await review(['other']))['authenticated']).toBe(false)
   // It is not for the API server itself.
   expect((await call('GET', maps, undefined, {}, token)).status).toBe(401)
@@ -213,11 +259,15 @@ test('tokens are bound to accounts, pods and audiences', async () => {
 test('the in-process client lists, watches and is refused like any other', async () => {
   const client = server.localClient()
   const seen: string[] = []
-  const running = client.watch(CONFIG_MAP, { namespace: 'kube-system' }, {
-    replace: (objects) => void seen.push(`replace ${objects.length}`),
-    set: (object: KubeObject) => void seen.push(`set ${object.metadata.name}`),
-    delete: (object: KubeObject) => void seen.push(`delete ${object.metadata.name}`),
-  })
+  const running = client.watch(
+    CONFIG_MAP,
+    { namespace: 'kube-system' },
+    {
+      replace: (objects) => void seen.push(`replace ${objects.length}`),
+      set: (object: KubeObject) => void seen.push(`set ${object.metadata.name}`),
+      delete: (object: KubeObject) => void seen.push(`delete ${object.metadata.name}`),
+    },
+  )
   await running.synced
   const made = await client.create(CONFIG_MAP, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x', namespace: 'kube-system' } })
   await client.update(CONFIG_MAP, { ...made, data: { a: '1' } })
@@ -225,7 +275,10 @@ test('the in-process client lists, watches and is refused like any other', async
   expect(seen).toEqual(['replace 0', 'set x', 'set x', 'delete x'])
   running.stop()
   expect(running.state).toBe('stopped')
-  await expect(server.localClient('system:serviceaccount:default:nobody').list(CONFIG_MAP)).rejects.toMatchObject({ code: 403, reason: 'Forbidden' })
+  await expect(server.localClient('system:serviceaccount:default:nobody').list(CONFIG_MAP)).rejects.toMatchObject({
+    code: 403,
+    reason: 'Forbidden',
+  })
   await expect(client.get(CONFIG_MAP, 'default', 'none')).rejects.toMatchObject({ code: 404, reason: 'NotFound' })
 })
 
@@ -243,7 +296,22 @@ test('webhooks change and refuse objects, and their failure policy holds', async
       asked.push(`${request.url?.split('?')[0]} ${str(review['operation'])} ${str(review['name'])}`)
       const patch = Buffer.from(JSON.stringify([{ op: 'add', path: '/data', value: { injected: 'yes' } }])).toString('base64')
       const refuse = request.url?.startsWith('/validate') && str(review['name']) === 'refused'
-      response.end(JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid: review['uid'], allowed: !refuse, ...(refuse ? { status: { message: 'not this one', code: 422 } } : request.url?.startsWith('/mutate') ? { patchType: 'JSONPatch', patch } : {}), warnings: ['be careful'] } }))
+      response.end(
+        JSON.stringify({
+          apiVersion: 'admission.k8s.io/v1',
+          kind: 'AdmissionReview',
+          response: {
+            uid: review['uid'],
+            allowed: !refuse,
+            ...(refuse
+              ? { status: { message: 'not this one', code: 422 } }
+              : request.url?.startsWith('/mutate')
+                ? { patchType: 'JSONPatch', patch }
+                : {}),
+            warnings: ['be careful'],
+          },
+        }),
+      )
     })
   })
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
@@ -259,7 +327,9 @@ test('webhooks change and refuse objects, and their failure policy holds', async
         rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
         objectSelector: { matchLabels: { hooked: 'yes' } },
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'default' } },
-        matchConditions: [{ name: 'not-exempt', expression: "!has(object.metadata.annotations) || !('exempt' in object.metadata.annotations)" }],
+        matchConditions: [
+          { name: 'not-exempt', expression: "!has(object.metadata.annotations) || !('exempt' in object.metadata.annotations)" },
+        ],
         admissionReviewVersions: ['v1'],
         sideEffects: 'None',
         timeoutSeconds: 2,
@@ -270,18 +340,31 @@ test('webhooks change and refuse objects, and their failure policy holds', async
   const hooks = '/apis/admissionregistration.k8s.io/v1'
   await call('POST', `${hooks}/mutatingwebhookconfigurations`, configuration('MutatingWebhookConfiguration', '/mutate'))
   await call('POST', `${hooks}/validatingwebhookconfigurations`, configuration('ValidatingWebhookConfiguration', '/validate'))
-  const create = (name: string, labels: Obj = { hooked: 'yes' }, annotations: Obj = {}) => call('POST', maps, { metadata: { name, labels, annotations } })
-  expect(await create('hooked')).toMatchObject({ status: 201, body: { data: { injected: 'yes' } }, headers: { warning: expect.stringContaining('299 - "be careful"') } })
+  const create = (name: string, labels: Obj = { hooked: 'yes' }, annotations: Obj = {}) =>
+    call('POST', maps, { metadata: { name, labels, annotations } })
+  expect(await create('hooked')).toMatchObject({
+    status: 201,
+    body: { data: { injected: 'yes' } },
+    headers: { warning: expect.stringContaining('299 - "be careful"') },
+  })
   expect((await create('free', {})).body['data']).toBeUndefined()
   expect((await create('exempt', { hooked: 'yes' }, { exempt: '' })).body['data']).toBeUndefined()
-  expect((await create('refused')).body).toMatchObject({ code: 422, message: 'admission webhook "hook.example.com" denied the request: not this one' })
+  expect((await create('refused')).body).toMatchObject({
+    code: 422,
+    message: 'admission webhook "hook.example.com" denied the request: not this one',
+  })
   expect((await call('GET', `${maps}/refused`)).status).toBe(404)
   expect(asked).toEqual(['/mutate CREATE hooked', '/validate CREATE hooked', '/mutate CREATE refused', '/validate CREATE refused'])
   hook.closeAllConnections()
   await new Promise<void>((resolve) => hook.close(() => resolve()))
-  expect((await create('down')).body).toMatchObject({ code: 500, message: expect.stringContaining('failed calling webhook "hook.example.com"') })
+  expect((await create('down')).body).toMatchObject({
+    code: 500,
+    message: expect.stringContaining('failed calling webhook "hook.example.com"'),
+  })
   for (const plural of ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations']) {
-    await call('PATCH', `${hooks}/${plural}/test`, [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }], { 'content-type': 'application/json-patch+json' })
+    await call('PATCH', `${hooks}/${plural}/test`, [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }], {
+      'content-type': 'application/json-patch+json',
+    })
   }
   expect((await create('down')).status).toBe(201)
   for (const plural of ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations']) await call('DELETE', `${hooks}/${plural}/test`)

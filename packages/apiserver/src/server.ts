@@ -18,7 +18,7 @@ import { rulesReady } from './crd/rules.ts'
 import { StatusError } from './errors.ts'
 import type { Core } from './handlers/core.ts'
 import { createObject, updateObject } from './handlers/write.ts'
-import { handleApi, type ApiServices } from './http/api.ts'
+import { type ApiServices, handleApi } from './http/api.ts'
 import { HttpFront } from './http/server.ts'
 import { ipv4, ipv4Text } from './kinds/names.ts'
 import { ServiceAllocator } from './kinds/service.ts'
@@ -26,7 +26,7 @@ import type { ApiServerOptions, PodBackend } from './options.ts'
 import { Registry } from './registry/registry.ts'
 import { Store } from './storage/store.ts'
 import { keptToken, loadMaterial } from './tls/material.ts'
-import { isObj, obj, str, copy, type Obj } from './values.ts'
+import { copy, isObj, type Obj, obj, str } from './values.ts'
 
 const log = logger('apiserver')
 
@@ -78,9 +78,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 const DEFAULT_ISSUER = 'https://kubernetes.default.svc.cluster.local'
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the one place where all parts are put together, in order
 async function start(options: ApiServerOptions, store: Store): Promise<ApiServer> {
   const first = ipv4Text((ipv4(options.serviceCidr.split('/')[0] ?? '') ?? 0) + 1)
-  const names = ['localhost', '127.0.0.1', '::1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', first, ...options.extraSans]
+  const names = [
+    'localhost',
+    '127.0.0.1',
+    '::1',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    first,
+    ...options.extraSans,
+  ]
   for (const listen of options.listen) if ('host' in listen && !['0.0.0.0', '::'].includes(listen.host)) names.push(listen.host)
   const material = await loadMaterial(options.dataDir, [...new Set(names)])
   const adminToken = options.adminToken ?? keptToken(options.dataDir, 'admin.token')
@@ -120,7 +131,13 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
       upgrade: async (request, message, socket, head) => {
         // Most runs never stream; the protocols are loaded when one does.
         const { handleUpgrade } = await import('./streaming/upgrade.ts')
-        await handleUpgrade(services, { ...request, user: impersonated(request.user, request.header, services.authorizer) }, message, socket, head)
+        await handleUpgrade(
+          services,
+          { ...request, user: impersonated(request.user, request.header, services.authorizer) },
+          message,
+          socket,
+          head,
+        )
       },
     },
   )
@@ -185,12 +202,23 @@ function authenticate(tokens: Tokens, authorization: string | undefined): User {
 
 function listenError(error: unknown): Error {
   const code = error instanceof Error && 'code' in error ? str(error.code) : ''
-  if (code === 'EADDRINUSE' && error instanceof Error) return new Error(`cannot listen: the address is in use (${error.message}); stop the program that uses it, or choose another port`, { cause: error })
-  if (code === 'EACCES' && error instanceof Error) return new Error(`cannot listen: not permitted (${error.message}); choose a port above 1023`, { cause: error })
+  if (code === 'EADDRINUSE' && error instanceof Error)
+    return new Error(`cannot listen: the address is in use (${error.message}); stop the program that uses it, or choose another port`, {
+      cause: error,
+    })
+  if (code === 'EACCES' && error instanceof Error)
+    return new Error(`cannot listen: not permitted (${error.message}); choose a port above 1023`, { cause: error })
   return error instanceof Error ? error : new Error(String(error))
 }
 
-const quiet = { user: ADMIN, dryRun: false, fieldManager: 'kube-apiserver', fieldValidation: 'Ignore' as const, warn: () => undefined, signal: new AbortController().signal }
+const quiet = {
+  user: ADMIN,
+  dryRun: false,
+  fieldManager: 'kube-apiserver',
+  fieldValidation: 'Ignore' as const,
+  warn: () => undefined,
+  signal: new AbortController().signal,
+}
 
 async function bootstrap(core: Core, crds: readonly KubeObject[]): Promise<void> {
   const ensure = async (group: string, plural: string, namespace: string, object: Obj) => {
@@ -200,8 +228,10 @@ async function bootstrap(core: Core, crds: readonly KubeObject[]): Promise<void>
     if (core.store.collection(kind.collection).get(namespace ? `${namespace}/${name}` : name)) return
     await createObject(core, kind, namespace, object, quiet)
   }
-  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) await ensure('', 'namespaces', '', { metadata: { name } })
-  for (const object of BOOTSTRAP_ROLES) await ensure('rbac.authorization.k8s.io', object['kind'] === 'ClusterRole' ? 'clusterroles' : 'clusterrolebindings', '', copy(object))
+  for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+    await ensure('', 'namespaces', '', { metadata: { name } })
+  for (const object of BOOTSTRAP_ROLES)
+    await ensure('rbac.authorization.k8s.io', object['kind'] === 'ClusterRole' ? 'clusterroles' : 'clusterrolebindings', '', copy(object))
   const kind = core.registry.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions')
   if (!kind) throw new Error('customresourcedefinitions are not served')
   for (const crd of crds) {
@@ -211,7 +241,18 @@ async function bootstrap(core: Core, crds: readonly KubeObject[]): Promise<void>
     const current = core.store.collection(kind.collection).get(name)
     if (!current) await createObject(core, kind, '', object, quiet)
     else {
-      await updateObject(core, kind, { namespace: '', name, subresource: '', retry: true, change: (live) => ({ ...live, metadata: { ...obj(live['metadata']), ...obj(object['metadata']) }, spec: object['spec'] }) }, quiet)
+      await updateObject(
+        core,
+        kind,
+        {
+          namespace: '',
+          name,
+          subresource: '',
+          retry: true,
+          change: (live) => ({ ...live, metadata: { ...obj(live['metadata']), ...obj(object['metadata']) }, spec: object['spec'] }),
+        },
+        quiet,
+      )
     }
   }
 }

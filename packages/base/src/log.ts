@@ -91,7 +91,9 @@ export function logger(scope: string): Logger {
 function format(scope: string, level: Level, message: string, fields?: LogFields): string {
   const time = new Date().toISOString()
   if (state.json) return `${JSON.stringify({ time, level, scope, msg: message, ...printable(fields) })}\n`
-  const tail = Object.entries(printable(fields)).map(([key, value]) => `\t${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const tail = Object.entries(printable(fields)).map(
+    ([key, value]) => `\t${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   // One entry, one line: a line break in a message could forge an entry.
   return `${`${time}\t${level}\t${scope}\t${message}${tail.join('')}`.replaceAll('\n', '\\n')}\n`
 }

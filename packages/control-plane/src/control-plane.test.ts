@@ -7,10 +7,10 @@ import { setLogSink } from '@lateen/base'
 import { createSelfSignedRoot } from '@lateen/ca'
 import { TYPE_URL } from '@lateen/envoy'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestCluster, type TestCluster } from '../testdata/test-cluster.ts'
+import { type Caller, openStream, requestCertificate, type TestStream } from '../testdata/test-proxy.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { debugTokenPath } from './debug/debug-access.ts'
-import { startTestCluster, type TestCluster } from './testing/test-cluster.ts'
-import { type Caller, openStream, requestCertificate, type TestStream } from './testing/test-proxy.ts'
 
 const { ConfigMap, DestinationRule, Event, MutatingWebhookConfiguration, Secret, Service } = RESOURCE_TYPES
 const ROOT_MAP = 'istio-ca-root-cert'

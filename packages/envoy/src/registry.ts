@@ -3,7 +3,13 @@
  * build messages do not need it.
  */
 import { createRegistry, type Registry } from '@bufbuild/protobuf'
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_wrappers } from '@bufbuild/protobuf/wkt'
+import {
+  file_google_protobuf_any,
+  file_google_protobuf_duration,
+  file_google_protobuf_empty,
+  file_google_protobuf_struct,
+  file_google_protobuf_wrappers,
+} from '@bufbuild/protobuf/wkt'
 import { files } from '../gen/files.js'
 
 let made: Registry | undefined

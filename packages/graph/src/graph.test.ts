@@ -12,9 +12,14 @@ function example(graph: Graph) {
   const pods = graph.source<Pod>('pods', { app: (pod) => [pod.app] })
   const shown = graph.source<string>('shown')
   const runs = { lines: 0, page: 0 }
-  const addresses = graph.collection('addresses', pods, (_, pod, key) => (pod.ip === 'none' ? [] : [[key, { app: pod.app, text: pod.ip.toUpperCase() }]]), {
-    app: (address) => [address.app],
-  })
+  const addresses = graph.collection(
+    'addresses',
+    pods,
+    (_, pod, key) => (pod.ip === 'none' ? [] : [[key, { app: pod.app, text: pod.ip.toUpperCase() }]]),
+    {
+      app: (address) => [address.app],
+    },
+  )
   const line = new Family<string, string>('line', (context, app) => {
     runs.lines++
     return context

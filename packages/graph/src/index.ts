@@ -2,4 +2,4 @@
 export { CycleError } from './cells.ts'
 export { equal } from './equal.ts'
 export { type Compute, type Context, Family, type FamilyKey, Graph, type Interned, type Watch } from './graph.ts'
-export { type IndexFunction, type Indexes, Source } from './source.ts'
+export { type Indexes, type IndexFunction, Source } from './source.ts'

@@ -146,7 +146,12 @@ export class Source<V> {
     const index = this.indexes.get(name)
     if (!index) throw new Error(`${this.name} has no index "${name}"`)
     const bucket = index.buckets.get(text)
-    const cell = this.cell(this.bucketCells, `${name}\0${text}`, `${this.name}.${name}[${text}]`, () => index.buckets.get(text)?.entries.keys() ?? [])
+    const cell = this.cell(
+      this.bucketCells,
+      `${name}\0${text}`,
+      `${this.name}.${name}[${text}]`,
+      () => index.buckets.get(text)?.entries.keys() ?? [],
+    )
     if (!bucket) return { cell, value: EMPTY }
     bucket.sorted ??= inKeyOrder(bucket.entries)
     return { cell, value: bucket.sorted }

@@ -1,12 +1,12 @@
 import { crds, type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { setLogSink } from '@lateen/base'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestApi, type TestApi } from '../testdata/test-api.ts'
 import { createKubeClient } from './client.ts'
 import { staticCredentials } from './credentials.ts'
 import { ApiError, ConnectionError } from './errors.ts'
 import { electLeader, LEASE } from './leader-election.ts'
 import { listWatch } from './list-watch.ts'
-import { startTestApi, type TestApi } from './testing/test-api.ts'
 import type { KubeClient } from './types.ts'
 
 const { ConfigMap, DestinationRule, Namespace } = RESOURCE_TYPES

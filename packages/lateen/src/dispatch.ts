@@ -6,6 +6,8 @@
 /** Runs one command line to its end and resolves to the exit code of the process. */
 export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [word, ...rest] = argv
+  // Words that several programs have mean what they mean in the program that was called by name.
+  if (env['LATEEN_PROGRAM'] === 'pilot-discovery') return (await import('@lateen/control-plane')).runPilotDiscovery(argv, env)
   switch (word) {
     case 'discovery':
       return (await import('@lateen/control-plane')).runDiscovery(rest, env)

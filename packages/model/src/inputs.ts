@@ -4,6 +4,7 @@
  */
 import { type KubeObject, objectKey } from '@lateen/api'
 import { type Graph, type Indexes, Source } from '@lateen/graph'
+import { autoSlots } from './auto-address.ts'
 import type { MeshSettings } from './settings.ts'
 
 const byNamespace = (object: KubeObject) => [object.metadata.namespace ?? '']
@@ -37,7 +38,7 @@ const KINDS = {
   'networking.istio.io/VirtualService': NAMESPACED,
   'networking.istio.io/DestinationRule': NAMESPACED,
   'networking.istio.io/Gateway': NAMESPACED,
-  'networking.istio.io/ServiceEntry': NAMESPACED,
+  'networking.istio.io/ServiceEntry': { ...NAMESPACED, autoSlot: autoSlots },
   'networking.istio.io/WorkloadEntry': NAMESPACED,
   'networking.istio.io/WorkloadGroup': NAMESPACED,
   'networking.istio.io/Sidecar': NAMESPACED,

@@ -76,7 +76,7 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Pr
     dnsDomain: domain,
     interceptionMode: interception === 'TPROXY' || interception === 'NONE' ? interception : 'REDIRECT',
     dnsCapture: truthy(metadata['DNS_CAPTURE']),
-    dnsAutoAllocate: truthy(metadata['DNS_AUTO_ALLOCATE']),
+    dnsAutoAllocate: metadata['DNS_AUTO_ALLOCATE'] === undefined || truthy(metadata['DNS_AUTO_ALLOCATE']),
     vhds: options.vhds,
     socketMark: mark > 0 ? mark : undefined,
     unprivileged: truthy(metadata['UNPRIVILEGED_POD']),

@@ -1,6 +1,8 @@
 /** The collection of services: from Kubernetes Services and from ServiceEntries. */
 import { type KubeObject, refOf } from '@lateen/api'
 import type { Context, Graph, Source } from '@lateen/graph'
+import { autoAddressOf } from './auto-address.ts'
+import { patternsOver } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { kubernetesProtocol, parseProtocol } from './protocol.ts'
 import type { Resolution, Service, ServicePort } from './service.ts'
@@ -27,6 +29,10 @@ const INDEXES = {
   object: (service: Service) => [`${service.namespace}/${service.origin.name}`],
   /** Addresses of endpoints that the object itself lists. */
   endpoint: (service: Service) => service.listed,
+  /** Wildcards that cover the host, but for `*`. */
+  pattern: (service: Service) => patternsOver(service.host).filter((pattern) => pattern !== service.host && pattern !== '*'),
+  /** The service that this one is another name of. */
+  alias: (service: Service) => (service.resolution === 'alias' && service.externalName ? [service.externalName] : []),
   selecting: (service: Service) => (service.selector ? [service.namespace] : []),
 }
 
@@ -43,7 +49,7 @@ export function serviceCollections(graph: Graph, inputs: Inputs): ServiceCollect
   const entries = graph.collection<KubeObject, Service>(
     'serviceEntries',
     inputs.kinds['networking.istio.io/ServiceEntry'],
-    (context, object) => fromServiceEntry(object, settingsOf(context, inputs)).map((service) => [service.key, service] as const),
+    (context, object) => fromServiceEntry(context, inputs, object).map((service) => [service.key, service] as const),
     INDEXES,
   )
   return { kubernetes, entries }
@@ -103,18 +109,23 @@ const RESOLUTIONS: Readonly<Record<string, Resolution>> = {
   DNS_ROUND_ROBIN: 'dns-round-robin',
 }
 
-function fromServiceEntry(object: KubeObject, settings: MeshSettings): Service[] {
+function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject): Service[] {
+  const settings = settingsOf(context, inputs)
   const spec = (object.spec ?? {}) as ServiceEntrySpec
   const namespace = object.metadata.namespace ?? ''
   const ports = (spec.ports ?? []).map(
     (port): ServicePort => ({
       name: port.name,
       number: port.number,
-      protocol: parseProtocol(port.protocol ?? 'tcp'),
+      protocol: parseProtocol(port.protocol ?? ''),
       target: port.targetPort || port.number,
     }),
   )
   const external = spec.location !== 'MESH_INTERNAL'
+  const autoAddresses = (host: string): readonly string[] => {
+    const address = autoAddressOf(context, inputs.kinds['networking.istio.io/ServiceEntry'], object, host)
+    return address === undefined ? [] : [address]
+  }
   return (spec.hosts ?? []).map((host) => ({
     key: `ServiceEntry/${namespace}/${object.metadata.name}/${host}`,
     host,
@@ -123,7 +134,7 @@ function fromServiceEntry(object: KubeObject, settings: MeshSettings): Service[]
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'] ?? 'passthrough',
     external,
     addresses: ipv4First(spec.addresses ?? []),
-    autoAddresses: [],
+    autoAddresses: autoAddresses(host),
     ports,
     visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultServiceExportTo ?? ['*']),
     labels: object.metadata.labels ?? {},

@@ -8,7 +8,7 @@ import type { Inputs } from './inputs.ts'
 import { settingsOf } from './services.ts'
 import { selects } from './workload.ts'
 
-/** One `namespace/host` of an egress list; the namespace is `*` or a name. */
+/** One `namespace/host` of an egress list; the namespace is `*`, `.` or a name. */
 export interface Import {
   readonly namespace: string
   readonly host: string
@@ -38,7 +38,7 @@ export function sidecarCollection(graph: Graph, inputs: Inputs): Source<SidecarC
         key: objectKey(object),
         namespace,
         selector: labels && Object.keys(labels).length > 0 ? labels : undefined,
-        imports: hosts?.map((text) => parseImport(text, namespace)),
+        imports: hosts?.map(parseImport),
         spec,
         created: object.metadata.creationTimestamp ?? '',
         origin: refOf(object),
@@ -50,10 +50,14 @@ export function sidecarCollection(graph: Graph, inputs: Inputs): Source<SidecarC
 }
 
 /** `./reviews`, `*\/*`, `~/*` (nothing), `reviews` (any namespace). */
-function parseImport(text: string, namespace: string): Import {
+function parseImport(text: string): Import {
   const slash = text.indexOf('/')
-  const place = slash < 0 ? '*' : text.slice(0, slash)
-  return { namespace: place === '.' ? namespace : place, host: text.slice(slash + 1) }
+  return { namespace: slash < 0 ? '*' : text.slice(0, slash), host: text.slice(slash + 1) }
+}
+
+/** A list with `.` replaced by the workload's namespace: in the root namespace's Sidecar it means each workload's own. */
+export function importsOf(imports: readonly Import[] | undefined, namespace: string): readonly Import[] | undefined {
+  return imports?.map((entry) => (entry.namespace === '.' ? { ...entry, namespace } : entry))
 }
 
 /**

@@ -6,7 +6,7 @@ import { type HTTPRoute, type KubeObject, objectKey, refOf, type VirtualServiceS
 import type { ObjectRef } from '@lateen/base'
 import type { Context, Graph, Source } from '@lateen/graph'
 import { byAge } from './destination-rules.ts'
-import { bySpecificity, hostMatches, patternsOver, resolveHost } from './host.ts'
+import { bySpecificity, hostMatches, isWildcard, patternsOver, resolveHost } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { settingsOf } from './services.ts'
 import { type Visibility, visibilityOf, visibleTo } from './visibility.ts'
@@ -43,6 +43,8 @@ export function virtualServiceCollection(graph: Graph, inputs: Inputs): Source<V
     {
       host: (vs) => vs.hosts,
       gateway: (vs) => vs.gateways,
+      /** Wildcards that cover one of its hosts. */
+      pattern: (vs) => [...new Set(vs.hosts.flatMap((host) => patternsOver(host).filter((pattern) => pattern !== host && pattern !== '*')))],
       /** Namespaces for which it is special: it is not exported to all. */
       influence: (vs) => (vs.visibility === '*' ? [] : vs.visibility),
       /** Those whose matches ask for the caller's labels or namespace. */
@@ -162,6 +164,18 @@ function compatible(root: Text | undefined, inner: Text | undefined, isPath: boo
     return value?.startsWith(root.prefix) ?? !isPath
   }
   return root.regex === inner.regex
+}
+
+/**
+ * VirtualServices with routes for bytes (`tls`, `tcp`) in sidecars for a host: of the most specific host first, then the oldest.
+ * For a wildcard host those of narrower hosts count too.
+ */
+export function bytesVirtualServicesFor(context: Context, virtualServices: Source<VirtualService>, query: RouteQuery): readonly VirtualService[] {
+  const { client, host } = query
+  const fits = (vs: VirtualService) => vs.gateways.includes(MESH_GATEWAY) && visibleTo(vs.visibility, client) && ((vs.spec.tls?.length ?? 0) > 0 || (vs.spec.tcp?.length ?? 0) > 0)
+  const narrower = isWildcard(host) ? [...context.list(virtualServices, 'pattern', host)].sort(byAge) : []
+  const covering = [...patternsOver(host)].sort(bySpecificity).flatMap((pattern) => [...context.list(virtualServices, 'host', pattern)].sort(byAge))
+  return [...new Set([...narrower, ...covering])].filter(fits)
 }
 
 function asksForSource(spec: VirtualServiceSpec): boolean {

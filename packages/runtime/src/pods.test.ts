@@ -243,7 +243,8 @@ spec:
       image: kennethreitz/httpbin
       ports: [{name: web, containerPort: 80}]
       readinessProbe: {exec: {command: [test, '!', -e, /tmp/sick]}, periodSeconds: 1, failureThreshold: 1}
-      livenessProbe: {httpGet: {path: /get, port: web, httpHeaders: [{name: X-Probe, value: "1"}]}, periodSeconds: 1, failureThreshold: 2, initialDelaySeconds: 1}
+      startupProbe: {httpGet: {path: /get, port: web, httpHeaders: [{name: X-Probe, value: "1"}]}, periodSeconds: 1}
+      livenessProbe: {exec: {command: [test, '!', -e, /tmp/dead]}, periodSeconds: 1, failureThreshold: 1}
     - name: tcp
       image: istio/tcp-echo-server
       readinessProbe: {tcpSocket: {port: 9000}, periodSeconds: 1}
@@ -255,8 +256,13 @@ spec:
     )
     await cluster.exec('default', 'probed', ['rm', '/tmp/sick'], 'main')
     await ready('probed')
-    await cluster.exec('default', 'probed', ['sh', '-c', 'kill -STOP 1; kill -STOP $(pgrep -f httpbin.js | head -1)'], 'main')
-    await cluster.exec('default', 'probed', ['sh', '-c', 'exit 0'], 'tcp')
+    await cluster.exec('default', 'probed', ['touch', '/tmp/dead'], 'main')
+    const restarted = await eventually(async () => {
+      const main = (await pod('probed')).status?.containerStatuses?.find(({ name }) => name === 'main')
+      return main?.restartCount === 1 && main.ready && main
+    })
+    // It handles SIGTERM, so it ended by itself.
+    expect(restarted.lastState.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' })
     const events = await cluster.list<{ reason?: string } & Pod>(EVENT, 'default')
     expect(events.some((event) => event.reason === 'Unhealthy')).toBe(true)
   })

@@ -1,6 +1,7 @@
 /** What may still change or refuse a write after it was understood: the namespace's life, and webhooks. */
-import type { Kind } from '../registry/kind.ts'
+
 import type { User } from '../auth/user.ts'
+import type { Kind } from '../registry/kind.ts'
 import type { Obj } from '../values.ts'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'

@@ -1,7 +1,7 @@
 /** `matchConditions` of webhooks: expressions on the request that must all be true for a webhook to be called. */
 import { evaluate } from '../crd/cel-environment.ts'
+import { type Obj, str } from '../values.ts'
 import type { AdmissionRequest } from './admission.ts'
-import { str, type Obj } from '../values.ts'
 
 /** Whether all hold; an error when one cannot be evaluated and none is false. */
 export function conditionsHold(conditions: readonly Obj[], request: AdmissionRequest, userInfo: Obj): boolean | Error {

@@ -1,7 +1,7 @@
 /** One call of a webhook over HTTPS, verified against its configuration's CA. */
 import { Agent, request as httpsRequest } from 'node:https'
 import type { ApiServerOptions } from '../options.ts'
-import { isObj, num, obj, str, type Obj } from '../values.ts'
+import { isObj, num, type Obj, obj, str } from '../values.ts'
 
 /** The webhook could not be asked, or its answer could not be understood. */
 export class WebhookFailure extends Error {}
@@ -30,7 +30,13 @@ async function targetOf(config: Obj, resolve: ApiServerOptions['resolveService']
     return { host, port: actual, path, name: `${name}.${namespace}.svc`, shown: `https://${name}.${namespace}.svc:${port}${path}` }
   }
   const url = new URL(str(config['url']))
-  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(url.port || 443), path: `${url.pathname}${url.search}`, name: url.hostname, shown: url.href }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || 443),
+    path: `${url.pathname}${url.search}`,
+    name: url.hostname,
+    shown: url.href,
+  }
 }
 
 /** The parsed AdmissionReview that comes back. @throws WebhookFailure */
@@ -40,14 +46,21 @@ export async function postReview(config: Obj, resolve: ApiServerOptions['resolve
     target = await targetOf(config, resolve)
   } catch (error) {
     const service = obj(config['service'])
-    const shown = isObj(config['service']) ? `https://${str(service['name'])}.${str(service['namespace'])}.svc:${num(service['port'], 443)}${str(service['path']) || '/'}` : str(config['url'])
-    throw new WebhookFailure(`failed to call webhook: Post "${shown}?timeout=${timeout / 1000}s": ${error instanceof Error ? error.message : String(error)}`)
+    const shown = isObj(config['service'])
+      ? `https://${str(service['name'])}.${str(service['namespace'])}.svc:${num(service['port'], 443)}${str(service['path']) || '/'}`
+      : str(config['url'])
+    throw new WebhookFailure(
+      `failed to call webhook: Post "${shown}?timeout=${timeout / 1000}s": ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
   const bundle = str(config['caBundle'])
   const ca = bundle === '' ? undefined : Buffer.from(bundle, 'base64').toString()
   const body = Buffer.from(JSON.stringify(review))
   const separator = target.path.includes('?') ? '&' : '?'
-  const fail = (why: string) => new WebhookFailure(`failed to call webhook: Post "${target.shown}${target.shown.includes('?') ? '&' : '?'}timeout=${timeout / 1000}s": ${why}`)
+  const fail = (why: string) =>
+    new WebhookFailure(
+      `failed to call webhook: Post "${target.shown}${target.shown.includes('?') ? '&' : '?'}timeout=${timeout / 1000}s": ${why}`,
+    )
   return new Promise<Obj>((resolveAnswer, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const request = httpsRequest(
@@ -59,7 +72,13 @@ export async function postReview(config: Obj, resolve: ApiServerOptions['resolve
         method: 'POST',
         servername: /^[\d.]+$|:/.test(target.name) ? '' : target.name,
         ...(ca === undefined ? {} : { ca }),
-        headers: { 'content-type': 'application/json', accept: 'application/json', 'content-length': body.length, host: target.name, 'user-agent': 'kube-apiserver-admission' },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          'content-length': body.length,
+          host: target.name,
+          'user-agent': 'kube-apiserver-admission',
+        },
         signal,
       },
       (response) => {

@@ -12,7 +12,7 @@ import { applyJsonPatch } from '../patch/json-patch.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
 import { matches, requirementsOf } from '../selectors.ts'
 import type { Store } from '../storage/store.ts'
-import { at, equal, isObj, list, num, obj, objs, str, type Obj } from '../values.ts'
+import { at, equal, isObj, list, num, type Obj, obj, objs, str } from '../values.ts'
 import type { Admission, AdmissionRequest } from './admission.ts'
 import { postReview, WebhookFailure } from './webhook-call.ts'
 
@@ -92,7 +92,8 @@ export class Webhooks implements Admission {
     const patch = str(response?.['patch'])
     if (patch === '' || request.object === undefined) return request.object
     const name = str(hook['name'])
-    if (response?.['patchType'] !== 'JSONPatch') throw failed(name, `webhook returned patchType ${JSON.stringify(response?.['patchType'])}; only JSONPatch is known`)
+    if (response?.['patchType'] !== 'JSONPatch')
+      throw failed(name, `webhook returned patchType ${JSON.stringify(response?.['patchType'])}; only JSONPatch is known`)
     let patched: unknown
     try {
       const operations: unknown = JSON.parse(Buffer.from(patch, 'base64').toString())
@@ -105,7 +106,9 @@ export class Webhooks implements Admission {
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    const results = await Promise.allSettled(this.#hooks(request, false).map(({ configuration, hook }) => this.#call('validating', configuration, hook, request)))
+    const results = await Promise.allSettled(
+      this.#hooks(request, false).map(({ configuration, hook }) => this.#call('validating', configuration, hook, request)),
+    )
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
@@ -122,7 +125,11 @@ export class Webhooks implements Admission {
       }
     }
     if (request.dryRun && !['None', 'NoneOnDryRun'].includes(str(hook['sideEffects']))) {
-      throw new StatusError(400, 'BadRequest', `admission webhook ${JSON.stringify(name)} does not support dry run: its sideEffects are not None or NoneOnDryRun`)
+      throw new StatusError(
+        400,
+        'BadRequest',
+        `admission webhook ${JSON.stringify(name)} does not support dry run: its sideEffects are not None or NoneOnDryRun`,
+      )
     }
     const uid = crypto.randomUUID()
     let response: Obj
@@ -131,7 +138,8 @@ export class Webhooks implements Admission {
       const answer = await postReview(obj(hook['clientConfig']), this.#resolve, reviewOf(uid, request), timeout)
       response = obj(answer['response'])
       if (!isObj(answer['response'])) throw new WebhookFailure('the webhook response was not a valid AdmissionReview: it has no response')
-      if (response['uid'] !== uid) throw new WebhookFailure(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`)
+      if (response['uid'] !== uid)
+        throw new WebhookFailure(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       if (hook['failurePolicy'] === 'Ignore') {
@@ -154,10 +162,16 @@ function failed(name: string, message: string): StatusError {
 
 function refused(name: string, status: Obj): StatusError {
   const given = num(status['code'])
-  const code = given >= 400 && given < 600 ? given : 403
-  const reason = str(status['reason']) || (code === 403 ? 'Forbidden' : 'Invalid')
+  const code = given >= 400 && given < 600 ? given : 400
+  // Without a reason kubectl says "Error from server: admission webhook …", which is what its users know.
+  const reason = str(status['reason'])
   const message = str(status['message'])
-  const said = message !== '' ? `denied the request: ${message}` : str(status['reason']) !== '' ? `denied the request: ${str(status['reason'])}` : 'denied the request without explanation'
+  const said =
+    message !== ''
+      ? `denied the request: ${message}`
+      : str(status['reason']) !== ''
+        ? `denied the request: ${str(status['reason'])}`
+        : 'denied the request without explanation'
   return new StatusError(code, reason, `admission webhook ${JSON.stringify(name)} ${said}`)
 }
 
@@ -184,7 +198,8 @@ const gvr = (kind: Kind) => ({ group: kind.group, version: kind.version, resourc
 
 function reviewOf(uid: string, request: AdmissionRequest): Obj {
   const { kind } = request
-  const withType = (object: Obj | undefined) => (object === undefined ? null : { ...object, kind: kind.kind, apiVersion: groupVersion(kind) })
+  const withType = (object: Obj | undefined) =>
+    object === undefined ? null : { ...object, kind: kind.kind, apiVersion: groupVersion(kind) }
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',

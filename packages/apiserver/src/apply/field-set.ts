@@ -6,7 +6,7 @@
  */
 import type { Schema } from '../schema/schema.ts'
 import { ANY } from '../schema/schema.ts'
-import { equal, isObj, list, own, put, type Obj } from '../values.ts'
+import { equal, isObj, list, type Obj, own, put } from '../values.ts'
 
 export interface FieldSet {
   member: boolean
@@ -70,7 +70,8 @@ export function childSchema(schema: Schema, field: string): Schema {
 export function fieldsOf(schema: Schema, value: unknown): FieldSet {
   const set = emptySet()
   if (isObj(value) && !schema.atomic && Object.keys(value).length > 0) {
-    for (const key of Object.keys(value)) if (value[key] !== undefined) set.children.set(`f:${key}`, fieldsOf(childSchema(schema, key), value[key]))
+    for (const key of Object.keys(value))
+      if (value[key] !== undefined) set.children.set(`f:${key}`, fieldsOf(childSchema(schema, key), value[key]))
     return set
   }
   if (Array.isArray(value) && !schema.atomic && !isLeafList(schema) && value.length > 0) {
@@ -113,7 +114,8 @@ function diff(schema: Schema, before: unknown, after: unknown, changed: FieldSet
   }
   if (isObj(before) && isObj(after) && !schema.atomic) {
     for (const key of Object.keys(after)) step(`f:${key}`, childSchema(schema, key), own(before, key), after[key], changed, removed)
-    for (const key of Object.keys(before)) if (own(after, key) === undefined) step(`f:${key}`, childSchema(schema, key), before[key], undefined, changed, removed)
+    for (const key of Object.keys(before))
+      if (own(after, key) === undefined) step(`f:${key}`, childSchema(schema, key), before[key], undefined, changed, removed)
     return
   }
   if (Array.isArray(before) && Array.isArray(after) && !schema.atomic && !isLeafList(schema)) {

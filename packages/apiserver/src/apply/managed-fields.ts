@@ -3,10 +3,24 @@
  *
  * Enters: the live object, the object to be written, and the manager that writes. Leaves: the object with its managers' sets.
  */
-import { badRequest, StatusError, type Cause } from '../errors.ts'
+import { badRequest, type Cause, StatusError } from '../errors.ts'
 import type { Schema } from '../schema/schema.ts'
-import { isObj, metadata, now, obj, objs, str, type Obj } from '../values.ts'
-import { compareFields, difference, emptySet, fieldsOf, fromFieldsV1, intersection, isEmpty, merge, paths, removable, removeFields, toFieldsV1, type FieldSet } from './field-set.ts'
+import { isObj, metadata, now, type Obj, obj, objs, str } from '../values.ts'
+import {
+  compareFields,
+  difference,
+  emptySet,
+  type FieldSet,
+  fieldsOf,
+  fromFieldsV1,
+  intersection,
+  isEmpty,
+  merge,
+  paths,
+  removable,
+  removeFields,
+  toFieldsV1,
+} from './field-set.ts'
 import { mergeApplied } from './merge.ts'
 
 export interface Manager {
@@ -22,7 +36,19 @@ interface Entry extends Manager {
 }
 
 /** Fields that nobody owns. */
-const STRIPPED_META = ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion', 'deletionTimestamp', 'deletionGracePeriodSeconds']
+const STRIPPED_META = [
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+]
 
 /** The part of an object that has owners. */
 function ownable(object: Obj): Obj {
@@ -68,7 +94,11 @@ function write(object: Obj, entries: readonly Entry[]): void {
     }))
 }
 
-const same = (a: Manager, b: Manager) => a.name === b.name && a.operation === b.operation && a.subresource === b.subresource && (a.operation === 'Apply' || a.apiVersion === b.apiVersion)
+const same = (a: Manager, b: Manager) =>
+  a.name === b.name &&
+  a.operation === b.operation &&
+  a.subresource === b.subresource &&
+  (a.operation === 'Apply' || a.apiVersion === b.apiVersion)
 
 const MAX_UPDATERS = 10
 
@@ -88,7 +118,9 @@ export function recordUpdate(schema: Schema, live: Obj | undefined, next: Obj, m
   const touched = emptySet()
   merge(touched, changed)
   merge(touched, removed)
-  const all: Entry[] = entries.map((e) => (same(e, manager) ? { ...e, set: difference(e.set, removed) } : { ...e, set: difference(e.set, touched) }))
+  const all: Entry[] = entries.map((e) =>
+    same(e, manager) ? { ...e, set: difference(e.set, removed) } : { ...e, set: difference(e.set, touched) },
+  )
   if (!isEmpty(changed)) {
     const mine = all.find((e) => same(e, manager))
     if (mine) {
@@ -165,7 +197,9 @@ function conflicts(causes: readonly Cause[]): StatusError {
   const text =
     causes.length === 1
       ? `${first?.message ?? ''}: ${first?.field ?? ''}`
-      : [...byManager].map(([message, fields]) => `${message.replace(/^conflict with/, 'conflicts with')}:\n${fields.map((f) => `- ${f}`).join('\n')}`).join('\n')
+      : [...byManager]
+          .map(([message, fields]) => `${message.replace(/^conflict with/, 'conflicts with')}:\n${fields.map((f) => `- ${f}`).join('\n')}`)
+          .join('\n')
   const count = `Apply failed with ${causes.length} conflict${causes.length === 1 ? '' : 's'}`
   return new StatusError(409, 'Conflict', `${count}: ${text}`, { causes })
 }

@@ -1,6 +1,6 @@
 /** The value that results when an applied configuration is laid over the live object. */
 import { ANY, type Schema } from '../schema/schema.ts'
-import { copy, isObj, list, own, put, type Obj } from '../values.ts'
+import { copy, isObj, list, type Obj, own, put } from '../values.ts'
 import { childSchema, itemElement } from './field-set.ts'
 
 /** A copy of `live` with every field of `applied` set; lists are merged by their keys, in the applied order. */
@@ -14,7 +14,8 @@ export function mergeApplied(schema: Schema, live: unknown, applied: unknown): u
     }
     return result
   }
-  if (Array.isArray(applied) && Array.isArray(live) && !schema.atomic && (schema.list === 'map' || schema.list === 'set')) return mergeList(schema, live, applied)
+  if (Array.isArray(applied) && Array.isArray(live) && !schema.atomic && (schema.list === 'map' || schema.list === 'set'))
+    return mergeList(schema, live, applied)
   return copy(applied)
 }
 

@@ -1,7 +1,8 @@
 /** Role-based authorization, evaluated on the stored roles and bindings. */
+
+import { matches, requirementsOf } from '../selectors.ts'
 import type { Store } from '../storage/store.ts'
-import { requirementsOf, matches } from '../selectors.ts'
-import { at, list, objs, str, type Obj } from '../values.ts'
+import { at, list, type Obj, objs, str } from '../values.ts'
 import type { User } from './user.ts'
 
 /** What is to be done: to a resource, or to a path that is none. */
@@ -46,7 +47,10 @@ export class Authorizer {
       const subject = this.#subject(object, user, '')
       if (subject) {
         const name = str(at(object, 'roleRef', 'name'))
-        yield { rules: this.#clusterRules(name), reason: `RBAC: allowed by ClusterRoleBinding "${str(at(object, 'metadata', 'name'))}" of ClusterRole "${name}" to ${subject}` }
+        yield {
+          rules: this.#clusterRules(name),
+          reason: `RBAC: allowed by ClusterRoleBinding "${str(at(object, 'metadata', 'name'))}" of ClusterRole "${name}" to ${subject}`,
+        }
       }
     }
     if (namespace === '') return
@@ -55,8 +59,14 @@ export class Authorizer {
       if (subject) {
         const name = str(at(object, 'roleRef', 'name'))
         const kind = str(at(object, 'roleRef', 'kind'))
-        const rules = kind === 'ClusterRole' ? this.#clusterRules(name) : objs(this.#store.collection(`${GROUP}/roles`).get(`${namespace}/${name}`)?.object['rules'])
-        yield { rules, reason: `RBAC: allowed by RoleBinding "${str(at(object, 'metadata', 'name'))}/${namespace}" of ${kind} "${name}" to ${subject}` }
+        const rules =
+          kind === 'ClusterRole'
+            ? this.#clusterRules(name)
+            : objs(this.#store.collection(`${GROUP}/roles`).get(`${namespace}/${name}`)?.object['rules'])
+        yield {
+          rules,
+          reason: `RBAC: allowed by RoleBinding "${str(at(object, 'metadata', 'name'))}/${namespace}" of ${kind} "${name}" to ${subject}`,
+        }
       }
     }
   }
@@ -68,7 +78,9 @@ export class Authorizer {
     const selectors = objs(at(role, 'aggregationRule', 'clusterRoleSelectors'))
     if (selectors.length === 0) return objs(role['rules'])
     const requirements = selectors.map(requirementsOf)
-    const parts = roles.list().filter(({ object }) => object !== role && requirements.some((r) => matches(r, at(object, 'metadata', 'labels'))))
+    const parts = roles
+      .list()
+      .filter(({ object }) => object !== role && requirements.some((r) => matches(r, at(object, 'metadata', 'labels'))))
     return [...objs(role['rules']), ...parts.flatMap(({ object }) => objs(object['rules']))]
   }
 
@@ -99,11 +111,15 @@ export function ruleAllows(rule: Obj, attributes: Attributes): boolean {
   if (!has(rule['verbs'], attributes.verb)) return false
   if (attributes.path !== undefined) {
     const { path } = attributes
-    return list(rule['nonResourceURLs']).some((p) => p === '*' || p === path || (typeof p === 'string' && p.endsWith('*') && path.startsWith(p.slice(0, -1))))
+    return list(rule['nonResourceURLs']).some(
+      (p) => p === '*' || p === path || (typeof p === 'string' && p.endsWith('*') && path.startsWith(p.slice(0, -1))),
+    )
   }
   if (!has(rule['apiGroups'], attributes.group)) return false
   const resource = attributes.subresource ? `${attributes.resource}/${attributes.subresource}` : attributes.resource
-  const named = list(rule['resources']).some((r) => r === '*' || r === resource || (attributes.subresource !== '' && r === `*/${attributes.subresource}`))
+  const named = list(rule['resources']).some(
+    (r) => r === '*' || r === resource || (attributes.subresource !== '' && r === `*/${attributes.subresource}`),
+  )
   if (!named) return false
   const names = list(rule['resourceNames'])
   return names.length === 0 || names.includes(attributes.name)

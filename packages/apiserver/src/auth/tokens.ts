@@ -3,9 +3,9 @@
  *
  * Enters: a bearer token. Leaves: the user it stands for, provided that the account and the pod it is bound to still exist.
  */
-import { createHash, createPrivateKey, createPublicKey, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto'
 import type { Store } from '../storage/store.ts'
-import { at, isObj, list, num, obj, str, type Obj } from '../values.ts'
+import { at, isObj, list, num, type Obj, obj, str } from '../values.ts'
 import { ADMIN, serviceAccountName, type User } from './user.ts'
 
 const MAX_TOKEN = 16 * 1024
@@ -38,7 +38,9 @@ export class Tokens {
     this.#private = createPrivateKey(options.signingKeyPem)
     this.#public = createPublicKey(this.#private)
     this.publicPem = this.#public.export({ type: 'spki', format: 'pem' }).toString()
-    this.#keyId = createHash('sha256').update(this.#public.export({ type: 'spki', format: 'der' })).digest('base64url')
+    this.#keyId = createHash('sha256')
+      .update(this.#public.export({ type: 'spki', format: 'der' }))
+      .digest('base64url')
     this.issuer = options.issuer
     this.audiences = [options.issuer]
     this.#store = options.store
@@ -46,7 +48,13 @@ export class Tokens {
   }
 
   /** A signed token. Times are in seconds since 1970. */
-  issue(subject: TokenSubject, audiences: readonly string[], lifetime: number, bound: Binding | undefined, node?: Binding): { token: string; expires: number } {
+  issue(
+    subject: TokenSubject,
+    audiences: readonly string[],
+    lifetime: number,
+    bound: Binding | undefined,
+    node?: Binding,
+  ): { token: string; expires: number } {
     const issued = Math.floor(Date.now() / 1000)
     const expires = issued + lifetime
     const claims = {
@@ -74,7 +82,10 @@ export class Tokens {
    * @param audiences those that the caller accepts; the token must name one of them
    * @returns the user and the audiences that both name, or why the token is refused
    */
-  authenticate(token: string, audiences: readonly string[] = this.audiences): { user: User; audiences: readonly string[] } | { error: string } {
+  authenticate(
+    token: string,
+    audiences: readonly string[] = this.audiences,
+  ): { user: User; audiences: readonly string[] } | { error: string } {
     if (token.length > MAX_TOKEN) return { error: 'the token is too long' }
     if (timingSafeEqual(digest(token), this.#adminDigest)) return { user: ADMIN, audiences }
     const claims = this.#claims(token)
@@ -84,7 +95,8 @@ export class Tokens {
     if (num(claims['nbf']) > seconds + 60) return { error: 'service account token is not valid yet' }
     const named = list(claims['aud']).map(str)
     const common = audiences.filter((a) => named.includes(a))
-    if (common.length === 0) return { error: `token audiences ${JSON.stringify(named)} is invalid for the target audiences ${JSON.stringify(audiences)}` }
+    if (common.length === 0)
+      return { error: `token audiences ${JSON.stringify(named)} is invalid for the target audiences ${JSON.stringify(audiences)}` }
     const details = obj(claims['kubernetes.io'])
     const namespace = str(details['namespace'])
     const name = str(at(details, 'serviceaccount', 'name'))
@@ -94,11 +106,15 @@ export class Tokens {
     const extra: Record<string, readonly string[]> = {}
     const id = str(claims['jti'])
     if (id) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${id}`]
-    for (const [kind, collection] of [['pod', '/pods'], ['secret', '/secrets']] as const) {
+    for (const [kind, collection] of [
+      ['pod', '/pods'],
+      ['secret', '/secrets'],
+    ] as const) {
       const bound = details[kind]
       if (!isObj(bound)) continue
       const found = this.#store.collection(collection).get(`${namespace}/${str(bound['name'])}`)
-      if (!found || str(at(found.object, 'metadata', 'uid')) !== str(bound['uid'])) return { error: `the ${kind} that the token is bound to has been deleted` }
+      if (!found || str(at(found.object, 'metadata', 'uid')) !== str(bound['uid']))
+        return { error: `the ${kind} that the token is bound to has been deleted` }
       if (kind === 'pod') {
         extra['authentication.kubernetes.io/pod-name'] = [str(bound['name'])]
         extra['authentication.kubernetes.io/pod-uid'] = [str(bound['uid'])]
@@ -110,7 +126,12 @@ export class Tokens {
       extra['authentication.kubernetes.io/node-uid'] = [str(node['uid'])]
     }
     return {
-      user: { name: serviceAccountName(namespace, name), uid, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'], extra },
+      user: {
+        name: serviceAccountName(namespace, name),
+        uid,
+        groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+        extra,
+      },
       audiences: common,
     }
   }
@@ -123,7 +144,8 @@ export class Tokens {
     const claims = decodePart(payload)
     const head = decodePart(header)
     if (!claims || head?.['alg'] !== 'RS256' || claims['iss'] !== this.issuer) return 'the token is not one of this cluster'
-    if (!verify('RSA-SHA256', Buffer.from(`${header}.${payload}`), this.#public, Buffer.from(signature, 'base64url'))) return 'the signature of the token is not valid'
+    if (!verify('RSA-SHA256', Buffer.from(`${header}.${payload}`), this.#public, Buffer.from(signature, 'base64url')))
+      return 'the signature of the token is not valid'
     if (this.#checked.size >= 1000) this.#checked.clear()
     this.#checked.set(token, claims)
     return claims

@@ -6,11 +6,11 @@
 import type { KubeObject, ResourceType } from '@lateen/api'
 import type { User } from '../auth/user.ts'
 import { StatusError } from '../errors.ts'
-import { handleApi, type ApiServices } from '../http/api.ts'
-import type { ApiRequest } from '../http/request.ts'
 import { shownAs } from '../handlers/core.ts'
 import { selectionOf, watchObjects } from '../handlers/read.ts'
-import { copy, isObj, obj, str, type Obj } from '../values.ts'
+import { type ApiServices, handleApi } from '../http/api.ts'
+import type { ApiRequest } from '../http/request.ts'
+import { copy, isObj, type Obj, obj, str } from '../values.ts'
 
 export interface LocalListOptions {
   readonly namespace?: string
@@ -57,18 +57,44 @@ export class LocalClient {
     return this.request<T>('GET', pathOf(type, namespace, name))
   }
 
-  async list<T extends KubeObject = KubeObject>(type: ResourceType, options: LocalListOptions = {}): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
-    const query = queryOf({ labelSelector: options.labelSelector, fieldSelector: options.fieldSelector, limit: options.limit?.toString(), continue: options.continue, resourceVersion: options.resourceVersion })
-    const answer = await this.request<{ items: T[]; metadata: { resourceVersion: string; continue?: string } }>('GET', pathOf(type, options.namespace), undefined, { query })
-    return { items: answer.items, resourceVersion: answer.metadata.resourceVersion, ...(answer.metadata.continue ? { continue: answer.metadata.continue } : {}) }
+  async list<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    options: LocalListOptions = {},
+  ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
+    const query = queryOf({
+      labelSelector: options.labelSelector,
+      fieldSelector: options.fieldSelector,
+      limit: options.limit?.toString(),
+      continue: options.continue,
+      resourceVersion: options.resourceVersion,
+    })
+    const answer = await this.request<{ items: T[]; metadata: { resourceVersion: string; continue?: string } }>(
+      'GET',
+      pathOf(type, options.namespace),
+      undefined,
+      { query },
+    )
+    return {
+      items: answer.items,
+      resourceVersion: answer.metadata.resourceVersion,
+      ...(answer.metadata.continue ? { continue: answer.metadata.continue } : {}),
+    }
   }
 
-  async create<T extends KubeObject = KubeObject>(type: ResourceType, object: KubeObject, options: { fieldManager?: string; dryRun?: boolean } = {}): Promise<T> {
+  async create<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    object: KubeObject,
+    options: { fieldManager?: string; dryRun?: boolean } = {},
+  ): Promise<T> {
     const query = queryOf({ fieldManager: options.fieldManager, dryRun: options.dryRun ? 'All' : undefined })
     return this.request<T>('POST', pathOf(type, object.metadata.namespace), object, { query })
   }
 
-  async update<T extends KubeObject = KubeObject>(type: ResourceType, object: KubeObject, options: { subresource?: string } = {}): Promise<T> {
+  async update<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    object: KubeObject,
+    options: { subresource?: string } = {},
+  ): Promise<T> {
     return this.request<T>('PUT', pathOf(type, object.metadata.namespace, object.metadata.name, options.subresource), object)
   }
 
@@ -79,12 +105,21 @@ export class LocalClient {
     patch: unknown,
     options: { type?: string; subresource?: string } = {},
   ): Promise<T> {
-    return this.request<T>('PATCH', pathOf(type, namespace, name, options.subresource), patch, { contentType: options.type ?? 'application/merge-patch+json' })
+    return this.request<T>('PATCH', pathOf(type, namespace, name, options.subresource), patch, {
+      contentType: options.type ?? 'application/merge-patch+json',
+    })
   }
 
-  async apply<T extends KubeObject = KubeObject>(type: ResourceType, object: KubeObject, options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' }): Promise<T> {
+  async apply<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    object: KubeObject,
+    options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
+  ): Promise<T> {
     const query = queryOf({ fieldManager: options.fieldManager, force: options.force ? 'true' : undefined })
-    return this.request<T>('PATCH', pathOf(type, object.metadata.namespace, object.metadata.name, options.subresource), object, { query, contentType: 'application/apply-patch+yaml' })
+    return this.request<T>('PATCH', pathOf(type, object.metadata.namespace, object.metadata.name, options.subresource), object, {
+      query,
+      contentType: 'application/apply-patch+yaml',
+    })
   }
 
   async delete(
@@ -128,7 +163,11 @@ export class LocalClient {
   /**
    * Keeps a handler up to date with a kind: `replace` first, then each change. A kind that is not served yet is waited for.
    */
-  watch<T extends KubeObject = KubeObject>(type: ResourceType, options: { namespace?: string; labelSelector?: string; fieldSelector?: string }, handler: LocalWatchHandler<T>): LocalListWatch {
+  watch<T extends KubeObject = KubeObject>(
+    type: ResourceType,
+    options: { namespace?: string; labelSelector?: string; fieldSelector?: string },
+    handler: LocalWatchHandler<T>,
+  ): LocalListWatch {
     const watch = new KindWatch<T>(this.#services, type, options, handler, this.#kindsChanged, () => this.#watches.delete(watch))
     this.#watches.add(watch)
     return watch
@@ -201,10 +240,11 @@ async function* chunksOf(answer: Awaited<ReturnType<typeof handleApi>>, ended: A
       const next = queue.shift()
       if (next) yield next
       else if (done || ended.signal.aborted) return
-      else await new Promise<void>((resolve) => {
-        wake = resolve
-        ended.signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          ended.signal.addEventListener('abort', () => resolve(), { once: true })
+        })
     }
   } finally {
     ended.abort()
@@ -226,7 +266,14 @@ class KindWatch<T extends KubeObject> implements LocalListWatch {
   #end: (() => void) | undefined
   #served: unknown
 
-  constructor(services: ApiServices, type: ResourceType, options: { namespace?: string; labelSelector?: string; fieldSelector?: string }, handler: LocalWatchHandler<T>, kindsChanged: (listener: () => void) => () => void, onStop: () => void) {
+  constructor(
+    services: ApiServices,
+    type: ResourceType,
+    options: { namespace?: string; labelSelector?: string; fieldSelector?: string },
+    handler: LocalWatchHandler<T>,
+    kindsChanged: (listener: () => void) => () => void,
+    onStop: () => void,
+  ) {
     this.#services = services
     this.#type = type
     this.#options = options
@@ -261,15 +308,21 @@ class KindWatch<T extends KubeObject> implements LocalListWatch {
       const query = new URLSearchParams(queryOf({ labelSelector: this.#options.labelSelector, fieldSelector: this.#options.fieldSelector }))
       const selection = selectionOf(kind, this.#options.namespace, query)
       let initial: T[] | undefined = []
-      const end = watchObjects(core, kind, selection, { resourceVersion: '', sendInitialEvents: true, bookmarks: false }, {
-        event: (type, stored) => {
-          const object = typed<T>(shownAs(kind, stored))
-          if (initial) initial.push(object)
-          else if (type === 'DELETED') this.#handler.delete(object)
-          else this.#handler.set(object)
+      const end = watchObjects(
+        core,
+        kind,
+        selection,
+        { resourceVersion: '', sendInitialEvents: true, bookmarks: false },
+        {
+          event: (type, stored) => {
+            const object = typed<T>(shownAs(kind, stored))
+            if (initial) initial.push(object)
+            else if (type === 'DELETED') this.#handler.delete(object)
+            else this.#handler.set(object)
+          },
+          bookmark: () => undefined,
         },
-        bookmark: () => undefined,
-      })
+      )
       const first = initial
       initial = undefined
       this.#end = end
@@ -296,4 +349,3 @@ function typed<T extends KubeObject>(object: Obj): T {
   if (!isObj(object['metadata']) || str(obj(object['metadata'])['name']) === '') throw new Error('a stored object has no name')
   return object as unknown as T
 }
-

@@ -2,7 +2,7 @@
 import { kindsOf } from '../crd/kinds.ts'
 import { needsRules } from '../crd/rules.ts'
 import type { Core } from '../handlers/core.ts'
-import { at, copy, equal, list, metadata, now, obj, objs, str, type Obj } from '../values.ts'
+import { at, copy, equal, list, metadata, now, type Obj, obj, objs, str } from '../values.ts'
 
 const FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
 const COLLECTION = 'apiextensions.k8s.io/customresourcedefinitions'
@@ -48,8 +48,12 @@ export class DefinitionController {
       ...status,
       acceptedNames: accepted ? obj(spec['names']) : (status['acceptedNames'] ?? { plural: '', kind: '' }),
       conditions: [
-        accepted ? condition('NamesAccepted', true, 'NoConflicts', 'no conflicts found') : condition('NamesAccepted', false, 'Conflict', taken),
-        accepted ? condition('Established', true, 'InitialNamesAccepted', 'the initial names have been accepted') : condition('Established', false, 'NotAccepted', 'not all names are accepted'),
+        accepted
+          ? condition('NamesAccepted', true, 'NoConflicts', 'no conflicts found')
+          : condition('NamesAccepted', false, 'Conflict', taken),
+        accepted
+          ? condition('Established', true, 'InitialNamesAccepted', 'the initial names have been accepted')
+          : condition('Established', false, 'NotAccepted', 'not all names are accepted'),
       ],
     }
     const finalizers = list(at(crd, 'metadata', 'finalizers'))

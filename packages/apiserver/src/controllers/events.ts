@@ -12,7 +12,12 @@ export function sweepEvents(core: Core): () => void {
     const oldest = Date.now() - LIFETIME
     for (const record of [...events.list()]) {
       const { object } = record
-      const times = [at(object, 'series', 'lastObservedTime'), object['lastTimestamp'], object['eventTime'], at(object, 'metadata', 'creationTimestamp')]
+      const times = [
+        at(object, 'series', 'lastObservedTime'),
+        object['lastTimestamp'],
+        object['eventTime'],
+        at(object, 'metadata', 'creationTimestamp'),
+      ]
       const last = Math.max(...times.map((t) => Date.parse(str(t))).filter((t) => !Number.isNaN(t)), 0)
       if (last < oldest && events.get(record.key) === record) core.store.remove(events, record)
     }

@@ -2,10 +2,10 @@
 import { logger } from '@lateen/base'
 import { ADMIN } from '../auth/user.ts'
 import { StatusError } from '../errors.ts'
+import type { Core, WriteOptions } from '../handlers/core.ts'
 import { deleteObject } from '../handlers/delete.ts'
 import { updateObject } from '../handlers/write.ts'
-import type { Core, WriteOptions } from '../handlers/core.ts'
-import { at, list, obj, objs, now, type Obj } from '../values.ts'
+import { at, list, now, type Obj, obj, objs } from '../values.ts'
 
 const log = logger('apiserver')
 const RETRY_AFTER = 1000
@@ -75,11 +75,19 @@ export class NamespaceFinalizer {
     const record = this.#core.store.collection('/namespaces').get(name)
     if (this.#stopped || !record || at(record.object, 'metadata', 'deletionTimestamp') === undefined) return
     this.#watchAll()
-    const options: WriteOptions = { user: ADMIN, dryRun: false, fieldManager: 'namespace-finalizer', fieldValidation: 'Ignore', warn: () => undefined, signal: new AbortController().signal }
+    const options: WriteOptions = {
+      user: ADMIN,
+      dryRun: false,
+      fieldManager: 'namespace-finalizer',
+      fieldValidation: 'Ignore',
+      warn: () => undefined,
+      signal: new AbortController().signal,
+    }
     const left: string[] = []
     const collections = this.#core.store.collections()
     // Controllers first, so that they do not make again what goes.
-    const rank = (collection: string) => (collection === '/pods' ? 2 : collection.startsWith('apps/') || collection.startsWith('batch/') ? 0 : 1)
+    const rank = (collection: string) =>
+      collection === '/pods' ? 2 : collection.startsWith('apps/') || collection.startsWith('batch/') ? 0 : 1
     for (const collection of [...collections].sort((a, b) => rank(a.name) - rank(b.name))) {
       if (collection.name === '/events') continue
       const kind = this.#core.registry.stored(collection.name)
@@ -89,7 +97,8 @@ export class NamespaceFinalizer {
           continue
         }
         try {
-          if (at(item.object, 'metadata', 'deletionTimestamp') === undefined) await deleteObject(this.#core, kind, name, item.name, { propagationPolicy: 'Background' }, options)
+          if (at(item.object, 'metadata', 'deletionTimestamp') === undefined)
+            await deleteObject(this.#core, kind, name, item.name, { propagationPolicy: 'Background' }, options)
         } catch (error) {
           if (!(error instanceof StatusError) || error.code !== 404) throw error
         }
@@ -129,7 +138,13 @@ export class NamespaceFinalizer {
     const message = `Some resources are remaining: ${left.slice(0, 10).join(', ')}${left.length > 10 ? ` and ${left.length - 10} more` : ''}`
     const conditions = objs(at(record.object, 'status', 'conditions'))
     if (conditions.some((c) => c['type'] === 'NamespaceContentRemaining' && c['message'] === message)) return
-    const condition = { type: 'NamespaceContentRemaining', status: 'True', lastTransitionTime: now(), reason: 'SomeResourcesRemain', message }
+    const condition = {
+      type: 'NamespaceContentRemaining',
+      status: 'True',
+      lastTransitionTime: now(),
+      reason: 'SomeResourcesRemain',
+      message,
+    }
     await updateObject(
       this.#core,
       kind,
@@ -138,7 +153,10 @@ export class NamespaceFinalizer {
         name,
         subresource: 'status',
         retry: true,
-        change: (namespace) => ({ ...namespace, status: { ...obj(namespace['status']), conditions: [...conditions.filter((c) => c['type'] !== condition.type), condition] } }),
+        change: (namespace) => ({
+          ...namespace,
+          status: { ...obj(namespace['status']), conditions: [...conditions.filter((c) => c['type'] !== condition.type), condition] },
+        }),
       },
       options,
     )

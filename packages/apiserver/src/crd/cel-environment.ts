@@ -1,15 +1,38 @@
 /** Evaluating CEL expressions on JSON values; loaded only where expressions are used. */
-import { celEnv, isCelError, parse, plan, type CelInput } from '@bufbuild/cel'
+import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel'
 import { strings } from '@bufbuild/cel/ext'
-import { isObj, obj, type Obj } from '../values.ts'
+import { isObj, type Obj, obj } from '../values.ts'
+import { urls } from './cel-urls.ts'
 
 const MAX_EXPRESSION = 10_000
 type Program = (variables: Record<string, CelInput>) => unknown
 const programs = new Map<string, Program | Error>()
-const environment = celEnv({ funcs: [...strings] })
+const environment = celEnv({ funcs: [...strings, ...urls] })
 
 /** Names that CEL reserves; a field so called is reached as `__name__`. */
-const RESERVED = new Set(['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while'])
+const RESERVED = new Set([
+  'true',
+  'false',
+  'null',
+  'in',
+  'as',
+  'break',
+  'const',
+  'continue',
+  'else',
+  'for',
+  'function',
+  'if',
+  'import',
+  'let',
+  'loop',
+  'package',
+  'namespace',
+  'return',
+  'var',
+  'void',
+  'while',
+])
 
 function alias(field: string): string {
   if (RESERVED.has(field)) return `__${field}__`

@@ -1,8 +1,8 @@
 /** `x-kubernetes-validations`: rules on `self` (and `oldSelf`), wherever the schema has them. */
-import { invalid, type FieldError } from '../errors.ts'
-import { isObj, list, obj, objs, own, str, type Obj } from '../values.ts'
+import { type FieldError, invalid } from '../errors.ts'
+import { isObj, list, type Obj, obj, objs, own, str } from '../values.ts'
 import { evaluateCel, toCel } from './cel-environment.ts'
-import { hasRules } from './rules.ts'
+import { hasRules } from './has-rules.ts'
 
 const MAX_ERRORS = 20
 const USES_OLD = /\boldSelf\b/
@@ -25,7 +25,10 @@ function walk(schema: Obj, value: unknown, old: unknown, path: string, errors: F
     const keys = list(schema['x-kubernetes-list-map-keys']).map(str)
     value.forEach((item, i) => {
       // Elements of other lists cannot be told which was which.
-      const was = schema['x-kubernetes-list-type'] === 'map' ? before.find((b) => isObj(b) && isObj(item) && keys.every((k) => b[k] === item[k])) : undefined
+      const was =
+        schema['x-kubernetes-list-type'] === 'map'
+          ? before.find((b) => isObj(b) && isObj(item) && keys.every((k) => b[k] === item[k]))
+          : undefined
       walk(items, item, was, `${path}[${i}]`, errors)
     })
   } else if (isObj(value)) {
@@ -50,7 +53,13 @@ function checkAt(rules: readonly Obj[], schema: Obj, value: unknown, old: unknow
     try {
       if (evaluateCel(expression, variables) === true) continue
     } catch (error) {
-      errors.push(invalid(field, shown(value), `rule "${expression.slice(0, 200)}" could not be evaluated: ${error instanceof Error ? error.message : String(error)}`))
+      errors.push(
+        invalid(
+          field,
+          shown(value),
+          `rule "${expression.slice(0, 200)}" could not be evaluated: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      )
       continue
     }
     errors.push({ ...invalid(field, shown(value), messageOf(rule, variables)), reason: reasonOf(rule) })
@@ -72,7 +81,9 @@ function messageOf(rule: Obj, variables: Parameters<typeof evaluateCel>[1]): str
 
 function reasonOf(rule: Obj): FieldError['reason'] {
   const reason = rule['reason']
-  return reason === 'FieldValueRequired' || reason === 'FieldValueForbidden' || reason === 'FieldValueDuplicate' ? reason : 'FieldValueInvalid'
+  return reason === 'FieldValueRequired' || reason === 'FieldValueForbidden' || reason === 'FieldValueDuplicate'
+    ? reason
+    : 'FieldValueInvalid'
 }
 
 const shown = (value: unknown) => (isObj(value) ? 'object' : Array.isArray(value) ? 'array' : value)

@@ -13,7 +13,10 @@ function parse(path: string): readonly Step[] {
   const known = cache.get(path)
   if (known) return known
   const steps: Step[] = []
-  let rest = path.trim().replace(/^\{(.*)\}$/, '$1').replace(/^\$/, '')
+  let rest = path
+    .trim()
+    .replace(/^\{(.*)\}$/, '$1')
+    .replace(/^\$/, '')
   while (rest !== '') {
     const field = /^\.?((?:[^.[\]\\]|\\.)+)/.exec(rest)
     const filter = /^\[\?\(\s*@\.([^=!\s]+)\s*(==|!=)\s*(?:"([^"]*)"|'([^']*)'|([^)\s]+))\s*\)\]/.exec(rest)
@@ -23,7 +26,8 @@ function parse(path: string): readonly Step[] {
     const match = all ?? filter ?? index ?? quoted ?? field
     if (!match) break
     if (all) steps.push({ all: true })
-    else if (filter) steps.push({ filter: (filter[1] ?? '').split('.'), equals: filter[2] === '==', value: filter[3] ?? filter[4] ?? filter[5] ?? '' })
+    else if (filter)
+      steps.push({ filter: (filter[1] ?? '').split('.'), equals: filter[2] === '==', value: filter[3] ?? filter[4] ?? filter[5] ?? '' })
     else if (index) steps.push({ index: Number(index[1]) })
     else if (quoted) steps.push({ field: quoted[1] ?? quoted[2] ?? '' })
     else steps.push({ field: (match[1] ?? '').replace(/\\(.)/g, '$1') })

@@ -1,13 +1,13 @@
 /** From a CustomResourceDefinition to the kinds that it serves. */
-import { collectionName, type Column, type Kind } from '../registry/kind.ts'
+import { type Column, collectionName, type Kind } from '../registry/kind.ts'
 import { decode } from '../schema/decode.ts'
 import { ANY } from '../schema/schema.ts'
-import { at, isObj, list, num, obj, objs, str, type Obj } from '../values.ts'
-import { jsonPath } from './json-path.ts'
-import { applyDefaults, structuralSchema } from './structural.ts'
 import { age, timeSince } from '../table/column-parts.ts'
-import { validateSchema } from './validate.ts'
+import { at, isObj, list, num, type Obj, obj, objs, str } from '../values.ts'
+import { jsonPath } from './json-path.ts'
 import { validateRules } from './rules.ts'
+import { applyDefaults, structuralSchema } from './structural.ts'
+import { validateSchema } from './validate.ts'
 
 /** One kind for each served version; stored in the storage version. */
 export function kindsOf(crd: Obj): Kind[] {
@@ -30,7 +30,8 @@ export function kindsOf(crd: Obj): Kind[] {
       const subresources = obj(version['subresources'])
       const hasStatus = subresources['status'] !== undefined
       const scale = subresources['scale']
-      const deprecated = version['deprecated'] === true ? str(version['deprecationWarning']) || `${group}/${versionName} ${kind} is deprecated` : undefined
+      const deprecated =
+        version['deprecated'] === true ? str(version['deprecationWarning']) || `${group}/${versionName} ${kind} is deprecated` : undefined
       const labelSelectorPath = str(at(scale, 'labelSelectorPath'))
       return {
         group,

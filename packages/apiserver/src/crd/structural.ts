@@ -1,7 +1,7 @@
 /** From a CRD's `openAPIV3Schema` to the {@link Schema} that pruning, patching and field ownership work on. */
 import { definition } from '../schema/builtin.ts'
 import { ANY, type Schema, type SchemaType } from '../schema/schema.ts'
-import { isObj, list, obj, str, type Obj } from '../values.ts'
+import { isObj, list, type Obj, obj, str } from '../values.ts'
 
 export function structuralSchema(source: Obj): Schema {
   const root = convert(source)
@@ -59,7 +59,8 @@ export function applyDefaults(schema: Schema, value: unknown): void {
   for (const [name, field] of Object.entries(schema.fields ?? {})) {
     if (field.ref !== undefined) continue
     const present = Object.hasOwn(value, name) ? value[name] : undefined
-    if (field.default !== undefined && (present === undefined || (present === null && !field.nullable))) value[name] = structuredClone(field.default)
+    if (field.default !== undefined && (present === undefined || (present === null && !field.nullable)))
+      value[name] = structuredClone(field.default)
     if (value[name] !== undefined && value[name] !== null) applyDefaults(field, value[name])
   }
 }

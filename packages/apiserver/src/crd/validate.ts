@@ -1,6 +1,6 @@
 /** Checks a custom object against its CRD's schema: types, bounds, patterns, formats, combinations. */
-import { duplicate, invalid, required, tooLong, typeInvalid, unsupported, type FieldError } from '../errors.ts'
-import { equal, isObj, list, num, obj, objs, own, str, type Obj } from '../values.ts'
+import { duplicate, type FieldError, invalid, required, tooLong, typeInvalid, unsupported } from '../errors.ts'
+import { equal, isObj, list, num, type Obj, obj, objs, own, str } from '../values.ts'
 import { matchesPattern } from './pattern.ts'
 
 const MAX_ERRORS = 50
@@ -57,7 +57,10 @@ function checkCombinations(schema: Obj, value: unknown, path: string, errors: Fi
   if (anyOf.length > 0) {
     const results = anyOf.map(passes)
     if (!results.some((r) => r.length === 0)) {
-      errors.push(...(results.find((r) => r.length > 0) ?? []), invalid(path, '', `${quoted(path)} must validate at least one schema (anyOf)`))
+      errors.push(
+        ...(results.find((r) => r.length > 0) ?? []),
+        invalid(path, '', `${quoted(path)} must validate at least one schema (anyOf)`),
+      )
     }
   }
   const oneOf = list(schema['oneOf'])
@@ -68,7 +71,8 @@ function checkCombinations(schema: Obj, value: unknown, path: string, errors: Fi
       errors.push(invalid(path, '', `${quoted(path)} must validate one and only one schema (oneOf). ${found}`))
     }
   }
-  if (isObj(schema['not']) && passes(schema['not']).length === 0) errors.push(invalid(path, '', `${quoted(path)} must not validate the schema (not)`))
+  if (isObj(schema['not']) && passes(schema['not']).length === 0)
+    errors.push(invalid(path, '', `${quoted(path)} must not validate the schema (not)`))
 }
 
 const quoted = (path: string) => JSON.stringify(path === '' ? '<nil>' : path)
@@ -80,7 +84,8 @@ function checkString(schema: Obj, value: string, path: string, errors: FieldErro
   if (typeof max === 'number' && length > max) errors.push(tooLong(path, max))
   if (typeof min === 'number' && length < min) errors.push(invalid(path, value, `${inBody(path)} should be at least ${min} chars long`))
   const pattern = schema['pattern']
-  if (typeof pattern === 'string' && !matchesPattern(pattern, value)) errors.push(invalid(path, value, `${inBody(path)} should match '${pattern}'`))
+  if (typeof pattern === 'string' && !matchesPattern(pattern, value))
+    errors.push(invalid(path, value, `${inBody(path)} should match '${pattern}'`))
   const format = str(schema['format'])
   const test = FORMATS[format]
   if (test && !test(value)) errors.push(invalid(path, value, `${inBody(path)} must be of type ${format}: ${JSON.stringify(value)}`))
@@ -102,12 +107,17 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
 function checkNumber(schema: Obj, value: number, path: string, errors: FieldError[]): void {
   const { minimum, maximum, multipleOf } = schema
   const format = schema['format']
-  if (format === 'int32' && (value < -(2 ** 31) || value >= 2 ** 31)) errors.push(invalid(path, value, `${inBody(path)} must be of type int32: ${JSON.stringify(String(value))}`))
+  if (format === 'int32' && (value < -(2 ** 31) || value >= 2 ** 31))
+    errors.push(invalid(path, value, `${inBody(path)} must be of type int32: ${JSON.stringify(String(value))}`))
   if (typeof minimum === 'number' && (schema['exclusiveMinimum'] === true ? value <= minimum : value < minimum)) {
-    errors.push(invalid(path, value, `${inBody(path)} should be greater than ${schema['exclusiveMinimum'] === true ? '' : 'or equal to '}${minimum}`))
+    errors.push(
+      invalid(path, value, `${inBody(path)} should be greater than ${schema['exclusiveMinimum'] === true ? '' : 'or equal to '}${minimum}`),
+    )
   }
   if (typeof maximum === 'number' && (schema['exclusiveMaximum'] === true ? value >= maximum : value > maximum)) {
-    errors.push(invalid(path, value, `${inBody(path)} should be less than ${schema['exclusiveMaximum'] === true ? '' : 'or equal to '}${maximum}`))
+    errors.push(
+      invalid(path, value, `${inBody(path)} should be less than ${schema['exclusiveMaximum'] === true ? '' : 'or equal to '}${maximum}`),
+    )
   }
   if (typeof multipleOf === 'number' && multipleOf > 0 && Math.abs(value / multipleOf - Math.round(value / multipleOf)) > 1e-9) {
     errors.push(invalid(path, value, `${inBody(path)} should be a multiple of ${multipleOf}`))
@@ -117,10 +127,12 @@ function checkNumber(schema: Obj, value: number, path: string, errors: FieldErro
 function checkArray(schema: Obj, value: readonly unknown[], path: string, errors: FieldError[]): void {
   const max = schema['maxItems']
   const min = schema['minItems']
-  if (typeof max === 'number' && value.length > max) errors.push({ field: path, reason: 'FieldValueTooMany', message: `Too many: ${value.length}: must have at most ${max} items` })
-  if (typeof min === 'number' && value.length < min) errors.push(invalid(path, value.length, `${inBody(path)} should have at least ${min} items`))
+  if (typeof max === 'number' && value.length > max)
+    errors.push({ field: path, reason: 'FieldValueTooMany', message: `Too many: ${value.length}: must have at most ${max} items` })
+  if (typeof min === 'number' && value.length < min)
+    errors.push(invalid(path, value.length, `${inBody(path)} should have at least ${min} items`))
   const items = schema['items']
-  if (isObj(items)) value.forEach((item, i) => check(items, item, `${path}[${i}]`, errors, false, false))
+  if (isObj(items)) for (const [i, item] of value.entries()) check(items, item, `${path}[${i}]`, errors, false, false)
   const listType = schema['x-kubernetes-list-type']
   if (listType === 'set') {
     const seen = new Set<string>()
@@ -147,8 +159,10 @@ function checkObject(schema: Obj, value: Obj, path: string, errors: FieldError[]
   const max = schema['maxProperties']
   const min = schema['minProperties']
   const count = Object.keys(value).length
-  if (typeof max === 'number' && count > max) errors.push({ field: path, reason: 'FieldValueTooMany', message: `Too many: ${count}: must have at most ${max} items` })
-  if (typeof min === 'number' && count < min) errors.push(invalid(path, count, `${inBody(path)} should have at least ${num(min)} properties`))
+  if (typeof max === 'number' && count > max)
+    errors.push({ field: path, reason: 'FieldValueTooMany', message: `Too many: ${count}: must have at most ${max} items` })
+  if (typeof min === 'number' && count < min)
+    errors.push(invalid(path, count, `${inBody(path)} should have at least ${num(min)} properties`))
   const properties = obj(schema['properties'])
   const additional = schema['additionalProperties']
   for (const [name, child] of Object.entries(value)) {

@@ -31,7 +31,9 @@ interface KindName {
 function subresourceKind(kind: Kind, sub: string): KindName {
   switch (sub) {
     case 'scale':
-      return kind.kind === 'ReplicationController' || kind.custom || kind.group === 'apps' ? { group: 'autoscaling', version: 'v1', kind: 'Scale' } : kind
+      return kind.kind === 'ReplicationController' || kind.custom || kind.group === 'apps'
+        ? { group: 'autoscaling', version: 'v1', kind: 'Scale' }
+        : kind
     case 'eviction':
       return { group: 'policy', version: 'v1', kind: 'Eviction' }
     case 'token':
@@ -54,7 +56,26 @@ function subresourceKind(kind: Kind, sub: string): KindName {
 const verbsOf = (kind: Kind) => (kind.virtual ? ['create'] : VERBS)
 
 /** The order in which groups are listed, which is also the order in which short names are looked up. */
-const GROUP_ORDER = ['', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io', 'autoscaling', 'batch', 'certificates.k8s.io', 'networking.k8s.io', 'policy', 'rbac.authorization.k8s.io', 'storage.k8s.io', 'admissionregistration.k8s.io', 'apiextensions.k8s.io', 'scheduling.k8s.io', 'coordination.k8s.io', 'node.k8s.io', 'discovery.k8s.io']
+const GROUP_ORDER = [
+  '',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+]
 
 /** `v1` before `v1beta2` before `v1alpha1`, newer before older. */
 export function compareVersions(a: string, b: string): number {
@@ -101,7 +122,13 @@ const groupEntry = (group: Group): Obj => {
 }
 
 export function apiGroupList(registry: Registry): Obj {
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: groupsOf(registry).filter((g) => g.name !== '').map(groupEntry) }
+  return {
+    kind: 'APIGroupList',
+    apiVersion: 'v1',
+    groups: groupsOf(registry)
+      .filter((g) => g.name !== '')
+      .map(groupEntry),
+  }
 }
 
 export function apiGroup(registry: Registry, name: string): Obj | undefined {
@@ -179,7 +206,11 @@ export function aggregated(registry: Registry, core: boolean, documentVersion: s
             ? {
                 subresources: [...kind.subresources].map((sub) => {
                   const of = subresourceKind(kind, sub)
-                  return { subresource: sub, responseKind: { group: of.group, version: of.version, kind: of.kind }, verbs: SUBRESOURCE_VERBS[sub] ?? ['get'] }
+                  return {
+                    subresource: sub,
+                    responseKind: { group: of.group, version: of.version, kind: of.kind },
+                    verbs: SUBRESOURCE_VERBS[sub] ?? ['get'],
+                  }
                 }),
               }
             : {}),

@@ -1,10 +1,10 @@
 /** Reading objects: one, a list in pages, and a watch. */
 import { badRequest, gone, notFound, StatusError } from '../errors.ts'
-import { matches, matchesFields, parseFieldSelector, parseLabelSelector, type FieldRequirement, type Requirement } from '../selectors.ts'
 import type { Kind } from '../registry/kind.ts'
+import { type FieldRequirement, matches, matchesFields, parseFieldSelector, parseLabelSelector, type Requirement } from '../selectors.ts'
 import type { StoredRecord, StoreEvent } from '../storage/store.ts'
-import { obj, isObj, str, type Obj } from '../values.ts'
-import { collectionOf, recordOf, shownAs, type Core } from './core.ts'
+import { isObj, type Obj, obj, str } from '../values.ts'
+import { type Core, collectionOf, recordOf, shownAs } from './core.ts'
 
 /** Which objects are meant. */
 export interface Selection {
@@ -18,7 +18,11 @@ export function selectionOf(kind: Kind, namespace: string | undefined, query: UR
   return {
     namespace: kind.namespaced ? namespace : undefined,
     labels: parseLabelSelector(query.get('labelSelector') ?? ''),
-    fields: parseFieldSelector(query.get('fieldSelector') ?? '', ['metadata.name', ...(kind.namespaced ? ['metadata.namespace'] : []), ...kind.selectable]),
+    fields: parseFieldSelector(query.get('fieldSelector') ?? '', [
+      'metadata.name',
+      ...(kind.namespaced ? ['metadata.namespace'] : []),
+      ...kind.selectable,
+    ]),
   }
 }
 
@@ -61,7 +65,8 @@ export function listObjects(core: Core, kind: Kind, selection: Selection, query:
   let after = ''
   let records: readonly StoredRecord[]
   if (query.continueToken !== '') {
-    if (query.resourceVersion !== '' && query.resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue')
+    if (query.resourceVersion !== '' && query.resourceVersion !== '0')
+      throw badRequest('specifying resource version is not allowed when using continue')
     const token = parseContinue(query.continueToken)
     after = token.after
     revision = token.revision
@@ -70,14 +75,17 @@ export function listObjects(core: Core, kind: Kind, selection: Selection, query:
     const wanted = revisionNumber(query.resourceVersion)
     if (wanted > revision) throw tooNew(wanted, revision)
     if (query.match === 'Exact') {
-      if (wanted === 0) throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+      if (wanted === 0)
+        throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
       revision = wanted
       records = collection.listAt(revision, selection.namespace)
     } else records = collection.list(selection.namespace)
   }
   const plain = selection.labels.length === 0 && selection.fields.length === 0
-  const selected = plain && after === '' ? records : records.filter((r) => r.key > after && (plain || isSelected(kind, selection, r.object)))
-  if (query.limit <= 0 || selected.length <= query.limit) return { records: selected, revision, continueToken: undefined, remaining: undefined }
+  const selected =
+    plain && after === '' ? records : records.filter((r) => r.key > after && (plain || isSelected(kind, selection, r.object)))
+  if (query.limit <= 0 || selected.length <= query.limit)
+    return { records: selected, revision, continueToken: undefined, remaining: undefined }
   const page = selected.slice(0, query.limit)
   return {
     records: page,
@@ -90,7 +98,8 @@ export function listObjects(core: Core, kind: Kind, selection: Selection, query:
 function parseContinue(text: string): { revision: number; after: string } {
   try {
     const token: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    if (isObj(token) && typeof token['rv'] === 'number' && typeof token['start'] === 'string') return { revision: token['rv'], after: token['start'] }
+    if (isObj(token) && typeof token['rv'] === 'number' && typeof token['start'] === 'string')
+      return { revision: token['rv'], after: token['start'] }
   } catch {
     // Answered below.
   }
@@ -138,11 +147,14 @@ export function watchObjects(core: Core, kind: Kind, selection: Selection, query
     throw gone(`too old resource version: ${wanted} (${core.store.revision}): the revision is from another or a newer store`)
   }
   const selected = (record: StoredRecord | undefined) =>
-    record !== undefined && (selection.namespace === undefined || record.namespace === selection.namespace) && isSelected(kind, selection, record.object)
+    record !== undefined &&
+    (selection.namespace === undefined || record.namespace === selection.namespace) &&
+    isSelected(kind, selection, record.object)
   let after = wanted
   if (query.sendInitialEvents || wanted === 0) {
     after = core.store.revision
-    for (const record of collection.list(selection.namespace)) if (isSelected(kind, selection, record.object)) sink.event('ADDED', record.object, undefined)
+    for (const record of collection.list(selection.namespace))
+      if (isSelected(kind, selection, record.object)) sink.event('ADDED', record.object, undefined)
     if (query.sendInitialEvents && query.bookmarks) sink.bookmark(after, true)
   }
   return collection.watch(after, (event) => {
@@ -156,7 +168,11 @@ export function watchObjects(core: Core, kind: Kind, selection: Selection, query
     // To this watcher the object ceases to exist; its last selected state carries the new revision.
     else if (before && event.previous) {
       const { object } = event.previous
-      sink.event('DELETED', { ...object, metadata: { ...obj(object['metadata']), resourceVersion: str(String(event.revision)) } }, undefined)
+      sink.event(
+        'DELETED',
+        { ...object, metadata: { ...obj(object['metadata']), resourceVersion: str(String(event.revision)) } },
+        undefined,
+      )
     }
   })
 }

@@ -1,24 +1,17 @@
 /** Requests that store nothing: token and access reviews, token requests, evictions, and the streams of pods. */
-import type { Authorizer, Attributes } from '../auth/rbac.ts'
-import type { Tokens, Binding } from '../auth/tokens.ts'
-import { userInfo, type User } from '../auth/user.ts'
+import type { Attributes, Authorizer } from '../auth/rbac.ts'
+import type { Binding, Tokens } from '../auth/tokens.ts'
+import { type User, userInfo } from '../auth/user.ts'
 import { badRequest, conflict, invalid, invalidObject, methodNotAllowed, notFound, notServed, StatusError } from '../errors.ts'
 import { parseBody } from '../http/body.ts'
 import type { ApiAnswer, ApiRequest, ResourcePath } from '../http/request.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
-import { at, isObj, list, num, obj, str, now, type Obj } from '../values.ts'
-import type { PodBackend } from '../options.ts'
 import { logAnswer } from '../streaming/logs.ts'
+import { at, isObj, list, now, num, type Obj, obj, str } from '../values.ts'
+import type { WriteOptions } from './core.ts'
 import { deleteObject, deleteOptions } from './delete.ts'
-import { recordOf, type Core, type WriteOptions } from './core.ts'
+import type { ReviewServices } from './review-services.ts'
 import { updateObject } from './write.ts'
-
-export interface ReviewServices {
-  readonly core: Core
-  readonly authorizer: Authorizer
-  readonly tokens: Tokens
-  readonly pods: () => PodBackend | undefined
-}
 
 /** The answer to a created review. @throws StatusError */
 export function virtualCreate(services: ReviewServices, kind: Kind, request: ApiRequest, namespace: string, body: unknown): Obj {
@@ -38,11 +31,17 @@ export function virtualCreate(services: ReviewServices, kind: Kind, request: Api
       return { ...base, status: reviewAccess(services.authorizer, subjectOf(spec), spec) }
     }
     case 'SubjectAccessReview':
-      if (str(spec['user']) === '' && list(spec['groups']).length === 0) throw invalidObject(kind, '', [invalid('spec.user', '', 'at least one of user or group must be specified')])
+      if (str(spec['user']) === '' && list(spec['groups']).length === 0)
+        throw invalidObject(kind, '', [invalid('spec.user', '', 'at least one of user or group must be specified')])
       return { ...base, status: reviewAccess(services.authorizer, subjectOf(spec), spec) }
     case 'SelfSubjectRulesReview': {
       const found = [...services.authorizer.rulesFor(request.user, str(spec['namespace']) || 'default')].flatMap((r) => r.rules)
-      const all: Obj[] = request.user.groups.includes('system:masters') ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }] : []
+      const all: Obj[] = request.user.groups.includes('system:masters')
+        ? [
+            { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+            { verbs: ['*'], nonResourceURLs: ['*'] },
+          ]
+        : []
       const rules = [...all, ...found]
       return {
         ...base,
@@ -74,7 +73,8 @@ function subjectOf(spec: Obj): User {
 function reviewAccess(authorizer: Authorizer, user: User, spec: Obj): Obj {
   const resource = spec['resourceAttributes']
   const path = spec['nonResourceAttributes']
-  if (isObj(resource) === isObj(path)) throw badRequest('exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be given')
+  if (isObj(resource) === isObj(path))
+    throw badRequest('exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be given')
   const a = obj(resource)
   const attributes: Attributes = isObj(path)
     ? { verb: str(path['verb']), group: '', version: '', resource: '', subresource: '', namespace: '', name: '', path: str(path['path']) }
@@ -97,7 +97,13 @@ const MAX_LIFETIME = 2 ** 32
 const DAY = 24 * 3600
 
 /** Subresources that are actions. @throws StatusError */
-export async function podSubresource(services: ReviewServices, kind: Kind, request: ApiRequest, path: ResourcePath, options: WriteOptions): Promise<ApiAnswer> {
+export async function podSubresource(
+  services: ReviewServices,
+  kind: Kind,
+  request: ApiRequest,
+  path: ResourcePath,
+  options: WriteOptions,
+): Promise<ApiAnswer> {
   const namespace = path.namespace ?? ''
   const { core } = services
   switch (path.subresource) {
@@ -145,11 +151,15 @@ function requestToken(services: ReviewServices, namespace: string, name: string,
   const account = core.store.collection('/serviceaccounts').get(`${namespace}/${name}`)
   if (!account) throw notFound(accountKind, name)
   const spec = obj(obj(body)['spec'])
-  const audiences = list(spec['audiences']).map(str).filter((a) => a !== '')
+  const audiences = list(spec['audiences'])
+    .map(str)
+    .filter((a) => a !== '')
   const asked = spec['expirationSeconds'] === undefined || spec['expirationSeconds'] === null ? 3600 : num(spec['expirationSeconds'], -1)
   const tokenKind = { group: 'authentication.k8s.io', plural: 'tokenrequests', kind: 'TokenRequest' }
-  if (asked < MIN_LIFETIME) throw invalidObject(tokenKind, '', [invalid('spec.expirationSeconds', asked, 'may not specify a duration less than 10 minutes')])
-  if (asked > MAX_LIFETIME) throw invalidObject(tokenKind, '', [invalid('spec.expirationSeconds', asked, 'may not specify a duration larger than 2^32 seconds')])
+  if (asked < MIN_LIFETIME)
+    throw invalidObject(tokenKind, '', [invalid('spec.expirationSeconds', asked, 'may not specify a duration less than 10 minutes')])
+  if (asked > MAX_LIFETIME)
+    throw invalidObject(tokenKind, '', [invalid('spec.expirationSeconds', asked, 'may not specify a duration larger than 2^32 seconds')])
   const lifetime = Math.min(asked, 365 * DAY)
   let bound: Binding | undefined
   let node: Binding | undefined
@@ -157,13 +167,20 @@ function requestToken(services: ReviewServices, namespace: string, name: string,
   if (isObj(ref)) {
     const kind = str(ref['kind'])
     const refName = str(ref['name'])
-    if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node') throw badRequest(`cannot bind token to object of type ${str(ref['apiVersion'])}, Kind=${kind}`)
+    if (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')
+      throw badRequest(`cannot bind token to object of type ${str(ref['apiVersion'])}, Kind=${kind}`)
     const plural = `${kind.toLowerCase()}s`
     const found = core.store.collection(`/${plural}`).get(kind === 'Node' ? refName : `${namespace}/${refName}`)
     if (!found) throw notFound({ group: '', plural, kind }, refName)
     const uid = str(at(found.object, 'metadata', 'uid'))
-    if (str(ref['uid']) !== '' && ref['uid'] !== uid) throw conflict({ group: '', plural, kind }, refName, `the UID in the bound object reference (${str(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`)
-    if (kind === 'Pod' && str(at(found.object, 'spec', 'serviceAccountName')) !== name) throw badRequest(`cannot bind token for serviceaccount "${name}" to pod running with different serviceaccount name.`)
+    if (str(ref['uid']) !== '' && ref['uid'] !== uid)
+      throw conflict(
+        { group: '', plural, kind },
+        refName,
+        `the UID in the bound object reference (${str(ref['uid'])}) does not match the UID in record. The object might have been deleted and then recreated`,
+      )
+    if (kind === 'Pod' && str(at(found.object, 'spec', 'serviceAccountName')) !== name)
+      throw badRequest(`cannot bind token for serviceaccount "${name}" to pod running with different serviceaccount name.`)
     bound = { kind, name: refName, uid }
     const nodeName = str(at(found.object, 'spec', 'nodeName'))
     if (kind === 'Pod' && nodeName !== '') {
@@ -171,19 +188,22 @@ function requestToken(services: ReviewServices, namespace: string, name: string,
       if (nodeRecord) node = { kind: 'Node', name: nodeName, uid: str(at(nodeRecord.object, 'metadata', 'uid')) }
     }
   }
-  const { token, expires } = tokens.issue({ namespace, name, uid: str(at(account.object, 'metadata', 'uid')) }, audiences.length > 0 ? audiences : tokens.audiences, lifetime, bound, node)
+  const { token, expires } = tokens.issue(
+    { namespace, name, uid: str(at(account.object, 'metadata', 'uid')) },
+    audiences.length > 0 ? audiences : tokens.audiences,
+    lifetime,
+    bound,
+    node,
+  )
   return {
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',
     metadata: { name, namespace, creationTimestamp: now() },
-    spec: { audiences: audiences.length > 0 ? audiences : [...tokens.audiences], expirationSeconds: lifetime, boundObjectRef: isObj(ref) ? ref : null },
+    spec: {
+      audiences: audiences.length > 0 ? audiences : [...tokens.audiences],
+      expirationSeconds: lifetime,
+      boundObjectRef: isObj(ref) ? ref : null,
+    },
     status: { token, expirationTimestamp: now(expires * 1000) },
   }
-}
-
-/** The pod that a stream is for. @throws StatusError */
-export function podOf(core: Core, kind: Kind, namespace: string, name: string): Obj {
-  const record = recordOf(core, kind, namespace, name)
-  if (!record) throw notFound(kind, name)
-  return record.object
 }

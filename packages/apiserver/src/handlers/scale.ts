@@ -3,7 +3,7 @@ import { jsonPath, setPlainPath } from '../crd/json-path.ts'
 import { badRequest, invalid, invalidObject, notServed } from '../errors.ts'
 import type { Kind } from '../registry/kind.ts'
 import { selectorText } from '../table/column-parts.ts'
-import { at, copy, isObj, num, obj, str, type Obj } from '../values.ts'
+import { at, copy, isObj, num, type Obj, obj, str } from '../values.ts'
 
 /** Scale has no schema: merge patches suffice for its few fields. */
 export const scaleKind: Kind | undefined = undefined

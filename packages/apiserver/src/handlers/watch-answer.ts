@@ -1,33 +1,46 @@
 /** A watch as a stream of JSON lines. */
 import { StatusError } from '../errors.ts'
-import type { ApiAnswer } from '../http/request.ts'
 import type { Representation } from '../http/represent.ts'
+import type { ApiAnswer } from '../http/request.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
 import type { StoreEvent } from '../storage/store.ts'
 import { makeTable, partial } from '../table/table.ts'
 import type { Obj } from '../values.ts'
-import { shownAs, type Core } from './core.ts'
-import { revisionNumber, watchObjects, type Selection } from './read.ts'
+import { type Core, shownAs } from './core.ts'
+import { revisionNumber, type Selection, watchObjects } from './read.ts'
 
 const BOOKMARK_EVERY = 30_000
 const MIN_TIMEOUT = 30 * 60
 
 /** @throws StatusError for parameters that are not understood; a revision that is too old is told inside the stream */
-export function watchAnswer(core: Core, kind: Kind, selection: Selection, query: URLSearchParams, representation: Representation): ApiAnswer {
+export function watchAnswer(
+  core: Core,
+  kind: Kind,
+  selection: Selection,
+  query: URLSearchParams,
+  representation: Representation,
+): ApiAnswer {
   const flag = (name: string) => query.get(name) === 'true' || query.get(name) === '1'
   const bookmarks = flag('allowWatchBookmarks')
   const resourceVersion = query.get('resourceVersion') ?? ''
   revisionNumber(resourceVersion)
   const sendInitialEvents = flag('sendInitialEvents')
   if (sendInitialEvents && query.get('resourceVersionMatch') !== 'NotOlderThan') {
-    throw new StatusError(422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+    throw new StatusError(
+      422,
+      'Invalid',
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    )
   }
   const asked = Number(query.get('timeoutSeconds') ?? 0)
   const timeout = Number.isFinite(asked) && asked > 0 ? asked : MIN_TIMEOUT * (1 + Math.random())
   const encoder = new EventEncoder(kind, representation)
   return {
     status: 200,
-    contentType: representation.as === 'object' ? 'application/json' : `application/json;as=${representation.as === 'table' ? 'Table' : 'PartialObjectMetadata'};g=meta.k8s.io;v=${representation.version}`,
+    contentType:
+      representation.as === 'object'
+        ? 'application/json'
+        : `application/json;as=${representation.as === 'table' ? 'Table' : 'PartialObjectMetadata'};g=meta.k8s.io;v=${representation.version}`,
     start: (sink, signal) => {
       let stop: () => void = () => undefined
       let done = false
@@ -49,10 +62,16 @@ export function watchAnswer(core: Core, kind: Kind, selection: Selection, query:
         if (!done && !sink.write(text)) finish()
       }
       try {
-        const ended = watchObjects(core, kind, selection, { resourceVersion, sendInitialEvents, bookmarks }, {
-          event: (type, object, source) => send(encoder.event(type, object, source)),
-          bookmark: (revision, initial) => send(encoder.bookmark(revision, initial)),
-        })
+        const ended = watchObjects(
+          core,
+          kind,
+          selection,
+          { resourceVersion, sendInitialEvents, bookmarks },
+          {
+            event: (type, object, source) => send(encoder.event(type, object, source)),
+            bookmark: (revision, initial) => send(encoder.bookmark(revision, initial)),
+          },
+        )
         if (done) ended()
         else stop = ended
       } catch (error) {
@@ -98,10 +117,20 @@ class EventEncoder {
   }
 
   bookmark(revision: number, initial: boolean): string {
-    const metadata: Obj = { resourceVersion: String(revision), creationTimestamp: null, ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) }
+    const metadata: Obj = {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+    }
     const { as, version } = this.#representation
     if (as === 'table') {
-      const object = { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions: null, rows: [{ cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata } }] }
+      const object = {
+        kind: 'Table',
+        apiVersion: `meta.k8s.io/${version}`,
+        metadata,
+        columnDefinitions: null,
+        rows: [{ cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata } }],
+      }
       return `${JSON.stringify({ type: 'BOOKMARK', object })}\n`
     }
     const kind = as === 'metadata' ? 'PartialObjectMetadata' : this.#kind.kind

@@ -4,17 +4,30 @@
  * Enters: parsed bodies. Leaves: stored records. Order: decode and default, mutating webhooks, the kind's own preparation and
  * checks, field owners, validating webhooks, store. Nothing is stored unless all of it went well.
  */
-import { alreadyExists, badRequest, conflict, forbidden, invalid, invalidObject, notFound, required, StatusError, tooLarge, type FieldError } from '../errors.ts'
-import { recordUpdate, applyConfig, type Manager } from '../apply/managed-fields.ts'
-import { checkName } from '../kinds/strategies.ts'
+
+import type { AdmissionRequest, Operation } from '../admission/admission.ts'
+import { applyConfig, type Manager, recordUpdate } from '../apply/managed-fields.ts'
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  type FieldError,
+  forbidden,
+  invalid,
+  invalidObject,
+  notFound,
+  required,
+  StatusError,
+  tooLarge,
+} from '../errors.ts'
 import { checkAnnotations, checkLabels } from '../kinds/names.ts'
 import { suffix } from '../kinds/pod.ts'
+import { checkName } from '../kinds/strategies.ts'
 import { groupVersion, type Kind, type WriteContext } from '../registry/kind.ts'
 import { decode, TypeMismatch } from '../schema/decode.ts'
-import { RevisionConflict, storeKey, type StoredRecord } from '../storage/store.ts'
-import { at, copy, equal, isObj, list, metadata, now, num, obj, objs, str, type Obj } from '../values.ts'
-import type { AdmissionRequest, Operation } from '../admission/admission.ts'
-import { collectionOf, recordOf, shownAs, storedAs, type Core, type WriteOptions } from './core.ts'
+import { RevisionConflict, type StoredRecord, storeKey } from '../storage/store.ts'
+import { at, copy, equal, isObj, list, metadata, now, num, type Obj, obj, objs, str } from '../values.ts'
+import { type Core, collectionOf, recordOf, shownAs, storedAs, type WriteOptions } from './core.ts'
 
 const MAX_STORED = 1.5 * 1024 * 1024
 const RETRIES = 8
@@ -46,14 +59,22 @@ export function decodeObject(kind: Kind, body: unknown, options: Pick<WriteOptio
         : `the API version in the data (${apiVersion}) does not match the expected API version (${version})`,
     )
   }
-  if (body['metadata'] !== undefined && body['metadata'] !== null && !isObj(body['metadata'])) throw badRequest(`${kind.kind}: metadata must be an object`)
+  if (body['metadata'] !== undefined && body['metadata'] !== null && !isObj(body['metadata']))
+    throw badRequest(`${kind.kind}: metadata must be an object`)
   const unknown: string[] = []
   let decoded: unknown
   try {
-    decoded = decode(kind.schema, { ...body, apiVersion: version, kind: kind.kind }, '', { unknown: (path) => unknown.push(path), lenient: kind.custom !== undefined }, true)
+    decoded = decode(
+      kind.schema,
+      { ...body, apiVersion: version, kind: kind.kind },
+      '',
+      { unknown: (path) => unknown.push(path), lenient: kind.custom !== undefined },
+      true,
+    )
     if (kind.custom && isObj(decoded)) decodeMetadata(decoded)
   } catch (error) {
-    if (error instanceof TypeMismatch) throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`)
+    if (error instanceof TypeMismatch)
+      throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`)
     throw error
   }
   if (unknown.length > 0 && options.fieldValidation === 'Strict') {
@@ -78,7 +99,9 @@ function decodeMetadata(object: Obj): void {
     const map = meta[field]
     if (map === null) delete meta[field]
     else if (map !== undefined && !isObj(map)) throw new TypeMismatch(`metadata.${field}`, map, 'map[string]string')
-    else for (const [key, value] of Object.entries(obj(map))) if (typeof value !== 'string') throw new TypeMismatch(`metadata.${field}.${key}`, value, 'string')
+    else
+      for (const [key, value] of Object.entries(obj(map)))
+        if (typeof value !== 'string') throw new TypeMismatch(`metadata.${field}.${key}`, value, 'string')
   }
   for (const field of Object.keys(meta)) if (meta[field] === null) delete meta[field]
 }
@@ -92,7 +115,12 @@ function cleanMetadata(object: Obj): void {
   const meta = metadata(object)
   for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences', 'managedFields']) {
     const value = meta[field]
-    if (value === null || value === undefined || (field !== 'managedFields' && (Array.isArray(value) ? value.length === 0 : isObj(value) && Object.keys(value).length === 0))) delete meta[field]
+    if (
+      value === null ||
+      value === undefined ||
+      (field !== 'managedFields' && (Array.isArray(value) ? value.length === 0 : isObj(value) && Object.keys(value).length === 0))
+    )
+      delete meta[field]
   }
   for (const field of Object.keys(meta)) if (meta[field] === null || meta[field] === undefined || meta[field] === '') delete meta[field]
   delete meta['selfLink']
@@ -106,20 +134,29 @@ function checkMetadata(kind: Kind, object: Obj): FieldError[] {
   else errors.push(...checkName(kind.group, kind.kind, name))
   errors.push(...checkLabels(meta['labels'], 'metadata.labels'), ...checkAnnotations(meta['annotations'], 'metadata.annotations'))
   objs(meta['ownerReferences']).forEach((ref, i) => {
-    for (const field of ['apiVersion', 'kind', 'name', 'uid']) if (str(ref[field]) === '') errors.push(invalid(`metadata.ownerReferences[${i}].${field}`, '', 'must not be empty'))
+    for (const field of ['apiVersion', 'kind', 'name', 'uid'])
+      if (str(ref[field]) === '') errors.push(invalid(`metadata.ownerReferences[${i}].${field}`, '', 'must not be empty'))
   })
   if (objs(meta['ownerReferences']).filter((r) => r['controller'] === true).length > 1) {
     errors.push(invalid('metadata.ownerReferences', meta['ownerReferences'], 'Only one reference can have Controller set to true.'))
   }
   for (const finalizer of list(meta['finalizers'])) {
-    if (typeof finalizer !== 'string' || !/^([a-z0-9.-]+\/)?[A-Za-z0-9][-A-Za-z0-9_.]*$/.test(finalizer)) errors.push(invalid('metadata.finalizers', finalizer, 'must be a qualified name'))
+    if (typeof finalizer !== 'string' || !/^([a-z0-9.-]+\/)?[A-Za-z0-9][-A-Za-z0-9_.]*$/.test(finalizer))
+      errors.push(invalid('metadata.finalizers', finalizer, 'must be a qualified name'))
   }
   return errors
 }
 
 const nameOf = (object: Obj) => str(at(object, 'metadata', 'name'))
 
-function admissionRequest(kind: Kind, operation: Operation, subresource: string, object: Obj | undefined, old: Obj | undefined, options: WriteOptions): AdmissionRequest {
+function admissionRequest(
+  kind: Kind,
+  operation: Operation,
+  subresource: string,
+  object: Obj | undefined,
+  old: Obj | undefined,
+  options: WriteOptions,
+): AdmissionRequest {
   const meta = obj((object ?? old)?.['metadata'])
   return {
     kind,
@@ -160,11 +197,19 @@ function checkNamespace(core: Core, kind: Kind, namespace: string, name: string)
 }
 
 /** Stores a new object. @throws StatusError */
-export async function createObject(core: Core, kind: Kind, namespace: string, body: unknown, options: WriteOptions, apply?: Manager): Promise<Written> {
+export async function createObject(
+  core: Core,
+  kind: Kind,
+  namespace: string,
+  body: unknown,
+  options: WriteOptions,
+  apply?: Manager,
+): Promise<Written> {
   let object = decodeObject(kind, body, options)
   const meta = metadata(object)
   placeIn(kind, meta, namespace)
-  if (str(meta['resourceVersion']) !== '' && str(meta['resourceVersion']) !== '0') throw badRequest('resourceVersion should not be set on objects to be created')
+  if (str(meta['resourceVersion']) !== '' && str(meta['resourceVersion']) !== '0')
+    throw badRequest('resourceVersion should not be set on objects to be created')
   const generated = str(meta['name']) === '' && str(meta['generateName']) !== ''
   if (generated) meta['name'] = `${str(meta['generateName']).slice(0, 58)}${suffix()}`
   checkNamespace(core, kind, namespace, str(meta['name']))
@@ -190,7 +235,11 @@ export async function createObject(core: Core, kind: Kind, namespace: string, bo
     if (errors.length === 0) errors.push(...core.allocator.assign(object, undefined))
     if (errors.length > 0) throw invalidObject(kind, nameOf(object), errors)
   }
-  const errors = [...checkMetadata(kind, object), ...(kind.custom?.validate(object, undefined) ?? []), ...(kind.strategy.validate?.(object, undefined) ?? [])]
+  const errors = [
+    ...checkMetadata(kind, object),
+    ...(kind.custom?.validate(object, undefined) ?? []),
+    ...(kind.strategy.validate?.(object, undefined) ?? []),
+  ]
   if (errors.length > 0) throw invalidObject(kind, nameOf(object), errors)
   if (!apply) {
     delete metadata(object)['managedFields']
@@ -219,7 +268,8 @@ function placeIn(kind: Kind, meta: Obj, namespace: string): void {
     return
   }
   const given = str(meta['namespace'])
-  if (given !== '' && given !== namespace) throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`)
+  if (given !== '' && given !== namespace)
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`)
   meta['namespace'] = namespace
 }
 
@@ -260,14 +310,22 @@ export async function updateObject(core: Core, kind: Kind, request: UpdateReques
   }
 }
 
-async function storeUpdate(core: Core, kind: Kind, record: StoredRecord, next: Obj, request: UpdateRequest, options: WriteOptions): Promise<Written> {
+async function storeUpdate(
+  core: Core,
+  kind: Kind,
+  record: StoredRecord,
+  next: Obj,
+  request: UpdateRequest,
+  options: WriteOptions,
+): Promise<Written> {
   const { subresource, name } = request
   const current = shownAs(kind, record.object)
   let object = decodeObject(kind, next, options)
   checkIdentity(kind, current, object, request)
   const wanted = str(metadata(object)['resourceVersion'])
   if (wanted !== '' && wanted !== '0' && wanted !== String(record.revision)) throw conflict(kind, name)
-  if (kind.custom && wanted === '' && !request.retry) throw invalidObject(kind, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
+  if (kind.custom && wanted === '' && !request.retry)
+    throw invalidObject(kind, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
   applyDefaults(kind, object)
   object = restrict(kind, current, object, subresource)
   object = await mutate(core, admissionRequest(kind, 'UPDATE', subresource, object, current, options), options)
@@ -324,18 +382,25 @@ function isReleased(object: Obj): boolean {
 function checkIdentity(kind: Kind, current: Obj, object: Obj, request: UpdateRequest): void {
   const meta = metadata(object)
   if (str(meta['name']) === '') meta['name'] = request.name
-  if (meta['name'] !== request.name) throw badRequest(`the name of the object (${str(meta['name'])}) does not match the name on the URL (${request.name})`)
+  if (meta['name'] !== request.name)
+    throw badRequest(`the name of the object (${str(meta['name'])}) does not match the name on the URL (${request.name})`)
   placeIn(kind, meta, request.namespace)
   const uid = str(meta['uid'])
   const actual = str(at(current, 'metadata', 'uid'))
-  if (uid !== '' && uid !== actual) throw conflict(kind, request.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`)
+  if (uid !== '' && uid !== actual)
+    throw conflict(kind, request.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`)
 }
 
 /** Keeps a write to its part: the status subresource to the status, all others away from it. */
 function restrict(kind: Kind, current: Obj, object: Obj, subresource: string): Obj {
   if (subresource === 'status') {
     const meta = metadata(object)
-    const result: Obj = { ...copy(current), metadata: kind.custom ? { ...copy(obj(current['metadata'])), managedFields: meta['managedFields'], resourceVersion: meta['resourceVersion'] } : { ...meta, ownerReferences: obj(current['metadata'])['ownerReferences'] } }
+    const result: Obj = {
+      ...copy(current),
+      metadata: kind.custom
+        ? { ...copy(obj(current['metadata'])), managedFields: meta['managedFields'], resourceVersion: meta['resourceVersion'] }
+        : { ...meta, ownerReferences: obj(current['metadata'])['ownerReferences'] },
+    }
     if (object['status'] === undefined) delete result['status']
     else result['status'] = object['status']
     return result
@@ -365,7 +430,11 @@ function carryMetadata(kind: Kind, current: Obj, object: Obj): void {
     const added = list(meta['finalizers']).filter((f) => !known.includes(f))
     if (added.length > 0) {
       throw invalidObject(kind, str(meta['name']), [
-        { field: 'metadata.finalizers', reason: 'FieldValueForbidden', message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}` },
+        {
+          field: 'metadata.finalizers',
+          reason: 'FieldValueForbidden',
+          message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+        },
       ])
     }
   }
@@ -381,9 +450,20 @@ function countGeneration(kind: Kind, current: Obj, object: Obj): void {
 }
 
 /** Server-side apply: creates the object or lays the configuration over it. */
-export async function applyObject(core: Core, kind: Kind, namespace: string, name: string, body: unknown, force: boolean, subresource: string, options: WriteOptions): Promise<Written> {
+export async function applyObject(
+  core: Core,
+  kind: Kind,
+  namespace: string,
+  name: string,
+  body: unknown,
+  force: boolean,
+  subresource: string,
+  options: WriteOptions,
+): Promise<Written> {
   if (options.fieldManager === '') {
-    throw invalidObject({ group: 'meta.k8s.io', plural: 'patchoptions', kind: 'PatchOptions' }, '', [required('fieldManager', 'is required for apply patch')])
+    throw invalidObject({ group: 'meta.k8s.io', plural: 'patchoptions', kind: 'PatchOptions' }, '', [
+      required('fieldManager', 'is required for apply patch'),
+    ])
   }
   const manager: Manager = { name: options.fieldManager, operation: 'Apply', apiVersion: groupVersion(kind), subresource }
   const config = decodeApplied(kind, body, options)
@@ -394,9 +474,17 @@ export async function applyObject(core: Core, kind: Kind, namespace: string, nam
   for (let attempt = 0; ; attempt++) {
     if (!recordOf(core, kind, namespace, name)) {
       if (subresource !== '') throw notFound(kind, name)
-      if (str(meta['uid']) !== '') throw conflict(kind, name, `uid mismatch: the provided object specified uid ${str(meta['uid'])}, and no existing object was found`)
+      if (str(meta['uid']) !== '')
+        throw conflict(kind, name, `uid mismatch: the provided object specified uid ${str(meta['uid'])}, and no existing object was found`)
       try {
-        return await createObject(core, kind, namespace, applyConfig(kind.schema, undefined, copy(config), manager, force), { ...options, fieldValidation: 'Ignore' }, manager)
+        return await createObject(
+          core,
+          kind,
+          namespace,
+          applyConfig(kind.schema, undefined, copy(config), manager, force),
+          { ...options, fieldValidation: 'Ignore' },
+          manager,
+        )
       } catch (error) {
         if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists' || attempt >= RETRIES) throw error
         continue
@@ -405,15 +493,26 @@ export async function applyObject(core: Core, kind: Kind, namespace: string, nam
     return updateObject(
       core,
       kind,
-      { namespace, name, subresource, retry: true, apply: manager, change: (current) => applyConfig(kind.schema, current, copy(config), manager, force) },
+      {
+        namespace,
+        name,
+        subresource,
+        retry: true,
+        apply: manager,
+        change: (current) => applyConfig(kind.schema, current, copy(config), manager, force),
+      },
       { ...options, fieldValidation: 'Ignore' },
     )
   }
 }
 
 function decodeApplied(kind: Kind, body: unknown, options: WriteOptions): Obj {
-  if (isObj(body) && (str(body['apiVersion']) === '' || str(body['kind']) === '')) throw badRequest('an applied configuration must have apiVersion and kind')
-  const config = decodeObject(kind, body, { ...options, fieldValidation: options.fieldValidation === 'Ignore' ? 'Ignore' : options.fieldValidation })
+  if (isObj(body) && (str(body['apiVersion']) === '' || str(body['kind']) === ''))
+    throw badRequest('an applied configuration must have apiVersion and kind')
+  const config = decodeObject(kind, body, {
+    ...options,
+    fieldValidation: options.fieldValidation === 'Ignore' ? 'Ignore' : options.fieldValidation,
+  })
   if (kind.kind === 'Secret' && kind.group === '' && isObj(config['stringData'])) kind.strategy.defaults?.(config)
   return config
 }

@@ -3,26 +3,27 @@
  *
  * Enters: {@link ApiRequest} of an authenticated user. Leaves: {@link ApiAnswer}, or a StatusError.
  */
-import { Authorizer, refusal, type Attributes } from '../auth/rbac.ts'
+import { type Attributes, type Authorizer, refusal } from '../auth/rbac.ts'
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions } from '../discovery/discovery.ts'
 import { badRequest, forbidden, methodNotAllowed, notServed, StatusError, unsupportedMediaType } from '../errors.ts'
+import { type Core, shownAs, type WriteOptions } from '../handlers/core.ts'
 import { checkDeleteBody, deletedStatus, deleteObject, deleteOptions } from '../handlers/delete.ts'
-import { shownAs, type Core, type WriteOptions } from '../handlers/core.ts'
 import { getObject, listObjects, selectionOf } from '../handlers/read.ts'
-import { applyObject, createObject, updateObject, type Written } from '../handlers/write.ts'
+import type { ReviewServices } from '../handlers/review-services.ts'
+import { podSubresource, virtualCreate } from '../handlers/reviews.ts'
 import { readScale, scaleChange, scaleKind } from '../handlers/scale.ts'
 import { watchAnswer } from '../handlers/watch-answer.ts'
-import { virtualCreate, podSubresource, type ReviewServices } from '../handlers/reviews.ts'
+import { applyObject, createObject, updateObject, type Written } from '../handlers/write.ts'
+import { openApiAnswer } from '../openapi/serve.ts'
 import { applyJsonPatch } from '../patch/json-patch.ts'
 import { applyMergePatch } from '../patch/merge-patch.ts'
 import { applyStrategicPatch } from '../patch/strategic.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
-import { makeTable, partial, type IncludeObject } from '../table/table.ts'
-import { isObj, obj, str, type Obj } from '../values.ts'
+import { type IncludeObject, makeTable, partial } from '../table/table.ts'
+import { isObj, type Obj, obj, str } from '../values.ts'
 import { mediaType, parseBody } from './body.ts'
-import { parseResourcePath, type ApiAnswer, type ApiRequest, type ResourcePath } from './request.ts'
-import { represent, type Representation } from './represent.ts'
-import { openApiAnswer } from '../openapi/serve.ts'
+import { type Representation, represent } from './represent.ts'
+import { type ApiAnswer, type ApiRequest, parseResourcePath, type ResourcePath } from './request.ts'
 
 export interface ApiServices extends ReviewServices {
   readonly core: Core
@@ -35,7 +36,14 @@ export interface ApiServices extends ReviewServices {
 
 const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/'])
 
-const VERB_OF: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete', GET: 'get', HEAD: 'get' }
+const VERB_OF: Readonly<Record<string, string>> = {
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  GET: 'get',
+  HEAD: 'get',
+}
 
 /** What the request is for, in RBAC's terms. */
 export function attributesOf(request: ApiRequest, path: ResourcePath | undefined): Attributes {
@@ -56,7 +64,8 @@ export function attributesOf(request: ApiRequest, path: ResourcePath | undefined
   }
 }
 
-export const isTrue = (text: string | null) => text !== null && (text === 'true' || text === '1' || text === 't' || text === 'T' || text === 'TRUE' || text === 'True')
+export const isTrue = (text: string | null) =>
+  text !== null && (text === 'true' || text === '1' || text === 't' || text === 'T' || text === 'TRUE' || text === 'True')
 
 /** @throws StatusError */
 export async function handleApi(services: ApiServices, request: ApiRequest): Promise<ApiAnswer> {
@@ -94,14 +103,20 @@ async function plainPath(services: ApiServices, request: ApiRequest): Promise<Ap
       return { status: 200, text: 'ok', contentType: 'text/plain; charset=utf-8' }
     case '/readyz': {
       const why = services.notReady()
-      return why === undefined ? { status: 200, text: 'ok', contentType: 'text/plain; charset=utf-8' } : { status: 500, text: `not ready: ${why}`, contentType: 'text/plain; charset=utf-8' }
+      return why === undefined
+        ? { status: 200, text: 'ok', contentType: 'text/plain; charset=utf-8' }
+        : { status: 500, text: `not ready: ${why}`, contentType: 'text/plain; charset=utf-8' }
     }
     case '/api':
     case '/apis': {
       const document = /application\/json;[^,]*g=apidiscovery\.k8s\.io;[^,]*v=(v2beta1|v2);[^,]*as=APIGroupDiscoveryList/.exec(accept)?.[1]
       const version = accept.includes('v=v2;') ? 'v2' : document
       if (version) {
-        return { status: 200, object: aggregated(registry, path === '/api', version), contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList` }
+        return {
+          status: 200,
+          object: aggregated(registry, path === '/api', version),
+          contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+        }
       }
       return { status: 200, object: path === '/api' ? apiVersions(services.address()) : apiGroupList(registry) }
     }
@@ -110,7 +125,10 @@ async function plainPath(services: ApiServices, request: ApiRequest): Promise<Ap
     case '/.well-known/openid-configuration':
       return { status: 200, object: services.tokens.discovery() }
     case '/':
-      return { status: 200, object: { paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version'] } }
+      return {
+        status: 200,
+        object: { paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version'] },
+      }
   }
   if (path.startsWith('/openapi/')) {
     const answer = await openApiAnswer(registry, path, accept)
@@ -137,20 +155,31 @@ function writeOptions(request: ApiRequest, warn: (message: string) => void, defa
   const dryRun = request.query.getAll('dryRun')
   if (dryRun.some((d) => d !== 'All' && d !== '')) throw badRequest(`dryRun: Unsupported value: "${dryRun[0]}": supported values: "All"`)
   const validation = request.query.get('fieldValidation') ?? ''
-  if (!['', 'Strict', 'Warn', 'Ignore'].includes(validation)) throw badRequest(`fieldValidation: Unsupported value: "${validation}": supported values: "Ignore", "Strict", "Warn"`)
+  if (!['', 'Strict', 'Warn', 'Ignore'].includes(validation))
+    throw badRequest(`fieldValidation: Unsupported value: "${validation}": supported values: "Ignore", "Strict", "Warn"`)
   const manager = request.query.get('fieldManager') ?? ''
   if (manager.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes')
   return {
     user: request.user,
     dryRun: dryRun.includes('All'),
-    fieldManager: manager || (request.method === 'PATCH' && mediaType(request.header('content-type')).startsWith('application/apply-patch') ? '' : (request.header('user-agent')?.split('/')[0]?.split(' ')[0]?.slice(0, 128) ?? '')),
+    fieldManager:
+      manager ||
+      (request.method === 'PATCH' && mediaType(request.header('content-type')).startsWith('application/apply-patch')
+        ? ''
+        : (request.header('user-agent')?.split('/')[0]?.split(' ')[0]?.slice(0, 128) ?? '')),
     fieldValidation: validation === 'Strict' || validation === 'Ignore' || validation === 'Warn' ? validation : defaults,
     warn,
     signal: request.signal,
   }
 }
 
-async function resourceRequest(services: ApiServices, request: ApiRequest, path: ResourcePath, kind: Kind, warn: (message: string) => void): Promise<ApiAnswer> {
+async function resourceRequest(
+  services: ApiServices,
+  request: ApiRequest,
+  path: ResourcePath,
+  kind: Kind,
+  warn: (message: string) => void,
+): Promise<ApiAnswer> {
   const { core } = services
   const namespace = path.namespace ?? ''
   const { name, subresource } = path
@@ -178,17 +207,29 @@ async function resourceRequest(services: ApiServices, request: ApiRequest, path:
     }
     case 'POST': {
       if (name !== '') throw methodNotAllowed()
-      return writtenAnswer(kind, await createObject(core, kind, namespace, await parseBody(request), writeOptions(request, warn)), representation)
+      return writtenAnswer(
+        kind,
+        await createObject(core, kind, namespace, await parseBody(request), writeOptions(request, warn)),
+        representation,
+      )
     }
     case 'PUT': {
       if (name === '') throw methodNotAllowed()
       const body = await parseBody(request)
       if (!isObj(body)) throw badRequest(`the body must be one ${kind.kind} object`)
-      return writtenAnswer(kind, await updateObject(core, kind, { namespace, name, subresource, retry: false, change: () => body }, writeOptions(request, warn)), representation)
+      return writtenAnswer(
+        kind,
+        await updateObject(core, kind, { namespace, name, subresource, retry: false, change: () => body }, writeOptions(request, warn)),
+        representation,
+      )
     }
     case 'PATCH': {
       if (name === '') throw methodNotAllowed()
-      return writtenAnswer(kind, await patchRequest(services, request, kind, namespace, name, subresource, writeOptions(request, warn)), representation)
+      return writtenAnswer(
+        kind,
+        await patchRequest(services, request, kind, namespace, name, subresource, writeOptions(request, warn)),
+        representation,
+      )
     }
     case 'DELETE': {
       const body = await parseBody(request)
@@ -198,7 +239,9 @@ async function resourceRequest(services: ApiServices, request: ApiRequest, path:
       const options = { ...writeOptions(request, warn), ...(Array.isArray(dryRun) && dryRun.includes('All') ? { dryRun: true } : {}) }
       if (name !== '') {
         const { object, gone } = await deleteObject(core, kind, namespace, name, how, options)
-        return gone && representation.as === 'object' && kind.kind !== 'Pod' ? { status: 200, object: deletedStatus(kind, object) } : objectAnswer(kind, object, 200, representation)
+        return gone && representation.as === 'object' && kind.kind !== 'Pod'
+          ? { status: 200, object: deletedStatus(kind, object) }
+          : objectAnswer(kind, object, 200, representation)
       }
       const selection = selectionOf(kind, path.namespace, request.query)
       const { records } = listObjects(core, kind, selection, { limit: 0, continueToken: '', resourceVersion: '', match: '' })
@@ -210,7 +253,10 @@ async function resourceRequest(services: ApiServices, request: ApiRequest, path:
           if (!(error instanceof StatusError) || error.code !== 404) throw error
         }
       }
-      return { status: 200, object: { kind: kind.listKind, apiVersion: groupVersion(kind), metadata: { resourceVersion: String(core.store.revision) }, items } }
+      return {
+        status: 200,
+        object: { kind: kind.listKind, apiVersion: groupVersion(kind), metadata: { resourceVersion: String(core.store.revision) }, items },
+      }
     }
     default:
       throw methodNotAllowed()
@@ -224,14 +270,23 @@ function writtenAnswer(kind: Kind, written: Written, representation: Representat
 /** One object in the form that is asked for. */
 function objectAnswer(kind: Kind, stored: Obj, status: number, representation: Representation): ApiAnswer {
   if (representation.as === 'table') {
-    const object = makeTable(kind, [stored], (o) => shownAs(kind, o), representation.include, { resourceVersion: str(obj(stored['metadata'])['resourceVersion']) })
+    const object = makeTable(kind, [stored], (o) => shownAs(kind, o), representation.include, {
+      resourceVersion: str(obj(stored['metadata'])['resourceVersion']),
+    })
     return { status, object: { ...object, apiVersion: `meta.k8s.io/${representation.version}` } }
   }
-  if (representation.as === 'metadata') return { status, object: { ...partial(stored), apiVersion: `meta.k8s.io/${representation.version}` } }
+  if (representation.as === 'metadata')
+    return { status, object: { ...partial(stored), apiVersion: `meta.k8s.io/${representation.version}` } }
   return { status, object: shownAs(kind, stored) }
 }
 
-function listAnswer(core: Core, kind: Kind, selection: ReturnType<typeof selectionOf>, query: URLSearchParams, representation: Representation): { object: Obj } {
+function listAnswer(
+  core: Core,
+  kind: Kind,
+  selection: ReturnType<typeof selectionOf>,
+  query: URLSearchParams,
+  representation: Representation,
+): { object: Obj } {
   const limit = Number(query.get('limit') ?? 0)
   if (!Number.isInteger(limit) || limit < 0) throw badRequest(`limit: Invalid value: "${query.get('limit')}": must be a whole number`)
   const result = listObjects(core, kind, selection, {
@@ -247,16 +302,31 @@ function listAnswer(core: Core, kind: Kind, selection: ReturnType<typeof selecti
   }
   const objects = result.records.map((r) => r.object)
   if (representation.as === 'table') {
-    return { object: { ...makeTable(kind, objects, (o) => shownAs(kind, o), representation.include, metadata), apiVersion: `meta.k8s.io/${representation.version}` } }
+    return {
+      object: {
+        ...makeTable(kind, objects, (o) => shownAs(kind, o), representation.include, metadata),
+        apiVersion: `meta.k8s.io/${representation.version}`,
+      },
+    }
   }
   if (representation.as === 'metadata') {
     const apiVersion = `meta.k8s.io/${representation.version}`
-    return { object: { kind: 'PartialObjectMetadataList', apiVersion, metadata, items: objects.map((o) => ({ ...partial(o), apiVersion })) } }
+    return {
+      object: { kind: 'PartialObjectMetadataList', apiVersion, metadata, items: objects.map((o) => ({ ...partial(o), apiVersion })) },
+    }
   }
   return { object: { kind: kind.listKind, apiVersion: groupVersion(kind), metadata, items: objects.map((o) => shownAs(kind, o)) } }
 }
 
-async function patchRequest(services: ApiServices, request: ApiRequest, kind: Kind, namespace: string, name: string, subresource: string, options: WriteOptions): Promise<Written> {
+async function patchRequest(
+  services: ApiServices,
+  request: ApiRequest,
+  kind: Kind,
+  namespace: string,
+  name: string,
+  subresource: string,
+  options: WriteOptions,
+): Promise<Written> {
   const type = mediaType(request.header('content-type'))
   const patch = await parseBody(request)
   if (type === 'application/apply-patch+yaml' || type === 'application/apply-patch+cbor') {
@@ -278,16 +348,29 @@ export function applyPatch(kind: Kind | undefined, type: string, current: unknow
     case 'application/merge-patch+json':
       return applyMergePatch(current, patch)
     case 'application/strategic-merge-patch+json':
-      if (kind?.custom) throw unsupportedMediaType('the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+      if (kind?.custom)
+        throw unsupportedMediaType(
+          'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+        )
       return applyStrategicPatch(kind?.schema, current, patch)
     default:
-      throw unsupportedMediaType('the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml')
+      throw unsupportedMediaType(
+        'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
+      )
   }
 }
 
-async function scaleRequest(services: ApiServices, request: ApiRequest, kind: Kind, namespace: string, name: string, warn: (message: string) => void): Promise<ApiAnswer> {
+async function scaleRequest(
+  services: ApiServices,
+  request: ApiRequest,
+  kind: Kind,
+  namespace: string,
+  name: string,
+  warn: (message: string) => void,
+): Promise<ApiAnswer> {
   const { core } = services
-  if (request.method === 'GET') return { status: 200, object: readScale(kind, shownAs(kind, getObject(core, kind, namespace, name).object)) }
+  if (request.method === 'GET')
+    return { status: 200, object: readScale(kind, shownAs(kind, getObject(core, kind, namespace, name).object)) }
   if (request.method !== 'PUT' && request.method !== 'PATCH') throw methodNotAllowed()
   const body = await parseBody(request)
   const type = mediaType(request.header('content-type'))
@@ -302,7 +385,10 @@ async function scaleRequest(services: ApiServices, request: ApiRequest, kind: Ki
       retry: request.method === 'PATCH' || str(obj(obj(body)['metadata'])['resourceVersion']) === '',
       change: (current) => {
         const scale = readScale(kind, current)
-        const next = request.method === 'PUT' ? body : applyPatch(scaleKind, type === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : type, scale, body)
+        const next =
+          request.method === 'PUT'
+            ? body
+            : applyPatch(scaleKind, type === 'application/apply-patch+yaml' ? 'application/merge-patch+json' : type, scale, body)
         return scaleChange(kind, current, next)
       },
     },

@@ -40,7 +40,9 @@ export async function parseBody(request: ApiRequest): Promise<unknown> {
     return value
   }
   if (type === 'application/vnd.kubernetes.protobuf') return (await import('../protobuf/decode.ts')).decodeProtobuf(body)
-  throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`)
+  throw unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
+  )
 }
 
 /** @throws StatusError 400 */
@@ -62,7 +64,8 @@ function checkDepth(root: unknown): void {
     const next: unknown[] = []
     for (const value of level) {
       if (typeof value !== 'object' || value === null) continue
-      for (const child of Array.isArray(value) ? value : Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child)
+      for (const child of Array.isArray(value) ? value : Object.values(value))
+        if (typeof child === 'object' && child !== null) next.push(child)
     }
     level = next
   }

@@ -23,9 +23,26 @@ export interface StreamSink {
 
 export type ApiAnswer =
   | { readonly status: number; readonly object: Obj; readonly warnings?: readonly string[]; readonly contentType?: string }
-  | { readonly status: number; readonly text: string; readonly contentType: string; readonly headers?: Readonly<Record<string, string>>; readonly warnings?: readonly string[] }
-  | { readonly status: number; readonly data: Uint8Array; readonly contentType: string; readonly headers?: Readonly<Record<string, string>>; readonly warnings?: readonly string[] }
-  | { readonly status: number; readonly contentType: string; readonly start: (sink: StreamSink, signal: AbortSignal) => void | Promise<void>; readonly warnings?: readonly string[] }
+  | {
+      readonly status: number
+      readonly text: string
+      readonly contentType: string
+      readonly headers?: Readonly<Record<string, string>>
+      readonly warnings?: readonly string[]
+    }
+  | {
+      readonly status: number
+      readonly data: Uint8Array
+      readonly contentType: string
+      readonly headers?: Readonly<Record<string, string>>
+      readonly warnings?: readonly string[]
+    }
+  | {
+      readonly status: number
+      readonly contentType: string
+      readonly start: (sink: StreamSink, signal: AbortSignal) => void | Promise<void>
+      readonly warnings?: readonly string[]
+    }
 
 /** The parts of a resource path. */
 export interface ResourcePath {
@@ -61,7 +78,11 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   } else return undefined
   if (version === undefined || parts.length === 0) return undefined
   let namespace: string | undefined
-  if (parts[0] === 'namespaces' && parts.length > 2 && !(parts.length === 3 && (parts[2] === 'status' || parts[2] === 'finalize') && group === '')) {
+  if (
+    parts[0] === 'namespaces' &&
+    parts.length > 2 &&
+    !(parts.length === 3 && (parts[2] === 'status' || parts[2] === 'finalize') && group === '')
+  ) {
     namespace = parts[1]
     parts = parts.slice(2)
   }

@@ -4,12 +4,18 @@
  * Enters: connections of listening sockets. Leaves: answers. Bounded: header size and time, body size, the number of
  * connections, and of requests that are not authenticated.
  */
-import { createServer as createHttp1, type IncomingMessage, type ServerResponse, type Server as Http1Server } from 'node:http'
-import { createServer as createHttp2, type Http2ServerRequest, type Http2ServerResponse, type Http2Server, type Http2Session } from 'node:http2'
+import { createServer as createHttp1, type Server as Http1Server, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttp2,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+} from 'node:http2'
 import type { Server as NetServer, Socket } from 'node:net'
 import { createServer as createNet } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createServer as createTls, type Server as TlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { logger } from '@lateen/base'
 import type { User } from '../auth/user.ts'
 import { StatusError, tooLarge } from '../errors.ts'
@@ -48,7 +54,12 @@ export class HttpFront {
 
   constructor(tls: { key: string; cert: string }, handlers: HttpHandlers) {
     this.#handlers = handlers
-    this.#http1 = createHttp1({ maxHeaderSize: 32 * 1024, keepAliveTimeout: IDLE_TIMEOUT, requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT })
+    this.#http1 = createHttp1({
+      maxHeaderSize: 32 * 1024,
+      keepAliveTimeout: IDLE_TIMEOUT,
+      requestTimeout: 0,
+      headersTimeout: HEADERS_TIMEOUT,
+    })
     this.#http1.on('request', (request, response) => {
       this.#waiting.clear(request.socket)
       response.on('close', () => this.#waiting.start(request.socket, IDLE_TIMEOUT))
@@ -58,7 +69,10 @@ export class HttpFront {
       this.#waiting.clear(request.socket)
       void this.#upgrade(request, socket, head)
     })
-    this.#http2 = createHttp2({ maxSessionMemory: 64, settings: { maxConcurrentStreams: 250, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024 } })
+    this.#http2 = createHttp2({
+      maxSessionMemory: 64,
+      settings: { maxConcurrentStreams: 250, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024 },
+    })
     this.#http2.on('session', (session) => {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
@@ -100,7 +114,9 @@ export class HttpFront {
   }
 
   /** @throws Error when the address cannot be listened on */
-  async listen(listen: { host: string; port: number } | { fd: number } | { path: string }): Promise<{ host: string; port: number } | string> {
+  async listen(
+    listen: { host: string; port: number } | { fd: number } | { path: string },
+  ): Promise<{ host: string; port: number } | string> {
     const server = createNet({ pauseOnConnect: false })
     this.add(server)
     await new Promise<void>((resolve, reject) => {
@@ -171,14 +187,18 @@ export class HttpFront {
     } catch (error) {
       const status = asStatus(error)
       const text = JSON.stringify(status.toStatus())
-      socket.end(`HTTP/1.1 ${status.code} ${status.reason || 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
+      socket.end(
+        `HTTP/1.1 ${status.code} ${status.reason || 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+      )
     }
   }
 
   /** Stops listening and ends every connection. */
   async close(): Promise<void> {
     this.#closing = true
-    const closed = this.#listeners.map((server) => new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())))
+    const closed = this.#listeners.map(
+      (server) => new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())),
+    )
     for (const session of this.#sessions) session.destroy()
     this.#http1.closeAllConnections()
     this.#http1.close()
@@ -197,7 +217,6 @@ class RequestDeadlines {
     const timer = setTimeout(() => socket.destroy(), milliseconds)
     timer.unref()
     this.#timers.set(socket, timer)
-    socket.once('close', () => clearTimeout(timer))
   }
 
   clear(socket: Socket): void {
@@ -276,7 +295,11 @@ function send(request: HttpRequest, answer: HttpResponse, result: ApiAnswer, sig
   const response = plain(answer)
   response.setHeader('cache-control', 'no-cache, private')
   response.setHeader('audit-id', crypto.randomUUID())
-  if (result.warnings) response.setHeader('warning', result.warnings.map((w) => `299 - "${quoted(w)}"`))
+  if (result.warnings)
+    response.setHeader(
+      'warning',
+      result.warnings.map((w) => `299 - "${quoted(w)}"`),
+    )
   if ('start' in result) {
     response.setHeader('content-type', result.contentType)
     response.writeHead(result.status)

@@ -1,6 +1,6 @@
 /** Kinds served in more than one shape: events of both groups, and autoscaling/v1. */
 import type { Kind } from '../registry/kind.ts'
-import { copy, list, obj, objs, type Obj } from '../values.ts'
+import { copy, list, type Obj, obj, objs } from '../values.ts'
 
 /** Names in core/v1 on the left, in events.k8s.io/v1 on the right. */
 const EVENT_FIELDS: ReadonlyArray<readonly [string, string]> = [
@@ -22,7 +22,12 @@ function renamed(object: Obj, apiVersion: string, pairs: ReadonlyArray<readonly 
 }
 
 const events: NonNullable<Kind['convert']> = {
-  toStored: (object) => renamed(object, 'v1', EVENT_FIELDS.map(([core, other]) => [other, core])),
+  toStored: (object) =>
+    renamed(
+      object,
+      'v1',
+      EVENT_FIELDS.map(([core, other]) => [other, core]),
+    ),
   fromStored: (object) => renamed(object, 'events.k8s.io/v1', EVENT_FIELDS),
 }
 
@@ -32,7 +37,8 @@ const autoscaler: NonNullable<Kind['convert']> = {
     const spec: Obj = { ...obj(object['spec']) }
     const target = spec['targetCPUUtilizationPercentage']
     delete spec['targetCPUUtilizationPercentage']
-    if (typeof target === 'number') spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
+    if (typeof target === 'number')
+      spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
     const status: Obj = { ...obj(object['status']) }
     delete status['currentCPUUtilizationPercentage']
     return { ...result, spec, ...(object['status'] === undefined ? {} : { status }) }
@@ -42,12 +48,16 @@ const autoscaler: NonNullable<Kind['convert']> = {
     const { currentMetrics, conditions: _conditions, ...status } = obj(object['status'])
     const cpu = objs(list(metrics)).find((m) => obj(m['resource'])['name'] === 'cpu')
     const target = obj(obj(obj(cpu)['resource'])['target'])['averageUtilization']
-    const now = obj(obj(obj(objs(currentMetrics).find((m) => obj(m['resource'])['name'] === 'cpu'))['resource'])['current'])['averageUtilization']
+    const now = obj(obj(obj(objs(currentMetrics).find((m) => obj(m['resource'])['name'] === 'cpu'))['resource'])['current'])[
+      'averageUtilization'
+    ]
     return {
       ...object,
       apiVersion: 'autoscaling/v1',
       spec: { ...spec, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
-      ...(object['status'] === undefined ? {} : { status: { ...status, ...(now === undefined ? {} : { currentCPUUtilizationPercentage: now }) } }),
+      ...(object['status'] === undefined
+        ? {}
+        : { status: { ...status, ...(now === undefined ? {} : { currentCPUUtilizationPercentage: now }) } }),
     }
   },
 }

@@ -1,9 +1,10 @@
 /** The forms that names, labels, annotations and quantities must have. */
-import { invalid, required, type FieldError } from '../errors.ts'
+import { type FieldError, invalid, required } from '../errors.ts'
 import { isObj, list, obj, objs, str } from '../values.ts'
 
 export const isDnsLabel = (text: string) => text.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text)
-export const isDnsSubdomain = (text: string) => text.length <= 253 && text.split('.').every((part) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(part))
+export const isDnsSubdomain = (text: string) =>
+  text.length <= 253 && text.split('.').every((part) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(part))
 export const isDns1035Label = (text: string) => text.length <= 63 && /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(text)
 export const isPathSegment = (text: string) => text !== '.' && text !== '..' && !/[/%]/.test(text) && text.length <= 253
 export const isPortName = (text: string) => text.length <= 15 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) && /[a-z]/.test(text)
@@ -41,7 +42,8 @@ export function checkAnnotations(annotations: unknown, path: string): FieldError
     if (!isQualifiedName(key.toLowerCase())) errors.push(invalid(path, key, QUALIFIED))
     size += key.length + str(value).length
   }
-  if (size > ANNOTATIONS_MAX) errors.push({ field: path, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${ANNOTATIONS_MAX} bytes` })
+  if (size > ANNOTATIONS_MAX)
+    errors.push({ field: path, reason: 'FieldValueTooLong', message: `Too long: may not be more than ${ANNOTATIONS_MAX} bytes` })
   return errors
 }
 
@@ -56,7 +58,12 @@ export function checkSelector(selector: unknown, path: string): FieldError[] {
     if (operator === 'In' || operator === 'NotIn') {
       if (values.length === 0) errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
     } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (values.length > 0) errors.push({ field: `${at}.values`, reason: 'FieldValueForbidden', message: "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'" })
+      if (values.length > 0)
+        errors.push({
+          field: `${at}.values`,
+          reason: 'FieldValueForbidden',
+          message: "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        })
     } else errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
     if (!isQualifiedName(str(e['key']))) errors.push(invalid(`${at}.key`, e['key'], QUALIFIED))
   })
@@ -64,7 +71,10 @@ export function checkSelector(selector: unknown, path: string): FieldError[] {
 }
 
 export function isQuantity(value: unknown): boolean {
-  return (typeof value === 'string' || typeof value === 'number') && /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$/.test(String(value))
+  return (
+    (typeof value === 'string' || typeof value === 'number') &&
+    /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$/.test(String(value))
+  )
 }
 
 /** `10.1.2.3` as a number; `undefined` when it is not an IPv4 address. */

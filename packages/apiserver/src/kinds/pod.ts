@@ -1,8 +1,8 @@
 /** Pods and pod templates: defaults and checks. */
-import { duplicate, fieldForbidden, invalid, required, unsupported, type FieldError } from '../errors.ts'
+import { duplicate, type FieldError, fieldForbidden, invalid, required, unsupported } from '../errors.ts'
 import type { Strategy } from '../registry/kind.ts'
-import { at, copy, equal, fill, isObj, list, num, obj, objs, str, into, type Obj } from '../values.ts'
-import { isDnsLabel, isDnsSubdomain, checkLabels, checkAnnotations, isQuantity, isPortName } from './names.ts'
+import { at, copy, equal, fill, into, isObj, list, num, type Obj, obj, objs, str } from '../values.ts'
+import { checkAnnotations, checkLabels, isDnsLabel, isDnsSubdomain, isPortName, isQuantity } from './names.ts'
 
 /** Defaults of a PodSpec, in a pod or in a template. */
 export function defaultPodSpec(spec: Obj): void {
@@ -11,7 +11,8 @@ export function defaultPodSpec(spec: Obj): void {
   fill(spec, 'dnsPolicy', 'ClusterFirst')
   fill(spec, 'schedulerName', 'default-scheduler')
   fill(spec, 'securityContext', {})
-  if (typeof spec['serviceAccountName'] === 'string' && spec['serviceAccountName'] !== '') spec['serviceAccount'] = spec['serviceAccountName']
+  if (typeof spec['serviceAccountName'] === 'string' && spec['serviceAccountName'] !== '')
+    spec['serviceAccount'] = spec['serviceAccountName']
   else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '') spec['serviceAccountName'] = spec['serviceAccount']
   for (const field of ['containers', 'initContainers', 'ephemeralContainers']) for (const c of objs(spec[field])) defaultContainer(c, spec)
   for (const volume of objs(spec['volumes'])) defaultVolume(volume)
@@ -101,7 +102,11 @@ function qosClass(spec: Obj): string {
 function addNotReadyTolerations(spec: Obj): void {
   const tolerations = objs(spec['tolerations'])
   for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
-    const has = tolerations.some((t) => (t['key'] === key || (t['key'] === undefined && t['operator'] === 'Exists')) && (t['effect'] === 'NoExecute' || t['effect'] === undefined))
+    const has = tolerations.some(
+      (t) =>
+        (t['key'] === key || (t['key'] === undefined && t['operator'] === 'Exists')) &&
+        (t['effect'] === 'NoExecute' || t['effect'] === undefined),
+    )
     if (!has) tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
   }
   spec['tolerations'] = tolerations
@@ -124,10 +129,12 @@ export function validatePodSpec(spec: unknown, path: string): FieldError[] {
   const names = new Set<string>()
   const containers = objs(spec['containers'])
   if (containers.length === 0) errors.push(required(`${path}.containers`))
-  objs(spec['initContainers']).forEach((c, i) => errors.push(...validateContainer(c, `${path}.initContainers[${i}]`, names, volumes)))
-  containers.forEach((c, i) => errors.push(...validateContainer(c, `${path}.containers[${i}]`, names, volumes)))
+  for (const [i, c] of objs(spec['initContainers']).entries())
+    errors.push(...validateContainer(c, `${path}.initContainers[${i}]`, names, volumes))
+  for (const [i, c] of containers.entries()) errors.push(...validateContainer(c, `${path}.containers[${i}]`, names, volumes))
   const grace = spec['terminationGracePeriodSeconds']
-  if (typeof grace === 'number' && grace < 0) errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than or equal to 0'))
+  if (typeof grace === 'number' && grace < 0)
+    errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than or equal to 0'))
   const account = str(spec['serviceAccountName'])
   if (account !== '' && !isDnsSubdomain(account)) errors.push(invalid(`${path}.serviceAccountName`, account, DNS_SUBDOMAIN))
   const node = str(spec['nodeName'])
@@ -155,7 +162,8 @@ function validateContainer(c: Obj, path: string, names: Set<string>, volumes: Re
     const at = `${path}.ports[${i}]`
     const number = port['containerPort']
     if (number === undefined || number === 0) errors.push(required(`${at}.containerPort`))
-    else if (typeof number === 'number' && (number < 1 || number > 65535)) errors.push(invalid(`${at}.containerPort`, number, 'must be between 1 and 65535, inclusive'))
+    else if (typeof number === 'number' && (number < 1 || number > 65535))
+      errors.push(invalid(`${at}.containerPort`, number, 'must be between 1 and 65535, inclusive'))
     const portName = str(port['name'])
     if (portName !== '') {
       if (!isPortName(portName)) errors.push(invalid(`${at}.name`, portName, PORT_NAME))
@@ -166,14 +174,16 @@ function validateContainer(c: Obj, path: string, names: Set<string>, volumes: Re
   objs(c['env']).forEach((env, i) => {
     const at = `${path}.env[${i}]`
     if (str(env['name']) === '') errors.push(required(`${at}.name`))
-    if (str(env['value']) !== '' && isObj(env['valueFrom'])) errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'))
+    if (str(env['value']) !== '' && isObj(env['valueFrom']))
+      errors.push(invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'))
   })
   const mounts = new Set<string>()
   objs(c['volumeMounts']).forEach((mount, i) => {
     const at = `${path}.volumeMounts[${i}]`
     const volume = str(mount['name'])
     if (volume === '') errors.push(required(`${at}.name`))
-    else if (!volumes.has(volume)) errors.push({ field: `${at}.name`, reason: 'FieldValueInvalid', message: `Not found: ${JSON.stringify(volume)}` })
+    else if (!volumes.has(volume))
+      errors.push({ field: `${at}.name`, reason: 'FieldValueInvalid', message: `Not found: ${JSON.stringify(volume)}` })
     const target = str(mount['mountPath'])
     if (target === '') errors.push(required(`${at}.mountPath`))
     else if (mounts.has(target)) errors.push(invalid(`${at}.mountPath`, target, 'must be unique'))
@@ -182,7 +192,13 @@ function validateContainer(c: Obj, path: string, names: Set<string>, volumes: Re
   for (const part of ['limits', 'requests']) {
     for (const [resource, value] of Object.entries(obj(at(c, 'resources', part)))) {
       if (!isQuantity(value)) {
-        errors.push(invalid(`${path}.resources.${part}[${resource}]`, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"))
+        errors.push(
+          invalid(
+            `${path}.resources.${part}[${resource}]`,
+            value,
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+          ),
+        )
       }
     }
   }
@@ -222,7 +238,15 @@ export function validateTemplate(template: unknown, path: string): FieldError[] 
 /** What may change in a running pod's spec. */
 function frozen(spec: unknown): Obj {
   const result = copy(obj(spec))
-  for (const field of ['activeDeadlineSeconds', 'terminationGracePeriodSeconds', 'tolerations', 'schedulingGates', 'ephemeralContainers', 'nodeName']) delete result[field]
+  for (const field of [
+    'activeDeadlineSeconds',
+    'terminationGracePeriodSeconds',
+    'tolerations',
+    'schedulingGates',
+    'ephemeralContainers',
+    'nodeName',
+  ])
+    delete result[field]
   for (const c of [...objs(result['containers']), ...objs(result['initContainers'])]) delete c['image']
   return result
 }
@@ -269,10 +293,14 @@ export const podStrategy: Strategy = {
       }
     }
     const policy = at(pod, 'spec', 'restartPolicy')
-    if (!['Always', 'OnFailure', 'Never'].includes(str(policy))) errors.push(unsupported('spec.restartPolicy', policy, ['Always', 'Never', 'OnFailure']))
+    if (!['Always', 'OnFailure', 'Never'].includes(str(policy)))
+      errors.push(unsupported('spec.restartPolicy', policy, ['Always', 'Never', 'OnFailure']))
     return errors
   },
-  grace: (pod) => (str(at(pod, 'spec', 'nodeName')) === '' || ['Succeeded', 'Failed'].includes(str(at(pod, 'status', 'phase'))) ? 0 : num(at(pod, 'spec', 'terminationGracePeriodSeconds'), 30)),
+  grace: (pod) =>
+    str(at(pod, 'spec', 'nodeName')) === '' || ['Succeeded', 'Failed'].includes(str(at(pod, 'status', 'phase')))
+      ? 0
+      : num(at(pod, 'spec', 'terminationGracePeriodSeconds'), 30),
 }
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -281,7 +309,8 @@ const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 function addTokenVolume(pod: Obj, account: Obj | undefined): void {
   const spec = into(pod, 'spec')
   const automount = spec['automountServiceAccountToken'] ?? account?.['automountServiceAccountToken'] ?? true
-  if (account && list(spec['imagePullSecrets']).length === 0 && list(account['imagePullSecrets']).length > 0) spec['imagePullSecrets'] = copy(account['imagePullSecrets'])
+  if (account && list(spec['imagePullSecrets']).length === 0 && list(account['imagePullSecrets']).length > 0)
+    spec['imagePullSecrets'] = copy(account['imagePullSecrets'])
   if (automount !== true) return
   const containers = [...objs(spec['initContainers']), ...objs(spec['containers'])]
   const needing = containers.filter((c) => !objs(c['volumeMounts']).some((m) => m['mountPath'] === TOKEN_PATH))

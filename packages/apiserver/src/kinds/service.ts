@@ -1,7 +1,7 @@
 /** Services: defaults, checks, and the allocation of cluster addresses and node ports. */
-import { duplicate, fieldForbidden, invalid, required, StatusError, unsupported, type FieldError } from '../errors.ts'
+import { duplicate, type FieldError, fieldForbidden, invalid, required, StatusError, unsupported } from '../errors.ts'
 import type { Strategy } from '../registry/kind.ts'
-import { at, fill, into, list, num, obj, objs, str, type Obj } from '../values.ts'
+import { at, fill, into, list, num, type Obj, obj, objs, str } from '../values.ts'
 import { checkLabels, ipv4, ipv4Text, isDns1035Label, isDnsLabel, isPortName } from './names.ts'
 import { DNS_LABEL, PORT_NAME } from './pod.ts'
 
@@ -41,7 +41,8 @@ export const serviceStrategy: Strategy = {
       }
     } else {
       // An address belongs to a service with a proxy; a name has none.
-      if (spec['clusterIP'] === before['clusterIP']) for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy']) delete spec[field]
+      if (spec['clusterIP'] === before['clusterIP'])
+        for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy']) delete spec[field]
     }
     const external = type === 'NodePort' || type === 'LoadBalancer'
     for (const port of objs(spec['ports'])) {
@@ -71,7 +72,8 @@ export const serviceStrategy: Strategy = {
         ),
       )
     }
-    if (!['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'].includes(type)) errors.push(unsupported('spec.type', type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
+    if (!['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'].includes(type))
+      errors.push(unsupported('spec.type', type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
     errors.push(...checkLabels(spec['selector'], 'spec.selector'))
     const ports = objs(spec['ports'])
     const headless = spec['clusterIP'] === 'None'
@@ -89,19 +91,25 @@ export const serviceStrategy: Strategy = {
       names.add(portName)
       const number = port['port']
       if (number === undefined) errors.push(required(`${path}.port`))
-      else if (num(number) < 1 || num(number) > 65535) errors.push(invalid(`${path}.port`, number, 'must be between 1 and 65535, inclusive'))
+      else if (num(number) < 1 || num(number) > 65535)
+        errors.push(invalid(`${path}.port`, number, 'must be between 1 and 65535, inclusive'))
       const target = port['targetPort']
-      if (typeof target === 'number' && (target < 1 || target > 65535)) errors.push(invalid(`${path}.targetPort`, target, 'must be between 1 and 65535, inclusive'))
+      if (typeof target === 'number' && (target < 1 || target > 65535))
+        errors.push(invalid(`${path}.targetPort`, target, 'must be between 1 and 65535, inclusive'))
       if (typeof target === 'string' && !isPortName(target)) errors.push(invalid(`${path}.targetPort`, target, PORT_NAME))
-      if (!['TCP', 'UDP', 'SCTP'].includes(str(port['protocol']))) errors.push(unsupported(`${path}.protocol`, port['protocol'], ['SCTP', 'TCP', 'UDP']))
+      if (!['TCP', 'UDP', 'SCTP'].includes(str(port['protocol'])))
+        errors.push(unsupported(`${path}.protocol`, port['protocol'], ['SCTP', 'TCP', 'UDP']))
       const key = `${str(port['protocol'])}/${num(number)}`
       if (seen.has(key)) errors.push(duplicate(path, { port: number, protocol: port['protocol'] }))
       seen.add(key)
-      if (num(port['nodePort']) !== 0 && type !== 'NodePort' && type !== 'LoadBalancer') errors.push(fieldForbidden(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
+      if (num(port['nodePort']) !== 0 && type !== 'NodePort' && type !== 'LoadBalancer')
+        errors.push(fieldForbidden(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"))
     })
     const ip = str(spec['clusterIP'])
-    if (ip !== '' && ip !== 'None' && ipv4(ip) === undefined && !ip.includes(':')) errors.push(invalid('spec.clusterIPs[0]', ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'))
-    if (headless && (type === 'NodePort' || type === 'LoadBalancer')) errors.push(invalid('spec.clusterIPs[0]', 'None', 'may not be set to `None` for LoadBalancer services'))
+    if (ip !== '' && ip !== 'None' && ipv4(ip) === undefined && !ip.includes(':'))
+      errors.push(invalid('spec.clusterIPs[0]', ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'))
+    if (headless && (type === 'NodePort' || type === 'LoadBalancer'))
+      errors.push(invalid('spec.clusterIPs[0]', 'None', 'may not be set to `None` for LoadBalancer services'))
     const before = old ? str(at(old, 'spec', 'clusterIP')) : ''
     if (before !== '' && type !== 'ExternalName' && str(at(old, 'spec', 'type')) !== 'ExternalName' && ip !== before) {
       errors.push(invalid('spec.clusterIPs[0]', list(spec['clusterIPs'])[0] ?? ip, 'may not change once set'))
@@ -130,7 +138,8 @@ export class ServiceAllocator {
     const [address = '', bits = ''] = cidr.split('/')
     const base = ipv4(address)
     const length = Number(bits)
-    if (base === undefined || !Number.isInteger(length) || length < 8 || length > 30) throw new Error(`service address range "${cidr}": give an IPv4 range such as 10.96.0.0/16`)
+    if (base === undefined || !Number.isInteger(length) || length < 8 || length > 30)
+      throw new Error(`service address range "${cidr}": give an IPv4 range such as 10.96.0.0/16`)
     const ports = /^(\d+)-(\d+)$/.exec(range)
     if (!ports) throw new Error(`node port range "${range}": give a range such as 30000-32767`)
     this.#size = 2 ** (32 - length)
@@ -177,13 +186,24 @@ export class ServiceAllocator {
       const number = ipv4(asked)
       if (asked !== 'None' && asked !== held) {
         if (number === undefined || number <= this.#base || number >= this.#base + this.#size - 1) {
-          errors.push(invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: the provided IP is not in the valid range. The range of valid IPs is ${ipv4Text(this.#base)}/${32 - Math.log2(this.#size)}`))
-        } else if (this.#addresses.has(number)) errors.push(invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: provided IP is already allocated`))
+          errors.push(
+            invalid(
+              'spec.clusterIPs',
+              [asked],
+              `failed to allocate IP ${asked}: the provided IP is not in the valid range. The range of valid IPs is ${ipv4Text(this.#base)}/${32 - Math.log2(this.#size)}`,
+            ),
+          )
+        } else if (this.#addresses.has(number))
+          errors.push(invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: provided IP is already allocated`))
       }
     }
     spec['clusterIPs'] = [spec['clusterIP']]
     fill(spec, 'ipFamilies', ['IPv4'])
-    fill(spec, 'ipFamilyPolicy', spec['clusterIP'] === 'None' && Object.keys(obj(spec['selector'])).length === 0 ? 'RequireDualStack' : 'SingleStack')
+    fill(
+      spec,
+      'ipFamilyPolicy',
+      spec['clusterIP'] === 'None' && Object.keys(obj(spec['selector'])).length === 0 ? 'RequireDualStack' : 'SingleStack',
+    )
     if (spec['ipFamilyPolicy'] === 'RequireDualStack' && spec['clusterIP'] === 'None') spec['ipFamilies'] = ['IPv4', 'IPv6']
     if (type !== 'NodePort' && type !== 'LoadBalancer') return errors
     const mine = new Set(usedPorts(obj(old?.['spec'])))
@@ -192,7 +212,14 @@ export class ServiceAllocator {
       const number = num(port['nodePort'])
       if (number === 0) return
       const path = `spec.ports[${i}].nodePort`
-      if (number < this.#firstPort || number > this.#lastPort) errors.push(invalid(path, number, `provided port is not in the valid range. The range of valid ports is ${this.#firstPort}-${this.#lastPort}`))
+      if (number < this.#firstPort || number > this.#lastPort)
+        errors.push(
+          invalid(
+            path,
+            number,
+            `provided port is not in the valid range. The range of valid ports is ${this.#firstPort}-${this.#lastPort}`,
+          ),
+        )
       else if (this.#ports.has(number) && !mine.has(number)) errors.push(invalid(path, number, 'provided port is already allocated'))
       wanted.add(number)
     })
@@ -233,4 +260,3 @@ function usedPorts(spec: Obj): number[] {
   ports.push(num(spec['healthCheckNodePort']))
   return ports.filter((p) => p > 0)
 }
-

@@ -1,19 +1,34 @@
 /** Which defaults and checks belong to which built-in kind. */
-import { fieldForbidden, invalid, required, unsupported, type FieldError } from '../errors.ts'
-import type { Strategy } from '../registry/kind.ts'
-import { at, equal, fill, into, isObj, list, num, obj, objs, str, type Obj } from '../values.ts'
+
 import { customResourceDefinitionStrategy } from '../crd/definition-strategy.ts'
+import { type FieldError, fieldForbidden, invalid, required, unsupported } from '../errors.ts'
+import type { Strategy } from '../registry/kind.ts'
+import { at, equal, fill, into, isObj, list, num, type Obj, obj, objs, str } from '../values.ts'
 import { checkSelector, isDnsSubdomain, isPathSegment } from './names.ts'
-import { podStrategy, defaultTemplate } from './pod.ts'
+import { defaultTemplate, podStrategy } from './pod.ts'
 import { serviceStrategy } from './service.ts'
-import { cronJobStrategy, daemonSetStrategy, deploymentStrategy, jobStrategy, replicaSetStrategy, replicationControllerStrategy, statefulSetStrategy } from './workloads.ts'
+import {
+  cronJobStrategy,
+  daemonSetStrategy,
+  deploymentStrategy,
+  jobStrategy,
+  replicaSetStrategy,
+  replicationControllerStrategy,
+  statefulSetStrategy,
+} from './workloads.ts'
 
 function checkDataKeys(o: Obj, fields: readonly string[]): FieldError[] {
   const errors: FieldError[] = []
   for (const field of fields) {
     for (const key of Object.keys(obj(o[field]))) {
       if (!/^[-._a-zA-Z0-9]+$/.test(key) || key.length > 253 || key === '.' || key === '..') {
-        errors.push(invalid(`${field}[${key}]`, key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"))
+        errors.push(
+          invalid(
+            `${field}[${key}]`,
+            key,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+          ),
+        )
       }
     }
   }
@@ -21,7 +36,9 @@ function checkDataKeys(o: Obj, fields: readonly string[]): FieldError[] {
 }
 
 const immutableData = (o: Obj, old: Obj | undefined, fields: readonly string[]): FieldError[] =>
-  old?.['immutable'] === true ? fields.filter((f) => !equal(o[f], old[f])).map((f) => fieldForbidden(f, 'field is immutable when `immutable` is set')) : []
+  old?.['immutable'] === true
+    ? fields.filter((f) => !equal(o[f], old[f])).map((f) => fieldForbidden(f, 'field is immutable when `immutable` is set'))
+    : []
 
 const isBase64 = (text: unknown) => typeof text === 'string' && /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text)
 
@@ -37,9 +54,11 @@ const secretStrategy: Strategy = {
   },
   validate: (o, old) => {
     const errors = [...checkDataKeys(o, ['data']), ...immutableData(o, old, ['data'])]
-    for (const [key, value] of Object.entries(obj(o['data']))) if (!isBase64(value)) errors.push(invalid(`data[${key}]`, '<redacted>', 'must be base64'))
+    for (const [key, value] of Object.entries(obj(o['data'])))
+      if (!isBase64(value)) errors.push(invalid(`data[${key}]`, '<redacted>', 'must be base64'))
     if (old && old['type'] !== o['type']) errors.push(invalid('type', o['type'], 'field is immutable'))
-    if (o['type'] === 'kubernetes.io/tls') for (const key of ['tls.crt', 'tls.key']) if (at(o, 'data', key) === undefined) errors.push(required(`data[${key}]`))
+    if (o['type'] === 'kubernetes.io/tls')
+      for (const key of ['tls.crt', 'tls.key']) if (at(o, 'data', key) === undefined) errors.push(required(`data[${key}]`))
     return errors
   },
 }
@@ -48,7 +67,8 @@ const configMapStrategy: Strategy = {
   validate: (o, old) => {
     const errors = [...checkDataKeys(o, ['data', 'binaryData']), ...immutableData(o, old, ['data', 'binaryData'])]
     const size = JSON.stringify([o['data'] ?? {}, o['binaryData'] ?? {}]).length
-    if (size > 1024 * 1024 + 64 * 1024) errors.push({ field: '', reason: 'FieldValueTooLong', message: 'Too long: may not be more than 1048576 bytes' })
+    if (size > 1024 * 1024 + 64 * 1024)
+      errors.push({ field: '', reason: 'FieldValueTooLong', message: 'Too long: may not be more than 1048576 bytes' })
     return errors
   },
 }
@@ -73,7 +93,13 @@ const namespaceStrategy: Strategy = {
     const name = str(at(o, 'metadata', 'name'))
     return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) && name.length <= 63
       ? []
-      : [invalid('metadata.name', name, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')")]
+      : [
+          invalid(
+            'metadata.name',
+            name,
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+          ),
+        ]
   },
 }
 
@@ -82,8 +108,10 @@ const rbacRules = (o: Obj): FieldError[] =>
     const errors: FieldError[] = []
     if (list(rule['verbs']).length === 0) errors.push(required(`rules[${i}].verbs`, 'verbs must contain at least one value'))
     if (list(rule['nonResourceURLs']).length === 0) {
-      if (list(rule['apiGroups']).length === 0) errors.push(required(`rules[${i}].apiGroups`, 'resource rules must supply at least one api group'))
-      if (list(rule['resources']).length === 0) errors.push(required(`rules[${i}].resources`, 'resource rules must supply at least one resource'))
+      if (list(rule['apiGroups']).length === 0)
+        errors.push(required(`rules[${i}].apiGroups`, 'resource rules must supply at least one api group'))
+      if (list(rule['resources']).length === 0)
+        errors.push(required(`rules[${i}].resources`, 'resource rules must supply at least one resource'))
     }
     return errors
   })
@@ -92,7 +120,9 @@ const bindingStrategy: Strategy = {
   defaults: (o) => {
     const ref = o['roleRef']
     if (isObj(ref) && str(ref['apiGroup']) === '') ref['apiGroup'] = 'rbac.authorization.k8s.io'
-    for (const subject of objs(o['subjects'])) if (str(subject['apiGroup']) === '') subject['apiGroup'] = subject['kind'] === 'ServiceAccount' ? undefined : 'rbac.authorization.k8s.io'
+    for (const subject of objs(o['subjects']))
+      if (str(subject['apiGroup']) === '')
+        subject['apiGroup'] = subject['kind'] === 'ServiceAccount' ? undefined : 'rbac.authorization.k8s.io'
     for (const subject of objs(o['subjects'])) if (subject['apiGroup'] === undefined) delete subject['apiGroup']
   },
   validate: (o, old) => {
@@ -101,7 +131,8 @@ const bindingStrategy: Strategy = {
     if (kind !== 'Role' && kind !== 'ClusterRole') errors.push(unsupported('roleRef.kind', kind, ['ClusterRole', 'Role']))
     if (str(at(o, 'roleRef', 'name')) === '') errors.push(required('roleRef.name'))
     objs(o['subjects']).forEach((subject, i) => {
-      if (!['User', 'Group', 'ServiceAccount'].includes(str(subject['kind']))) errors.push(unsupported(`subjects[${i}].kind`, subject['kind'], ['Group', 'ServiceAccount', 'User']))
+      if (!['User', 'Group', 'ServiceAccount'].includes(str(subject['kind'])))
+        errors.push(unsupported(`subjects[${i}].kind`, subject['kind'], ['Group', 'ServiceAccount', 'User']))
       if (str(subject['name']) === '') errors.push(required(`subjects[${i}].name`))
       if (subject['kind'] === 'ServiceAccount' && str(subject['namespace']) === '') errors.push(required(`subjects[${i}].namespace`))
     })
@@ -131,17 +162,31 @@ const webhookConfigurationStrategy = (mutating: boolean): Strategy => ({
       const path = `webhooks[${i}]`
       const name = str(hook['name'])
       if (name === '') errors.push(required(`${path}.name`))
-      else if (!isDnsSubdomain(name) || name.split('.').length < 3) errors.push(invalid(`${path}.name`, name, 'should be a domain with at least three segments separated by dots'))
-      else if (names.has(name)) errors.push({ field: `${path}.name`, reason: 'FieldValueDuplicate', message: `Duplicate value: ${JSON.stringify(name)}` })
+      else if (!isDnsSubdomain(name) || name.split('.').length < 3)
+        errors.push(invalid(`${path}.name`, name, 'should be a domain with at least three segments separated by dots'))
+      else if (names.has(name))
+        errors.push({ field: `${path}.name`, reason: 'FieldValueDuplicate', message: `Duplicate value: ${JSON.stringify(name)}` })
       names.add(name)
       const config = obj(hook['clientConfig'])
-      if ((config['url'] === undefined) === (config['service'] === undefined)) errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'))
-      if (config['url'] !== undefined && !/^https:\/\//.test(str(config['url']))) errors.push(invalid(`${path}.clientConfig.url`, config['url'], "'https' is the only allowed URL scheme; desired format: https://host[/path]"))
-      if (!list(hook['admissionReviewVersions']).includes('v1')) errors.push(invalid(`${path}.admissionReviewVersions`, hook['admissionReviewVersions'] ?? [], 'must include at least one of v1, v1beta1'))
-      if (!['None', 'NoneOnDryRun'].includes(str(hook['sideEffects']))) errors.push(unsupported(`${path}.sideEffects`, hook['sideEffects'], ['None', 'NoneOnDryRun']))
+      if ((config['url'] === undefined) === (config['service'] === undefined))
+        errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'))
+      if (config['url'] !== undefined && !/^https:\/\//.test(str(config['url'])))
+        errors.push(
+          invalid(`${path}.clientConfig.url`, config['url'], "'https' is the only allowed URL scheme; desired format: https://host[/path]"),
+        )
+      if (!list(hook['admissionReviewVersions']).includes('v1'))
+        errors.push(
+          invalid(`${path}.admissionReviewVersions`, hook['admissionReviewVersions'] ?? [], 'must include at least one of v1, v1beta1'),
+        )
+      if (!['None', 'NoneOnDryRun'].includes(str(hook['sideEffects'])))
+        errors.push(unsupported(`${path}.sideEffects`, hook['sideEffects'], ['None', 'NoneOnDryRun']))
       const timeout = num(hook['timeoutSeconds'])
-      if (timeout < 1 || timeout > 30) errors.push(invalid(`${path}.timeoutSeconds`, hook['timeoutSeconds'], 'the timeout value must be between 1 and 30 seconds'))
-      errors.push(...checkSelector(hook['namespaceSelector'], `${path}.namespaceSelector`), ...checkSelector(hook['objectSelector'], `${path}.objectSelector`))
+      if (timeout < 1 || timeout > 30)
+        errors.push(invalid(`${path}.timeoutSeconds`, hook['timeoutSeconds'], 'the timeout value must be between 1 and 30 seconds'))
+      errors.push(
+        ...checkSelector(hook['namespaceSelector'], `${path}.namespaceSelector`),
+        ...checkSelector(hook['objectSelector'], `${path}.objectSelector`),
+      )
     })
     return errors
   },
@@ -157,7 +202,8 @@ const endpointSliceStrategy: Strategy = {
   validate: (o, old) => {
     const errors: FieldError[] = []
     const type = o['addressType']
-    if (!['IPv4', 'IPv6', 'FQDN'].includes(str(type))) errors.push(type === undefined ? required('addressType') : unsupported('addressType', type, ['FQDN', 'IPv4', 'IPv6']))
+    if (!['IPv4', 'IPv6', 'FQDN'].includes(str(type)))
+      errors.push(type === undefined ? required('addressType') : unsupported('addressType', type, ['FQDN', 'IPv4', 'IPv6']))
     if (old && old['addressType'] !== type) errors.push(invalid('addressType', type, 'field is immutable'))
     objs(o['endpoints']).forEach((endpoint, i) => {
       if (list(endpoint['addresses']).length === 0) errors.push(required(`endpoints[${i}].addresses`, 'must contain at least 1 address'))
@@ -200,7 +246,9 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   'autoscaling.v2.HorizontalPodAutoscaler': {
     defaults: (o) => {
       fill(into(o, 'spec'), 'minReplicas', 1)
-      fill(into(o, 'spec'), 'metrics', [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }])
+      fill(into(o, 'spec'), 'metrics', [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+      ])
     },
     prepareCreate: (o) => void (o['status'] = { desiredReplicas: 0, currentMetrics: null }),
     validate: (o) => {
@@ -217,14 +265,16 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
     validate: (o) => {
       const spec = obj(o['spec'])
       const errors: FieldError[] = []
-      if (objs(spec['rules']).length === 0 && !isObj(spec['defaultBackend'])) errors.push(invalid('spec', spec, 'either `defaultBackend` or `rules` must be specified'))
-      objs(spec['rules']).forEach((rule, i) =>
-        objs(at(rule, 'http', 'paths')).forEach((path, j) => {
+      if (objs(spec['rules']).length === 0 && !isObj(spec['defaultBackend']))
+        errors.push(invalid('spec', spec, 'either `defaultBackend` or `rules` must be specified'))
+      for (const [i, rule] of objs(spec['rules']).entries()) {
+        for (const [j, path] of objs(at(rule, 'http', 'paths')).entries()) {
           const where = `spec.rules[${i}].http.paths[${j}]`
           if (path['pathType'] === undefined) errors.push(required(`${where}.pathType`, 'pathType must be specified'))
-          if (path['pathType'] !== 'ImplementationSpecific' && !str(path['path']).startsWith('/')) errors.push(invalid(`${where}.path`, path['path'] ?? '', 'must be an absolute path'))
-        }),
-      )
+          if (path['pathType'] !== 'ImplementationSpecific' && !str(path['path']).startsWith('/'))
+            errors.push(invalid(`${where}.path`, path['path'] ?? '', 'must be an absolute path'))
+        }
+      }
       return errors
     },
   },
@@ -232,7 +282,8 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
     defaults: (o) => {
       const spec = into(o, 'spec')
       fill(spec, 'policyTypes', ['Ingress', ...(list(spec['egress']).length > 0 ? ['Egress'] : [])])
-      for (const rule of [...objs(spec['ingress']), ...objs(spec['egress'])]) for (const port of objs(rule['ports'])) fill(port, 'protocol', 'TCP')
+      for (const rule of [...objs(spec['ingress']), ...objs(spec['egress'])])
+        for (const port of objs(rule['ports'])) fill(port, 'protocol', 'TCP')
     },
   },
   'rbac.v1.Role': { validate: rbacRules },

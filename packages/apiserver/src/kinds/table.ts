@@ -102,7 +102,11 @@ export const KIND_ROWS: readonly KindRow[] = TABLE.trim()
   .map((line): KindRow => {
     const [definition = '', plural = '', ...flags] = line.split(' ')
     const [area = '', version = '', kind = ''] = definition.split('.')
-    const values = (name: string) => flags.find((f) => f.startsWith(`${name}=`))?.slice(name.length + 1).split(',') ?? []
+    const values = (name: string) =>
+      flags
+        .find((f) => f.startsWith(`${name}=`))
+        ?.slice(name.length + 1)
+        .split(',') ?? []
     return {
       group: GROUPS[area] ?? area,
       version,

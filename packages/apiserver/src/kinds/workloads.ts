@@ -1,8 +1,8 @@
 /** Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs: defaults and checks. */
-import { fieldForbidden, invalid, required, unsupported, type FieldError } from '../errors.ts'
+import { type FieldError, fieldForbidden, invalid, required, unsupported } from '../errors.ts'
 import type { Strategy } from '../registry/kind.ts'
 import { matches, requirementsOf } from '../selectors.ts'
-import { at, equal, fill, into, isObj, num, obj, str, strings, type Obj } from '../values.ts'
+import { at, equal, fill, into, isObj, num, type Obj, obj, str, strings } from '../values.ts'
 import { checkSelector } from './names.ts'
 import { defaultTemplate, validateTemplate } from './pod.ts'
 
@@ -14,7 +14,8 @@ function validateSelector(spec: Obj, old: Obj | undefined): FieldError[] {
     const requirements = requirementsOf(selector)
     if (requirements.length === 0) errors.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'))
     const labels = at(spec, 'template', 'metadata', 'labels')
-    if (!matches(requirements, labels)) errors.push(invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`'))
+    if (!matches(requirements, labels))
+      errors.push(invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`'))
     if (old && !equal(at(old, 'spec', 'selector'), selector)) errors.push(invalid('spec.selector', selector, 'field is immutable'))
   }
   return errors
@@ -31,7 +32,16 @@ function alwaysRestarts(spec: Obj): FieldError[] {
 }
 
 function intOrPercent(value: unknown, path: string): FieldError[] {
-  if (typeof value === 'string') return /^\d+%$/.test(value) ? [] : [invalid(path, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")]
+  if (typeof value === 'string')
+    return /^\d+%$/.test(value)
+      ? []
+      : [
+          invalid(
+            path,
+            value,
+            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+          ),
+        ]
   return num(value) < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : []
 }
 
@@ -53,14 +63,24 @@ export const deploymentStrategy: Strategy = {
   },
   validate: (o, old) => {
     const spec = obj(o['spec'])
-    const errors = [...validateSelector(spec, old), ...validateReplicas(spec), ...validateTemplate(spec['template'], 'spec.template'), ...alwaysRestarts(spec)]
+    const errors = [
+      ...validateSelector(spec, old),
+      ...validateReplicas(spec),
+      ...validateTemplate(spec['template'], 'spec.template'),
+      ...alwaysRestarts(spec),
+    ]
     const type = at(spec, 'strategy', 'type')
     const rolling = at(spec, 'strategy', 'rollingUpdate')
-    if (type === 'Recreate' && isObj(rolling)) errors.push(fieldForbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"))
+    if (type === 'Recreate' && isObj(rolling))
+      errors.push(fieldForbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"))
     if (isObj(rolling)) {
-      errors.push(...intOrPercent(rolling['maxUnavailable'], 'spec.strategy.rollingUpdate.maxUnavailable'), ...intOrPercent(rolling['maxSurge'], 'spec.strategy.rollingUpdate.maxSurge'))
+      errors.push(
+        ...intOrPercent(rolling['maxUnavailable'], 'spec.strategy.rollingUpdate.maxUnavailable'),
+        ...intOrPercent(rolling['maxSurge'], 'spec.strategy.rollingUpdate.maxSurge'),
+      )
       const zero = (v: unknown) => v === 0 || v === '0%'
-      if (zero(rolling['maxUnavailable']) && zero(rolling['maxSurge'])) errors.push(invalid('spec.strategy.rollingUpdate.maxUnavailable', rolling['maxUnavailable'], 'may not be 0 when `maxSurge` is 0'))
+      if (zero(rolling['maxUnavailable']) && zero(rolling['maxSurge']))
+        errors.push(invalid('spec.strategy.rollingUpdate.maxUnavailable', rolling['maxUnavailable'], 'may not be 0 when `maxSurge` is 0'))
     }
     return errors
   },
@@ -71,12 +91,18 @@ export const replicaSetStrategy: Strategy = {
     const spec = into(o, 'spec')
     fill(spec, 'replicas', 1)
     defaultTemplate(spec['template'])
-    if (!isObj(spec['selector']) && isObj(at(spec, 'template', 'metadata', 'labels'))) spec['selector'] = { matchLabels: strings(at(spec, 'template', 'metadata', 'labels')) }
+    if (!isObj(spec['selector']) && isObj(at(spec, 'template', 'metadata', 'labels')))
+      spec['selector'] = { matchLabels: strings(at(spec, 'template', 'metadata', 'labels')) }
   },
   prepareCreate: (o) => void (o['status'] = { replicas: 0 }),
   validate: (o, old) => {
     const spec = obj(o['spec'])
-    return [...validateSelector(spec, old), ...validateReplicas(spec), ...validateTemplate(spec['template'], 'spec.template'), ...alwaysRestarts(spec)]
+    return [
+      ...validateSelector(spec, old),
+      ...validateReplicas(spec),
+      ...validateTemplate(spec['template'], 'spec.template'),
+      ...alwaysRestarts(spec),
+    ]
   },
 }
 
@@ -111,7 +137,12 @@ export const statefulSetStrategy: Strategy = {
   prepareCreate: (o) => void (o['status'] = { replicas: 0, availableReplicas: 0 }),
   validate: (o, old) => {
     const spec = obj(o['spec'])
-    const errors = [...validateSelector(spec, old), ...validateReplicas(spec), ...validateTemplate(spec['template'], 'spec.template'), ...alwaysRestarts(spec)]
+    const errors = [
+      ...validateSelector(spec, old),
+      ...validateReplicas(spec),
+      ...validateTemplate(spec['template'], 'spec.template'),
+      ...alwaysRestarts(spec),
+    ]
     if (old && !equal(at(old, 'spec', 'serviceName'), spec['serviceName'])) {
       errors.push(
         fieldForbidden(
@@ -137,7 +168,8 @@ export const daemonSetStrategy: Strategy = {
     }
     defaultTemplate(spec['template'])
   },
-  prepareCreate: (o) => void (o['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }),
+  prepareCreate: (o) =>
+    void (o['status'] = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }),
   validate: (o, old) => {
     const spec = obj(o['spec'])
     return [...validateSelector(spec, old), ...validateTemplate(spec['template'], 'spec.template'), ...alwaysRestarts(spec)]
@@ -172,12 +204,18 @@ export const jobStrategy: Strategy = {
     const uid = str(at(o, 'metadata', 'uid'))
     const name = str(at(o, 'metadata', 'name'))
     const labels = into(into(into(spec, 'template'), 'metadata'), 'labels')
-    Object.assign(labels, { 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name, 'controller-uid': uid, 'job-name': name })
+    Object.assign(labels, {
+      'batch.kubernetes.io/controller-uid': uid,
+      'batch.kubernetes.io/job-name': name,
+      'controller-uid': uid,
+      'job-name': name,
+    })
     spec['selector'] = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } }
   },
   validate: (o, old) => {
     const errors = validateJobSpec(obj(o['spec']), 'spec')
-    if (old && !equal(at(old, 'spec', 'template'), at(o, 'spec', 'template')) && at(old, 'spec', 'suspend') !== true) errors.push(invalid('spec.template', at(o, 'spec', 'template'), 'field is immutable'))
+    if (old && !equal(at(old, 'spec', 'template'), at(o, 'spec', 'template')) && at(old, 'spec', 'suspend') !== true)
+      errors.push(invalid('spec.template', at(o, 'spec', 'template'), 'field is immutable'))
     return errors
   },
 }
@@ -197,8 +235,13 @@ export const cronJobStrategy: Strategy = {
     const errors = validateJobSpec(obj(at(spec, 'jobTemplate', 'spec')), 'spec.jobTemplate.spec')
     const schedule = str(spec['schedule'])
     if (schedule === '') errors.push(required('spec.schedule'))
-    else if (!/^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every .+)$/.test(schedule) && schedule.trim().split(/\s+/).length !== 5) {
-      errors.push(invalid('spec.schedule', schedule, `expected exactly 5 fields, found ${schedule.trim().split(/\s+/).length}: [${schedule}]`))
+    else if (
+      !/^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every .+)$/.test(schedule) &&
+      schedule.trim().split(/\s+/).length !== 5
+    ) {
+      errors.push(
+        invalid('spec.schedule', schedule, `expected exactly 5 fields, found ${schedule.trim().split(/\s+/).length}: [${schedule}]`),
+      )
     }
     return errors
   },

@@ -4,11 +4,13 @@ import { GROUPS, KIND_ROWS } from '../kinds/table.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
 import type { Registry } from '../registry/registry.ts'
 import { isObj, type Obj } from '../values.ts'
-import { SchemaWriter, type OpenApiVersion } from './schemas.ts'
+import { type OpenApiVersion, SchemaWriter } from './schemas.ts'
 
 const definitionOf = new Map(KIND_ROWS.map((row) => [`${row.group}/${row.version}/${row.plural}`, row.definition]))
 
-const builtinKinds = new Map<string, Obj[]>(KIND_ROWS.map((row) => [row.definition, [{ group: row.group, version: row.version, kind: row.kind }]]))
+const builtinKinds = new Map<string, Obj[]>(
+  KIND_ROWS.map((row) => [row.definition, [{ group: row.group, version: row.version, kind: row.kind }]]),
+)
 // Deletions of every kind take these.
 builtinKinds.set(
   'meta.v1.DeleteOptions',
@@ -21,7 +23,8 @@ function writer(version: OpenApiVersion): SchemaWriter {
   return new SchemaWriter(version, descriptions as ConstructorParameters<typeof SchemaWriter>[1], builtinKinds)
 }
 
-const schemaOf = (to: SchemaWriter, kind: Kind): Obj => (kind.custom ? to.custom(kind) : to.reference(definitionOf.get(`${kind.group}/${kind.version}/${kind.plural}`) ?? ''))
+const schemaOf = (to: SchemaWriter, kind: Kind): Obj =>
+  kind.custom ? to.custom(kind) : to.reference(definitionOf.get(`${kind.group}/${kind.version}/${kind.plural}`) ?? '')
 
 const parameter = (name: string, type: string, version: OpenApiVersion, place = 'query'): Obj => ({
   name,
@@ -47,7 +50,18 @@ function addPaths(paths: Obj, kind: Kind, version: OpenApiVersion, schema: Obj):
   const write = ['dryRun', 'fieldManager', 'fieldValidation']
   const place = kind.namespaced ? [parameter('namespace', 'string', version, 'path')] : []
   paths[root] = {
-    ...(kind.virtual ? {} : { get: operation(kind, 'list', version, schema, ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch']) }),
+    ...(kind.virtual
+      ? {}
+      : {
+          get: operation(kind, 'list', version, schema, [
+            'labelSelector',
+            'fieldSelector',
+            'limit',
+            'continue',
+            'resourceVersion',
+            'watch',
+          ]),
+        }),
     post: operation(kind, 'post', version, schema, write),
     parameters: place,
   }

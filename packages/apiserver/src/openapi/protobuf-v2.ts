@@ -1,5 +1,5 @@
 /** An OpenAPI v2 document in the protobuf form that kubectl asks for (gnostic's `openapi.v2.Document`). */
-import { isObj, list, obj, str, type Obj } from '../values.ts'
+import { isObj, list, type Obj, obj, str } from '../values.ts'
 
 function varint(value: number): Buffer {
   const bytes: number[] = []
@@ -24,7 +24,18 @@ function text(field: number, value: unknown): Buffer {
   return written === '' ? Buffer.alloc(0) : message(field, Buffer.from(written))
 }
 
-const SCHEMA = { ref: 1, format: 2, description: 4, required: 19, additional: 21, type: 22, items: 23, allOf: 24, properties: 25, extension: 31 }
+const SCHEMA = {
+  ref: 1,
+  format: 2,
+  description: 4,
+  required: 19,
+  additional: 21,
+  type: 22,
+  items: 23,
+  allOf: 24,
+  properties: 25,
+  extension: 31,
+}
 const NAMED = { name: 1, value: 2 }
 
 const named = (field: number, name: string, value: Buffer) => message(field, text(NAMED.name, name), message(NAMED.value, value))
@@ -33,11 +44,20 @@ const named = (field: number, name: string, value: Buffer) => message(field, tex
 export function encodeOpenApiV2(document: Obj): Buffer {
   const info = obj(document['info'])
   const definitions = Object.entries(obj(document['definitions'])).map(([name, schema]) => named(1, name, encodeSchema(obj(schema))))
-  return Buffer.concat([text(1, document['swagger']), message(2, text(1, info['title']), text(2, info['version'])), message(8), message(9, ...definitions)])
+  return Buffer.concat([
+    text(1, document['swagger']),
+    message(2, text(1, info['title']), text(2, info['version'])),
+    message(8),
+    message(9, ...definitions),
+  ])
 }
 
 function encodeSchema(schema: Obj): Buffer {
-  const parts: Buffer[] = [text(SCHEMA.ref, schema['$ref']), text(SCHEMA.format, schema['format']), text(SCHEMA.description, schema['description'])]
+  const parts: Buffer[] = [
+    text(SCHEMA.ref, schema['$ref']),
+    text(SCHEMA.format, schema['format']),
+    text(SCHEMA.description, schema['description']),
+  ]
   for (const name of list(schema['required'])) parts.push(text(SCHEMA.required, name))
   const additional = schema['additionalProperties']
   if (isObj(additional)) parts.push(message(SCHEMA.additional, message(1, encodeSchema(additional))))

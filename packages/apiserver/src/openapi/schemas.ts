@@ -1,8 +1,9 @@
 /** Schemas of served kinds as OpenAPI has them. */
+
+import type { Kind } from '../registry/kind.ts'
 import { definition } from '../schema/builtin.ts'
 import type { Schema } from '../schema/schema.ts'
-import type { Kind } from '../registry/kind.ts'
-import { copy, into, isObj, obj, str, list, type Obj } from '../values.ts'
+import { copy, into, isObj, list, type Obj, obj, str } from '../values.ts'
 import { customName, openApiName } from './names.ts'
 
 /** `v3` has defaults and wraps references that carry more than the reference. */
@@ -61,7 +62,15 @@ export class SchemaWriter {
       ...(schema.keys ? { 'x-kubernetes-list-map-keys': [...schema.keys] } : {}),
       ...(schema.atomic && schema.ref === undefined ? { 'x-kubernetes-map-type': 'atomic' } : {}),
       ...(schema.patch?.key ? { 'x-kubernetes-patch-merge-key': schema.patch.key } : {}),
-      ...(schema.patch ? { 'x-kubernetes-patch-strategy': schema.patch.retainKeys ? (schema.type === 'array' ? 'merge,retainKeys' : 'retainKeys') : 'merge' } : {}),
+      ...(schema.patch
+        ? {
+            'x-kubernetes-patch-strategy': schema.patch.retainKeys
+              ? schema.type === 'array'
+                ? 'merge,retainKeys'
+                : 'retainKeys'
+              : 'merge',
+          }
+        : {}),
     }
     if (value['$ref'] !== undefined && Object.keys(more).length > 0 && this.#version === 'v3') return { ...more, allOf: [value] }
     return { ...value, ...more }
@@ -85,7 +94,9 @@ export class SchemaWriter {
         return { type: 'boolean' }
       case 'intOrString':
         if (this.#version === 'v2') return { type: 'string', ...(schema.format === 'quantity' ? {} : { format: 'int-or-string' }) }
-        return schema.format === 'quantity' ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
+        return schema.format === 'quantity'
+          ? { oneOf: [{ type: 'string' }, { type: 'number' }] }
+          : { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
       case 'any':
         return { type: 'object' }
     }
@@ -98,7 +109,10 @@ export class SchemaWriter {
     const schema: Obj = source ? copy(source) : { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
     if (this.#version === 'v2') for (const key of Object.keys(schema)) simplify(schema, key)
     const properties = into(schema, 'properties')
-    properties['apiVersion'] = { type: 'string', description: str(obj(properties['apiVersion'])['description']) || 'The version of the kind, such as `group/v1`.' }
+    properties['apiVersion'] = {
+      type: 'string',
+      description: str(obj(properties['apiVersion'])['description']) || 'The version of the kind, such as `group/v1`.',
+    }
     properties['kind'] = { type: 'string', description: str(obj(properties['kind'])['description']) || 'The name of the kind.' }
     properties['metadata'] = this.#field({ type: 'object', ref: 'meta.v1.ObjectMeta' }, 'Standard object metadata.')
     schema['x-kubernetes-group-version-kind'] = [{ group: kind.group, version: kind.version, kind: kind.kind }]

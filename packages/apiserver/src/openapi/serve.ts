@@ -5,6 +5,8 @@ import type { ApiAnswer } from '../http/request.ts'
 import type { Registry } from '../registry/registry.ts'
 
 const PROTO_V2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+// "@" may be asked for, but is no legal character of a Content-Type: kubectl refuses an answer that has it.
+const PROTO_V2_ANSWER = PROTO_V2.replace('@', '.')
 const KEEP_FOR = 60_000
 
 /** Texts are dropped after a while: they are large, and clients keep their own copies. */
@@ -41,14 +43,20 @@ export async function openApiAnswer(registry: Registry, path: string, accept: st
   const cache = cacheOf(registry)
   if (path === '/openapi/v2') {
     const types = accept.split(',').map((t) => t.split(';')[0]?.trim() ?? '')
-    const protobuf = types.some((t) => t === PROTO_V2 || t === PROTO_V2.replace('@', '.'))
+    const protobuf = types.some((t) => t === PROTO_V2 || t === PROTO_V2_ANSWER)
     const json = accept === '' || types.some((t) => t === 'application/json' || t === '*/*' || t === 'application/*')
     if (protobuf) {
       const { encodeOpenApiV2 } = await import('./protobuf-v2.ts')
-      return bytes(cache.get(registry, 'v2 protobuf', () => encodeOpenApiV2(documentV2(registry))), PROTO_V2)
+      return bytes(
+        cache.get(registry, 'v2 protobuf', () => encodeOpenApiV2(documentV2(registry))),
+        PROTO_V2.replace('@', '.'),
+      )
     }
     if (!json) throw notAcceptable(['application/json', PROTO_V2])
-    return bytes(cache.get(registry, 'v2', () => Buffer.from(JSON.stringify(documentV2(registry)))), 'application/json')
+    return bytes(
+      cache.get(registry, 'v2', () => Buffer.from(JSON.stringify(documentV2(registry)))),
+      'application/json',
+    )
   }
   if (path === '/openapi/v3') {
     const paths: { [path: string]: unknown } = {}
@@ -61,7 +69,10 @@ export async function openApiAnswer(registry: Registry, path: string, accept: st
   const key = path.slice('/openapi/v3/'.length)
   const kinds = versions(registry).get(key)
   if (!path.startsWith('/openapi/v3/') || !kinds) return undefined
-  return bytes(cache.get(registry, key, () => Buffer.from(JSON.stringify(documentV3(kinds)))), 'application/json')
+  return bytes(
+    cache.get(registry, key, () => Buffer.from(JSON.stringify(documentV3(kinds)))),
+    'application/json',
+  )
 }
 
 function bytes(data: Buffer, contentType: string): ApiAnswer {

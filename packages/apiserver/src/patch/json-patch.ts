@@ -4,17 +4,18 @@ import { copy, equal, isObj, own, put, str } from '../values.ts'
 
 const MAX_OPERATIONS = 10_000
 
-function unescape(token: string): string {
+function unescapeToken(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
 function parsePointer(pointer: string): string[] {
   if (pointer === '') return []
   if (!pointer.startsWith('/')) throw badRequest(`json patch: the path "${pointer}" must start with "/"`)
-  return pointer.slice(1).split('/').map(unescape)
+  return pointer.slice(1).split('/').map(unescapeToken)
 }
 
-const refused = (message: string) => new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${message}`)
+const refused = (message: string) =>
+  new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${message}`)
 
 function index(token: string, length: number, adding: boolean): number {
   if (adding && token === '-') return length
@@ -79,7 +80,8 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
     if (!isObj(operation)) throw badRequest('json patch: an operation is not an object')
     const op = str(operation['op'])
     const path = str(operation['path'])
-    if ((op === 'add' || op === 'replace' || op === 'test') && !Object.hasOwn(operation, 'value')) throw refused(`json patch: the ${op} of ${path} has no value`)
+    if ((op === 'add' || op === 'replace' || op === 'test') && !Object.hasOwn(operation, 'value'))
+      throw refused(`json patch: the ${op} of ${path} has no value`)
     switch (op) {
       case 'add':
         add(root, path, copy(operation['value']))

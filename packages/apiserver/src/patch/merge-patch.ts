@@ -1,5 +1,5 @@
 /** JSON Merge Patch (RFC 7386). */
-import { copy, isObj, put, own, type Obj } from '../values.ts'
+import { copy, isObj, type Obj, own, put } from '../values.ts'
 
 /** A copy of `target` with the patch applied; `null` removes a field. */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {

@@ -5,7 +5,7 @@
  */
 import { badRequest } from '../errors.ts'
 import type { Schema } from '../schema/schema.ts'
-import { copy, equal, isObj, list, own, put, str, type Obj } from '../values.ts'
+import { copy, equal, isObj, list, type Obj, own, put, str } from '../values.ts'
 
 const DELETE_FROM = '$deleteFromPrimitiveList/'
 const ORDER = '$setElementOrder/'
@@ -74,7 +74,8 @@ function mergeLists(schema: Schema, current: unknown, patch: readonly unknown[])
     if (!isObj(item)) throw badRequest(`strategic merge patch: an element of a list merged by "${key}" is not an object`)
     const directive = item['$patch']
     const matches = (other: unknown) => isObj(other) && equal(other[key], item[key])
-    if (item[key] === undefined && directive !== 'replace') throw badRequest(`map: ${JSON.stringify(item).slice(0, 200)} does not contain declared merge key: ${key}`)
+    if (item[key] === undefined && directive !== 'replace')
+      throw badRequest(`map: ${JSON.stringify(item).slice(0, 200)} does not contain declared merge key: ${key}`)
     const at = result.findIndex(matches)
     if (directive === 'delete') {
       for (let i = result.length - 1; i >= 0; i--) if (matches(result[i])) result.splice(i, 1)

@@ -5,12 +5,12 @@
  * from {@link FIELD_NUMBERS}.
  */
 import { badRequest } from '../errors.ts'
+import { GROUPS } from '../kinds/table.ts'
 import { definition } from '../schema/builtin.ts'
 import type { Schema } from '../schema/schema.ts'
-import { GROUPS } from '../kinds/table.ts'
-import { put, isObj, type Obj } from '../values.ts'
+import { isObj, type Obj, put } from '../values.ts'
 import { FIELD_NUMBERS } from './field-numbers.ts'
-import { signedOf, textOf, wireFields, type WireField } from './reader.ts'
+import { signedOf, textOf, type WireField, wireFields } from './reader.ts'
 
 const MAGIC = [0x6b, 0x38, 0x73, 0x00]
 const MAX_DEPTH = 64
@@ -25,7 +25,10 @@ function numbersOf(name: string): Numbers | undefined {
   tables ??= new Map(
     FIELD_NUMBERS.trim()
       .split('\n')
-      .map((line) => [line.slice(0, line.indexOf(' ') < 0 ? undefined : line.indexOf(' ')), line.indexOf(' ') < 0 ? '' : line.slice(line.indexOf(' ') + 1)]),
+      .map((line) => [
+        line.slice(0, line.indexOf(' ') < 0 ? undefined : line.indexOf(' ')),
+        line.indexOf(' ') < 0 ? '' : line.slice(line.indexOf(' ') + 1),
+      ]),
   )
   const line = tables.get(name)
   if (line === undefined) return undefined
@@ -58,7 +61,8 @@ export function decodeProtobuf(body: Uint8Array): Obj {
   // DeleteOptions and the like belong to every group.
   const name = META_KINDS.has(kind) ? `meta.v1.${kind}` : `${AREAS.get(group) ?? group}.${version}.${kind}`
   const schema = definition(name)
-  if (!schema || !numbersOf(name)) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}" in the protobuf encoding; send JSON`)
+  if (!schema || !numbersOf(name))
+    throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}" in the protobuf encoding; send JSON`)
   const object = decodeMessage(name, schema, raw ?? new Uint8Array(0), 0)
   return { ...object, apiVersion, kind }
 }
@@ -110,14 +114,51 @@ function decodeField(message: string, name: string, schema: Schema | undefined, 
 function isZeroDefault(message: string, name: string, value: unknown): boolean {
   if (value === '') return true
   if (message === 'meta.v1.ObjectMeta') return value === 0 || (isObj(value) && Object.keys(value).length === 0)
-  if (isObj(value) && Object.keys(value).length === 0) return name === 'status' || name === 'rollingUpdate' || name === 'metadata' || name === 'strategy' || name === 'updateStrategy'
+  if (isObj(value) && Object.keys(value).length === 0)
+    return name === 'status' || name === 'rollingUpdate' || name === 'metadata' || name === 'strategy' || name === 'updateStrategy'
   if (value === 0) return ZERO_MEANS_ABSENT.has(name)
   if (value === false) return FALSE_MEANS_ABSENT.has(name)
   return false
 }
 
-const ZERO_MEANS_ABSENT = new Set(['nodePort', 'hostPort', 'healthCheckNodePort', 'initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold', 'minReadySeconds', 'observedGeneration', 'count', 'weight', 'targetPort', 'expirationSeconds'])
-const FALSE_MEANS_ABSENT = new Set(['hostNetwork', 'hostPID', 'hostIPC', 'stdin', 'stdinOnce', 'tty', 'readOnly', 'publishNotReadyAddresses', 'paused', 'unschedulable', 'globalDefault', 'preserveUnknownFields', 'exclusiveMaximum', 'exclusiveMinimum', 'uniqueItems', 'nullable', 'x-kubernetes-embedded-resource', 'x-kubernetes-int-or-string', 'deprecated', 'hostUsers'])
+const ZERO_MEANS_ABSENT = new Set([
+  'nodePort',
+  'hostPort',
+  'healthCheckNodePort',
+  'initialDelaySeconds',
+  'timeoutSeconds',
+  'periodSeconds',
+  'successThreshold',
+  'failureThreshold',
+  'minReadySeconds',
+  'observedGeneration',
+  'count',
+  'weight',
+  'targetPort',
+  'expirationSeconds',
+])
+const FALSE_MEANS_ABSENT = new Set([
+  'hostNetwork',
+  'hostPID',
+  'hostIPC',
+  'stdin',
+  'stdinOnce',
+  'tty',
+  'readOnly',
+  'publishNotReadyAddresses',
+  'paused',
+  'unschedulable',
+  'globalDefault',
+  'preserveUnknownFields',
+  'exclusiveMaximum',
+  'exclusiveMinimum',
+  'uniqueItems',
+  'nullable',
+  'x-kubernetes-embedded-resource',
+  'x-kubernetes-int-or-string',
+  'deprecated',
+  'hostUsers',
+])
 
 function decodeValue(message: string, name: string, schema: Schema | undefined, field: WireField, depth: number): unknown {
   switch (schema?.type) {

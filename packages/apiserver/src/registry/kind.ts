@@ -80,6 +80,7 @@ export interface CustomKind {
   readonly openApi: Obj | undefined
 }
 
-export const groupVersion = (kind: { readonly group: string; readonly version: string }) => (kind.group ? `${kind.group}/${kind.version}` : kind.version)
+export const groupVersion = (kind: { readonly group: string; readonly version: string }) =>
+  kind.group ? `${kind.group}/${kind.version}` : kind.version
 
 export const collectionName = (group: string, plural: string) => `${group}/${plural}`

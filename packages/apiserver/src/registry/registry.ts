@@ -1,10 +1,11 @@
 /** All served kinds: the built-in ones and those of the established CRDs. */
+
+import { conversionOf } from '../kinds/conversions.ts'
+import { strategyOf } from '../kinds/strategies.ts'
+import { KIND_ROWS } from '../kinds/table.ts'
 import { definition } from '../schema/builtin.ts'
 import { ANY } from '../schema/schema.ts'
-import { KIND_ROWS } from '../kinds/table.ts'
-import { strategyOf } from '../kinds/strategies.ts'
 import { columnsOf } from '../table/columns.ts'
-import { conversionOf } from '../kinds/conversions.ts'
 import { collectionName, groupVersion, type Kind } from './kind.ts'
 
 export class Registry {

@@ -5,9 +5,10 @@
  * its allowed values), `y` base64, `i` integer, `n` number, `b` boolean, `x` int-or-string, `q` quantity, `t` time, `T` time with
  * microseconds, `a` anything, `@name` another definition.
  */
-import { mergeRule, type MergeRule } from './merge-keys.ts'
-import { ANY, type Schema } from './schema.ts'
+
 import packed from '../../gen/schemas.ts'
+import { type MergeRule, mergeRule } from './merge-keys.ts'
+import { ANY, type Schema } from './schema.ts'
 
 type Fields = Readonly<Record<string, string>>
 const definitions: Readonly<Record<string, Fields>> = JSON.parse(packed)

@@ -3,7 +3,7 @@
  *
  * Enters: parsed JSON and a schema. Leaves: a fresh value with known fields only, and the paths of the unknown ones.
  */
-import { own, put, isObj, type Obj } from '../values.ts'
+import { isObj, type Obj, own, put } from '../values.ts'
 import type { Schema } from './schema.ts'
 
 /** The value does not have the type that the schema says; `path` in the form `spec.ports[0].port`. */

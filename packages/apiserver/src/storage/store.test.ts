@@ -26,7 +26,11 @@ function play(store: Store, list: ReadonlyArray<{ name: string; remove: boolean;
   }
 }
 
-const state = (store: Store) => store.collection('/things').list().map((r) => r.object)
+const state = (store: Store) =>
+  store
+    .collection('/things')
+    .list()
+    .map((r) => r.object)
 
 test('a watch from any past revision, laid over the list of that revision, gives the present state', () => {
   fc.assert(
@@ -59,7 +63,9 @@ test('what was written is there after a restart, and revisions go on growing', (
       const again = new Store(path)
       expect(state(again)).toEqual(before)
       expect(again.revision).toBe(revision)
-      expect(Number(at(again.write(again.collection('/things'), object('new', 1), 0).object, 'metadata', 'resourceVersion'))).toBe(revision + 1)
+      expect(Number(at(again.write(again.collection('/things'), object('new', 1), 0).object, 'metadata', 'resourceVersion'))).toBe(
+        revision + 1,
+      )
       again.close()
     }),
     { numRuns: 15 },
@@ -103,7 +109,9 @@ test('events that a listener causes are told in order', () => {
 test('a file in use, a damaged file and a missing folder are told apart', () => {
   const path = join(dir, 'used.db')
   const store = new Store(path)
-  expect(() => new Store(path)).toThrow(expect.objectContaining({ code: 'locked', message: expect.stringContaining('in use by another process') }))
+  expect(() => new Store(path)).toThrow(
+    expect.objectContaining({ code: 'locked', message: expect.stringContaining('in use by another process') }),
+  )
   store.close()
   const damaged = join(dir, 'damaged.db')
   writeFileSync(damaged, 'this is no database, although it has some length to it'.repeat(100))

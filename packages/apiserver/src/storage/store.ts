@@ -7,7 +7,7 @@
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { gone, internal, StatusError } from '../errors.ts'
-import { isObj, metadata, str, obj, type Obj } from '../values.ts'
+import { isObj, metadata, type Obj, obj, str } from '../values.ts'
 
 export interface StoredRecord {
   /** `namespace/name`, or `name`. */
@@ -191,7 +191,13 @@ export class Store {
       if (!isObj(object)) throw new Error(`the entry ${String(row['collection'])} ${String(row['name'])} is not an object`)
       const namespace = String(row['namespace'])
       const name = String(row['name'])
-      this.collection(String(row['collection'])).put({ key: storeKey(namespace, name), namespace, name, revision: Number(row['revision']), object })
+      this.collection(String(row['collection'])).put({
+        key: storeKey(namespace, name),
+        namespace,
+        name,
+        revision: Number(row['revision']),
+        object,
+      })
     }
   }
 
@@ -282,13 +288,24 @@ export class Store {
       return new StorageError('locked', `the store ${at} is in use by another process; stop it, or use another home`, { cause: error })
     }
     if (/malformed|not a database|corrupt|is not an object|JSON/i.test(text)) {
-      return new StorageError('corrupt', `the store ${at} is damaged (${text}); restore it from a backup, or remove it to start with an empty cluster`, { cause: error })
+      return new StorageError(
+        'corrupt',
+        `the store ${at} is damaged (${text}); restore it from a backup, or remove it to start with an empty cluster`,
+        { cause: error },
+      )
     }
     if (/full|no space/i.test(text)) return new StorageError('full', `the disk holding ${at} is full; free some space`, { cause: error })
     if (/readonly|unable to open|permission/i.test(text)) {
-      return new StorageError('unwritable', `the store ${at} cannot be written (${text}); check that its folder exists and belongs to you`, { cause: error })
+      return new StorageError(
+        'unwritable',
+        `the store ${at} cannot be written (${text}); check that its folder exists and belongs to you`,
+        { cause: error },
+      )
     }
-    if (/I\/O|ioerr/i.test(text)) return new StorageError('io', `the store ${at} cannot be ${what === 'open' ? 'opened' : 'written'}: ${text}; check the disk`, { cause: error })
+    if (/I\/O|ioerr/i.test(text))
+      return new StorageError('io', `the store ${at} cannot be ${what === 'open' ? 'opened' : 'written'}: ${text}; check the disk`, {
+        cause: error,
+      })
     return new StorageError('other', `the store ${at}: ${text}`, { cause: error })
   }
 

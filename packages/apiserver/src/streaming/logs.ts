@@ -1,11 +1,11 @@
 /** `kubectl logs`: the backend's text, streamed. */
 import { Writable } from 'node:stream'
 import { badRequest, StatusError } from '../errors.ts'
+import { podOf, type ReviewServices } from '../handlers/review-services.ts'
 import type { ApiAnswer, ApiRequest } from '../http/request.ts'
 import type { LogOptions } from '../options.ts'
 import type { Kind } from '../registry/kind.ts'
-import { at, objs, str, strings, isObj, type Obj } from '../values.ts'
-import { podOf, type ReviewServices } from '../handlers/reviews.ts'
+import { at, isObj, type Obj, objs, str, strings } from '../values.ts'
 
 /** The container that is meant. @throws StatusError 400 when it is not in the pod or must be named */
 export function chooseContainer(pod: Obj, asked: string): string {
@@ -21,7 +21,9 @@ export function chooseContainer(pod: Obj, asked: string): string {
   const first = containers[0]
   if (containers.length === 1 && first !== undefined && others.length === 0) return first
   if (containers.length === 1 && first !== undefined) return first
-  throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${containers.join(' ')}]${others.length > 0 ? ` or one of the init containers: [${others.join(' ')}]` : ''}`)
+  throw badRequest(
+    `a container name must be specified for pod ${name}, choose one of: [${containers.join(' ')}]${others.length > 0 ? ` or one of the init containers: [${others.join(' ')}]` : ''}`,
+  )
 }
 
 /** An error of the backend as an answer. */

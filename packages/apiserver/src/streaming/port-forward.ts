@@ -1,7 +1,7 @@
 /** port-forward: pairs of SPDY streams (data and error) joined to connections into the pod. */
 import type { Duplex } from 'node:stream'
-import type { SpdyConnection, SpdyHandlers, SpdyStream } from './spdy.ts'
 import { backendError } from './logs.ts'
+import type { SpdyConnection, SpdyHandlers, SpdyStream } from './spdy.ts'
 
 interface Pair {
   data?: SpdyStream
@@ -42,7 +42,13 @@ export function forwardStreams(open: (handlers: SpdyHandlers) => SpdyConnection,
   })
 }
 
-async function join(port: number, data: SpdyStream, error: SpdyStream, connect: (port: number) => Promise<Duplex>, connections: Set<Duplex>): Promise<void> {
+async function join(
+  port: number,
+  data: SpdyStream,
+  error: SpdyStream,
+  connect: (port: number) => Promise<Duplex>,
+  connections: Set<Duplex>,
+): Promise<void> {
   let target: Duplex
   try {
     target = await connect(port)

@@ -1,7 +1,7 @@
 /** What exec and attach have in common, whichever protocol carries them. */
 import { PassThrough, type Readable, type Writable } from 'node:stream'
-import { now, type Obj } from '../values.ts'
 import type { PodBackend, StreamIo } from '../options.ts'
+import { now, type Obj } from '../values.ts'
 import { backendError } from './logs.ts'
 
 export interface RemoteRequest {
@@ -66,7 +66,10 @@ export function runRemote(backend: PodBackend, namespace: string, pod: string, r
       signal,
     }
     try {
-      const { exitCode } = request.command === undefined ? await backend.attach(namespace, pod, request.container, io) : await backend.exec(namespace, pod, request.container, request.command, io)
+      const { exitCode } =
+        request.command === undefined
+          ? await backend.attach(namespace, pod, request.container, io)
+          : await backend.exec(namespace, pod, request.container, request.command, io)
       if (exitCode === 0) return SUCCESS
       return {
         metadata: {},

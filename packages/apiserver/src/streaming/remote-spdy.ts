@@ -1,13 +1,18 @@
 /** exec and attach over SPDY: one stream for each of error, stdin, stdout, stderr, resize. */
 import type { Duplex } from 'node:stream'
 import { str } from '../values.ts'
-import { buffered, TerminalSizes, type RemoteRequest, type RemoteStart } from './remote-command.ts'
+import { buffered, type RemoteRequest, type RemoteStart, TerminalSizes } from './remote-command.ts'
 import { SpdyConnection, type SpdyStream } from './spdy.ts'
 
 const OPEN_TIMEOUT = 30_000
 
 export function spdyRemote(socket: Duplex, head: Buffer, request: RemoteRequest, version: string, start: RemoteStart): void {
-  const wanted = ['error', ...(request.stdin ? ['stdin'] : []), ...(request.stdout ? ['stdout'] : []), ...(request.stderr ? ['stderr'] : [])]
+  const wanted = [
+    'error',
+    ...(request.stdin ? ['stdin'] : []),
+    ...(request.stdout ? ['stdout'] : []),
+    ...(request.stderr ? ['stderr'] : []),
+  ]
   // The first protocol versions know no terminal sizes.
   if (request.tty && !['channel.k8s.io', 'v2.channel.k8s.io'].includes(version)) wanted.push('resize')
   const streams = new Map<string, SpdyStream>()
@@ -37,7 +42,13 @@ export function spdyRemote(socket: Duplex, head: Buffer, request: RemoteRequest,
       const stream = streams.get(name)
       return stream ? { target: stream, ...buffered(stream) } : undefined
     })
-    const status = await start({ stdin: streams.get('stdin'), stdout: outputs[0]?.stream, stderr: outputs[1]?.stream, sizes, signal: abort.signal })
+    const status = await start({
+      stdin: streams.get('stdin'),
+      stdout: outputs[0]?.stream,
+      stderr: outputs[1]?.stream,
+      sizes,
+      signal: abort.signal,
+    })
     for (const output of outputs) {
       await output?.drained()
       output?.target.end()

@@ -1,7 +1,7 @@
 /** exec and attach over WebSocket: one channel byte before each message. */
 import { PassThrough, Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { buffered, TerminalSizes, type RemoteRequest, type RemoteStart } from './remote-command.ts'
+import { buffered, type RemoteRequest, type RemoteStart, TerminalSizes } from './remote-command.ts'
 
 export const REMOTE_PROTOCOLS: readonly string[] = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 

@@ -5,18 +5,18 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer, createWebSocketStream, type WebSocket } from 'ws'
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 import { refusal } from '../auth/rbac.ts'
 import { badRequest, forbidden, notServed, StatusError } from '../errors.ts'
-import { attributesOf, type ApiServices } from '../http/api.ts'
-import { parseResourcePath, type ApiRequest } from '../http/request.ts'
-import { podOf } from '../handlers/reviews.ts'
-import { at, str, type Obj } from '../values.ts'
-import { forwardStreams } from './port-forward.ts'
+import { podOf } from '../handlers/review-services.ts'
+import { type ApiServices, attributesOf } from '../http/api.ts'
+import { type ApiRequest, parseResourcePath } from '../http/request.ts'
+import { at, type Obj, str } from '../values.ts'
 import { chooseContainer } from './logs.ts'
-import { runRemote, type RemoteRequest } from './remote-command.ts'
+import { forwardStreams } from './port-forward.ts'
+import { type RemoteRequest, runRemote } from './remote-command.ts'
 import { spdyRemote } from './remote-spdy.ts'
-import { webSocketRemote, REMOTE_PROTOCOLS } from './remote-websocket.ts'
+import { REMOTE_PROTOCOLS, webSocketRemote } from './remote-websocket.ts'
 import { SpdyConnection } from './spdy.ts'
 
 const STREAM_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io']
@@ -24,12 +24,19 @@ const FORWARD_PROTOCOL = 'portforward.k8s.io'
 const TUNNEL_PROTOCOL = 'SPDY/3.1+portforward.k8s.io'
 
 /** @throws StatusError before the connection is upgraded */
-export async function handleUpgrade(services: ApiServices, request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+export async function handleUpgrade(
+  services: ApiServices,
+  request: ApiRequest,
+  message: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   const path = parseResourcePath(request.path)
   if (!path) throw notServed()
   const attributes = attributesOf(request, path)
   const verdict = services.authorizer.authorize(request.user, attributes)
-  if (!verdict.allowed) throw forbidden({ group: path.group, plural: path.resource, kind: '' }, path.name, refusal(request.user, attributes))
+  if (!verdict.allowed)
+    throw forbidden({ group: path.group, plural: path.resource, kind: '' }, path.name, refusal(request.user, attributes))
   const kind = services.core.registry.find(path.group, path.version, path.resource)
   if (!kind || path.resource !== 'pods' || !['exec', 'attach', 'portforward'].includes(path.subresource)) throw notServed()
   const namespace = path.namespace ?? ''
@@ -78,12 +85,20 @@ function remoteRequest(request: ApiRequest, pod: Obj, attach: boolean): RemoteRe
 
 /** The agreed protocol. @throws StatusError when there is none */
 function acceptSpdy(message: IncomingMessage, socket: Duplex, known: readonly string[]): string {
-  if ((message.headers.upgrade ?? '').toLowerCase() !== 'spdy/3.1') throw badRequest(`unable to upgrade: "${message.headers.upgrade ?? ''}" is not known; use SPDY/3.1 or websocket`)
+  if ((message.headers.upgrade ?? '').toLowerCase() !== 'spdy/3.1')
+    throw badRequest(`unable to upgrade: "${message.headers.upgrade ?? ''}" is not known; use SPDY/3.1 or websocket`)
   const header = message.headers['x-stream-protocol-version']
   const offered = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((p) => p.trim())
   const chosen = known.find((p) => offered.includes(p))
-  if (chosen === undefined) throw new StatusError(403, 'Forbidden', `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`)
+  if (chosen === undefined)
+    throw new StatusError(
+      403,
+      'Forbidden',
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
+    )
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`,
+  )
   return chosen
 }
 
@@ -102,7 +117,10 @@ function acceptWebSocket(message: IncomingMessage, socket: Duplex, head: Buffer,
     servers.set(known, server)
   }
   const offered = (message.headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim())
-  if (!known.some((p) => offered.includes(p))) throw badRequest(`unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
+  if (!known.some((p) => offered.includes(p)))
+    throw badRequest(
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
+    )
   const accepting = server
   return new Promise((resolve) => accepting.handleUpgrade(message, socket, head, resolve))
 }

@@ -1,6 +1,6 @@
 /** Pieces that columns are made of. */
 import type { Column } from '../registry/kind.ts'
-import { at, isObj, list, objs, str, strings, type Obj } from '../values.ts'
+import { at, isObj, list, type Obj, objs, str, strings } from '../values.ts'
 
 export function column(title: string, cell: (object: Obj) => unknown, type: Column['type'] = 'string'): Column {
   return { name: title, type, priority: 0, cell }
@@ -11,7 +11,14 @@ export function wide(title: string, cell: (object: Obj) => unknown, type: Column
   return { name: title, type, priority: 1, cell }
 }
 
-export const name: Column = { name: 'Name', type: 'string', format: 'name', priority: 0, description: 'Name of the object, unique in its namespace.', cell: (o) => at(o, 'metadata', 'name') }
+export const name: Column = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  priority: 0,
+  description: 'Name of the object, unique in its namespace.',
+  cell: (o) => at(o, 'metadata', 'name'),
+}
 
 export const age: Column = {
   name: 'Age',
@@ -31,7 +38,8 @@ export function timeSince(milliseconds: number): string {
   if (seconds < 0) return '0s'
   if (seconds < 120) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)
-  const two = (big: number, bigUnit: string, small: number, smallUnit: string) => (small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`)
+  const two = (big: number, bigUnit: string, small: number, smallUnit: string) =>
+    small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`
   if (minutes < 10) return two(minutes, 'm', seconds % 60, 's')
   if (minutes < 180) return `${minutes}m`
   const hours = Math.floor(minutes / 60)
@@ -52,7 +60,9 @@ export function labelText(labels: unknown): string {
 /** A LabelSelector object as text. */
 export function selectorText(selector: unknown): string {
   if (!isObj(selector)) return '<none>'
-  const parts = Object.entries(strings(selector['matchLabels'])).map(([key, value]) => `${key}=${value}`).sort()
+  const parts = Object.entries(strings(selector['matchLabels']))
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
   for (const e of objs(selector['matchExpressions'])) {
     const values = list(e['values']).map(str).sort().join(',')
     const key = str(e['key'])

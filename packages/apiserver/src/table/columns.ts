@@ -1,16 +1,28 @@
 /** The columns that `kubectl get` shows for each built-in kind, as Kubernetes has them. */
 import type { Column } from '../registry/kind.ts'
-import { at, list, num, obj, objs, str, strings, type Obj } from '../values.ts'
-import { podColumns } from './pod-columns.ts'
+import { at, list, num, type Obj, obj, objs, str, strings } from '../values.ts'
 import { age, column, labelText, name, selectorText, timeSince, wide } from './column-parts.ts'
+import { podColumns } from './pod-columns.ts'
 
 const count = (o: Obj, ...path: string[]) => num(at(o, ...path))
-const images = (o: Obj) => objs(at(o, 'spec', 'template', 'spec', 'containers')).map((c) => str(c['image'])).join(',')
-const containers = (o: Obj) => objs(at(o, 'spec', 'template', 'spec', 'containers')).map((c) => str(c['name'])).join(',')
-const templateColumns = [wide('Containers', containers), wide('Images', images), wide('Selector', (o) => selectorText(at(o, 'spec', 'selector')))]
+const images = (o: Obj) =>
+  objs(at(o, 'spec', 'template', 'spec', 'containers'))
+    .map((c) => str(c['image']))
+    .join(',')
+const containers = (o: Obj) =>
+  objs(at(o, 'spec', 'template', 'spec', 'containers'))
+    .map((c) => str(c['name']))
+    .join(',')
+const templateColumns = [
+  wide('Containers', containers),
+  wide('Images', images),
+  wide('Selector', (o) => selectorText(at(o, 'spec', 'selector'))),
+]
 
 function servicePorts(o: Obj): string {
-  const ports = objs(at(o, 'spec', 'ports')).map((p) => `${num(p['port'])}${num(p['nodePort']) ? `:${num(p['nodePort'])}` : ''}/${str(p['protocol'])}`)
+  const ports = objs(at(o, 'spec', 'ports')).map(
+    (p) => `${num(p['port'])}${num(p['nodePort']) ? `:${num(p['nodePort'])}` : ''}/${str(p['protocol'])}`,
+  )
   return ports.join(',') || '<none>'
 }
 
@@ -37,11 +49,14 @@ function nodeStatus(o: Obj): string {
 function nodeRoles(o: Obj): string {
   const prefix = 'node-role.kubernetes.io/'
   const labels = strings(at(o, 'metadata', 'labels'))
-  const roles = Object.keys(labels).filter((l) => l.startsWith(prefix) && l.length > prefix.length).map((l) => l.slice(prefix.length))
+  const roles = Object.keys(labels)
+    .filter((l) => l.startsWith(prefix) && l.length > prefix.length)
+    .map((l) => l.slice(prefix.length))
   return roles.sort().join(',') || '<none>'
 }
 
-const address = (type: string) => (o: Obj) => str(objs(at(o, 'status', 'addresses')).find((a) => a['type'] === type)?.['address']) || '<none>'
+const address = (type: string) => (o: Obj) =>
+  str(objs(at(o, 'status', 'addresses')).find((a) => a['type'] === type)?.['address']) || '<none>'
 
 function endpointsText(o: Obj): string {
   const texts = objs(o['subsets']).flatMap((subset) => {
@@ -92,7 +107,9 @@ function hpaTargets(o: Obj): string {
     const resource = obj(metric['resource'])
     const target = at(resource, 'target', 'averageUtilization')
     const now = at(current[i], 'resource', 'current', 'averageUtilization')
-    return typeof target === 'number' ? `${str(resource['name'])}: ${typeof now === 'number' ? `${now}%` : '<unknown>'}/${target}%` : '<unknown>'
+    return typeof target === 'number'
+      ? `${str(resource['name'])}: ${typeof now === 'number' ? `${now}%` : '<unknown>'}/${target}%`
+      : '<unknown>'
   })
   return texts.join(', ') || '<none>'
 }
@@ -114,7 +131,14 @@ const subjects = (kind: string) => (o: Obj) =>
     .map((s) => (kind === 'ServiceAccount' ? `${str(s['namespace'])}/${str(s['name'])}` : str(s['name'])))
     .join(', ')
 const role = (o: Obj) => `${str(at(o, 'roleRef', 'kind'))}/${str(at(o, 'roleRef', 'name'))}`
-const bindingColumns: Column[] = [name, column('Role', role), age, wide('Users', subjects('User')), wide('Groups', subjects('Group')), wide('ServiceAccounts', subjects('ServiceAccount'))]
+const bindingColumns: Column[] = [
+  name,
+  column('Role', role),
+  age,
+  wide('Users', subjects('User')),
+  wide('Groups', subjects('Group')),
+  wide('ServiceAccounts', subjects('ServiceAccount')),
+]
 const hooks: Column[] = [name, column('Webhooks', (o) => objs(o['webhooks']).length, 'integer'), age]
 const created: Column = column('Created At', (o) => at(o, 'metadata', 'creationTimestamp'), 'string')
 
@@ -143,11 +167,22 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     wide('Selector', (o) => labelText(at(o, 'spec', 'selector'))),
   ],
   'core.v1.Endpoints': [name, column('Endpoints', endpointsText), age],
-  'core.v1.ConfigMap': [name, column('Data', (o) => Object.keys(obj(o['data'])).length + Object.keys(obj(o['binaryData'])).length, 'integer'), age],
-  'core.v1.Secret': [name, column('Type', (o) => str(o['type'])), column('Data', (o) => Object.keys(obj(o['data'])).length, 'integer'), age],
+  'core.v1.ConfigMap': [
+    name,
+    column('Data', (o) => Object.keys(obj(o['data'])).length + Object.keys(obj(o['binaryData'])).length, 'integer'),
+    age,
+  ],
+  'core.v1.Secret': [
+    name,
+    column('Type', (o) => str(o['type'])),
+    column('Data', (o) => Object.keys(obj(o['data'])).length, 'integer'),
+    age,
+  ],
   'core.v1.ServiceAccount': [name, column('Secrets', (o) => list(o['secrets']).length, 'integer'), age],
   'core.v1.Event': [
-    column('Last Seen', (o) => since(at(o, 'series', 'lastObservedTime') ?? o['lastTimestamp'] ?? o['eventTime'] ?? at(o, 'metadata', 'creationTimestamp'))),
+    column('Last Seen', (o) =>
+      since(at(o, 'series', 'lastObservedTime') ?? o['lastTimestamp'] ?? o['eventTime'] ?? at(o, 'metadata', 'creationTimestamp')),
+    ),
     column('Type', (o) => str(o['type'])),
     column('Reason', (o) => str(o['reason'])),
     column('Object', (o) => `${str(at(o, 'involvedObject', 'kind')).toLowerCase()}/${str(at(o, 'involvedObject', 'name'))}`),
@@ -164,7 +199,9 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     column('Access Modes', (o) => accessModes(at(o, 'spec', 'accessModes'))),
     column('Reclaim Policy', (o) => str(at(o, 'spec', 'persistentVolumeReclaimPolicy'))),
     column('Status', (o) => str(at(o, 'status', 'phase'))),
-    column('Claim', (o) => (at(o, 'spec', 'claimRef') ? `${str(at(o, 'spec', 'claimRef', 'namespace'))}/${str(at(o, 'spec', 'claimRef', 'name'))}` : '')),
+    column('Claim', (o) =>
+      at(o, 'spec', 'claimRef') ? `${str(at(o, 'spec', 'claimRef', 'namespace'))}/${str(at(o, 'spec', 'claimRef', 'name'))}` : '',
+    ),
     column('StorageClass', (o) => str(at(o, 'spec', 'storageClassName'))),
     column('VolumeAttributesClass', (o) => str(at(o, 'spec', 'volumeAttributesClassName')) || '<unset>'),
     column('Reason', (o) => str(at(o, 'status', 'reason'))),
@@ -215,7 +252,13 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     age,
     ...templateColumns,
   ],
-  'apps.v1.StatefulSet': [name, column('Ready', (o) => `${count(o, 'status', 'readyReplicas')}/${count(o, 'spec', 'replicas')}`), age, wide('Containers', containers), wide('Images', images)],
+  'apps.v1.StatefulSet': [
+    name,
+    column('Ready', (o) => `${count(o, 'status', 'readyReplicas')}/${count(o, 'spec', 'replicas')}`),
+    age,
+    wide('Containers', containers),
+    wide('Images', images),
+  ],
   'apps.v1.DaemonSet': [
     name,
     column('Desired', (o) => count(o, 'status', 'desiredNumberScheduled'), 'integer'),
@@ -252,8 +295,16 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     column('Active', (o) => list(at(o, 'status', 'active')).length, 'integer'),
     column('Last Schedule', (o) => (at(o, 'status', 'lastScheduleTime') ? since(at(o, 'status', 'lastScheduleTime')) : '<none>')),
     age,
-    wide('Containers', (o) => objs(at(o, 'spec', 'jobTemplate', 'spec', 'template', 'spec', 'containers')).map((c) => str(c['name'])).join(',')),
-    wide('Images', (o) => objs(at(o, 'spec', 'jobTemplate', 'spec', 'template', 'spec', 'containers')).map((c) => str(c['image'])).join(',')),
+    wide('Containers', (o) =>
+      objs(at(o, 'spec', 'jobTemplate', 'spec', 'template', 'spec', 'containers'))
+        .map((c) => str(c['name']))
+        .join(','),
+    ),
+    wide('Images', (o) =>
+      objs(at(o, 'spec', 'jobTemplate', 'spec', 'template', 'spec', 'containers'))
+        .map((c) => str(c['image']))
+        .join(','),
+    ),
     wide('Selector', (o) => selectorText(at(o, 'spec', 'jobTemplate', 'spec', 'selector'))),
   ],
   'autoscaling.v2.HorizontalPodAutoscaler': [
@@ -268,19 +319,45 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   'discovery.v1.EndpointSlice': [
     name,
     column('AddressType', (o) => str(o['addressType'])),
-    column('Ports', (o) => firstFew(objs(o['ports']).map((p) => (p['port'] === undefined ? '*' : String(p['port']))), '<unset>')),
-    column('Endpoints', (o) => firstFew(objs(o['endpoints']).flatMap((e) => list(e['addresses']).map(str)), '<unset>')),
+    column('Ports', (o) =>
+      firstFew(
+        objs(o['ports']).map((p) => (p['port'] === undefined ? '*' : String(p['port']))),
+        '<unset>',
+      ),
+    ),
+    column('Endpoints', (o) =>
+      firstFew(
+        objs(o['endpoints']).flatMap((e) => list(e['addresses']).map(str)),
+        '<unset>',
+      ),
+    ),
     age,
   ],
   'networking.v1.Ingress': [
     name,
     column('Class', (o) => str(at(o, 'spec', 'ingressClassName')) || '<none>'),
-    column('Hosts', (o) => firstFew(objs(at(o, 'spec', 'rules')).map((r) => str(r['host']) || '*'), '*')),
-    column('Address', (o) => objs(at(o, 'status', 'loadBalancer', 'ingress')).map((i) => str(i['ip']) || str(i['hostname'])).join(',')),
+    column('Hosts', (o) =>
+      firstFew(
+        objs(at(o, 'spec', 'rules')).map((r) => str(r['host']) || '*'),
+        '*',
+      ),
+    ),
+    column('Address', (o) =>
+      objs(at(o, 'status', 'loadBalancer', 'ingress'))
+        .map((i) => str(i['ip']) || str(i['hostname']))
+        .join(','),
+    ),
     column('Ports', ingressPorts),
     age,
   ],
-  'networking.v1.IngressClass': [name, column('Controller', (o) => str(at(o, 'spec', 'controller'))), column('Parameters', (o) => (at(o, 'spec', 'parameters') ? `${str(at(o, 'spec', 'parameters', 'kind'))}/${str(at(o, 'spec', 'parameters', 'name'))}` : '<none>')), age],
+  'networking.v1.IngressClass': [
+    name,
+    column('Controller', (o) => str(at(o, 'spec', 'controller'))),
+    column('Parameters', (o) =>
+      at(o, 'spec', 'parameters') ? `${str(at(o, 'spec', 'parameters', 'kind'))}/${str(at(o, 'spec', 'parameters', 'name'))}` : '<none>',
+    ),
+    age,
+  ],
   'networking.v1.NetworkPolicy': [name, column('Pod-Selector', (o) => selectorText(at(o, 'spec', 'podSelector'))), age],
   'policy.v1.PodDisruptionBudget': [
     name,
@@ -305,7 +382,13 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     }),
     column('Condition', (o) => {
       const types = objs(at(o, 'status', 'conditions')).map((c) => str(c['type']))
-      const state = types.includes('Denied') ? 'Denied' : types.includes('Approved') ? 'Approved' : types.includes('Failed') ? 'Failed' : 'Pending'
+      const state = types.includes('Denied')
+        ? 'Denied'
+        : types.includes('Approved')
+          ? 'Approved'
+          : types.includes('Failed')
+            ? 'Failed'
+            : 'Pending'
       return at(o, 'status', 'certificate') ? `${state},Issued` : state
     }),
   ],
@@ -321,7 +404,11 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   ],
   'node.v1.RuntimeClass': [name, column('Handler', (o) => str(o['handler'])), age],
   'storage.v1.StorageClass': [
-    column('Name', (o) => `${str(at(o, 'metadata', 'name'))}${strings(at(o, 'metadata', 'annotations'))['storageclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}`),
+    column(
+      'Name',
+      (o) =>
+        `${str(at(o, 'metadata', 'name'))}${strings(at(o, 'metadata', 'annotations'))['storageclass.kubernetes.io/is-default-class'] === 'true' ? ' (default)' : ''}`,
+    ),
     column('Provisioner', (o) => str(o['provisioner'])),
     column('ReclaimPolicy', (o) => str(o['reclaimPolicy'])),
     column('VolumeBindingMode', (o) => str(o['volumeBindingMode'])),
@@ -330,8 +417,16 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   ],
 }
 
-const MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' }
-const accessModes = (modes: unknown) => list(modes).map((m) => MODES[str(m)] ?? str(m)).join(',')
+const MODES: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+}
+const accessModes = (modes: unknown) =>
+  list(modes)
+    .map((m) => MODES[str(m)] ?? str(m))
+    .join(',')
 
 function quota(o: Obj, wanted: (key: string) => boolean): string {
   const used = obj(at(o, 'status', 'used'))
@@ -341,7 +436,10 @@ function quota(o: Obj, wanted: (key: string) => boolean): string {
     .join(', ')
 }
 
-const SAME: Readonly<Record<string, string>> = { 'events.v1.Event': 'core.v1.Event', 'autoscaling.v1.HorizontalPodAutoscaler': 'autoscaling.v2.HorizontalPodAutoscaler' }
+const SAME: Readonly<Record<string, string>> = {
+  'events.v1.Event': 'core.v1.Event',
+  'autoscaling.v1.HorizontalPodAutoscaler': 'autoscaling.v2.HorizontalPodAutoscaler',
+}
 
 /** The columns of a built-in kind; its cells are computed from the stored form of an object. */
 export function columnsOf(definition: string): readonly Column[] {

@@ -1,6 +1,6 @@
 /** The columns of pods, whose STATUS sums up all containers. */
 import type { Column } from '../registry/kind.ts'
-import { at, isObj, list, num, obj, objs, str, type Obj } from '../values.ts'
+import { at, isObj, list, num, type Obj, obj, objs, str } from '../values.ts'
 import { age, column, name, timeSince, wide } from './column-parts.ts'
 
 interface Summary {
@@ -43,7 +43,8 @@ export function summarize(pod: Obj): Summary {
       continue
     }
     const waiting = str(at(s, 'state', 'waiting', 'reason'))
-    if (isObj(terminated)) status = `Init:${str(terminated['reason']) || (num(terminated['signal']) ? `Signal:${num(terminated['signal'])}` : `ExitCode:${num(terminated['exitCode'])}`)}`
+    if (isObj(terminated))
+      status = `Init:${str(terminated['reason']) || (num(terminated['signal']) ? `Signal:${num(terminated['signal'])}` : `ExitCode:${num(terminated['exitCode'])}`)}`
     else if (waiting !== '' && waiting !== 'PodInitializing') status = `Init:${waiting}`
     else status = `Init:${i}/${initContainers.length}`
     initializing = true
@@ -59,7 +60,10 @@ export function summarize(pod: Obj): Summary {
       const waiting = str(at(s, 'state', 'waiting', 'reason'))
       const terminated = at(s, 'state', 'terminated')
       if (waiting !== '') status = waiting
-      else if (isObj(terminated)) status = str(terminated['reason']) || (num(terminated['signal']) ? `Signal:${num(terminated['signal'])}` : `ExitCode:${num(terminated['exitCode'])}`)
+      else if (isObj(terminated))
+        status =
+          str(terminated['reason']) ||
+          (num(terminated['signal']) ? `Signal:${num(terminated['signal'])}` : `ExitCode:${num(terminated['exitCode'])}`)
       else if (s['ready'] === true && isObj(at(s, 'state', 'running'))) {
         running = true
         ready++

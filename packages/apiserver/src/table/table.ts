@@ -1,18 +1,31 @@
 /** Objects as a `meta.k8s.io/v1 Table`, which kubectl prints. */
 import type { Kind } from '../registry/kind.ts'
-import { obj, type Obj } from '../values.ts'
+import { type Obj, obj } from '../values.ts'
 
 /** How much of an object goes with its row. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object'
 
 /** @param objects in their stored form; `shown` gives the form asked for */
-export function makeTable(kind: Kind, objects: readonly Obj[], shown: (object: Obj) => Obj, include: IncludeObject, listMeta: Obj, withColumns = true): Obj {
+export function makeTable(
+  kind: Kind,
+  objects: readonly Obj[],
+  shown: (object: Obj) => Obj,
+  include: IncludeObject,
+  listMeta: Obj,
+  withColumns = true,
+): Obj {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata: listMeta,
     columnDefinitions: withColumns
-      ? kind.columns.map((c) => ({ name: c.name, type: c.type, format: c.format ?? '', description: c.description ?? '', priority: c.priority }))
+      ? kind.columns.map((c) => ({
+          name: c.name,
+          type: c.type,
+          format: c.format ?? '',
+          description: c.description ?? '',
+          priority: c.priority,
+        }))
       : null,
     rows: objects.map((object) => row(kind, object, shown, include)),
   }
@@ -34,4 +47,3 @@ function row(kind: Kind, object: Obj, shown: (object: Obj) => Obj, include: Incl
 export function partial(object: Obj): Obj {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: obj(object['metadata']) }
 }
-

@@ -1,5 +1,7 @@
 /** Making certificates; loaded only when some are missing. */
 import 'reflect-metadata'
+import { createPrivateKey, randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -12,8 +14,6 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-import { createPrivateKey, randomBytes } from 'node:crypto'
-import { isIP } from 'node:net'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const CLOCK_SKEW = 3600 * 1000
@@ -57,7 +57,13 @@ export async function makeAuthority(lifetime: number): Promise<Pair> {
 /** @param lifetime milliseconds */
 export async function makeServing(caPem: string, caKeyPem: string, names: readonly string[], lifetime: number): Promise<Pair> {
   const ca = new X509Certificate(caPem)
-  const caKey = await crypto.subtle.importKey('pkcs8', createPrivateKey(caKeyPem).export({ type: 'pkcs8', format: 'der' }), ALGORITHM, false, ['sign'])
+  const caKey = await crypto.subtle.importKey(
+    'pkcs8',
+    createPrivateKey(caKeyPem).export({ type: 'pkcs8', format: 'der' }),
+    ALGORITHM,
+    false,
+    ['sign'],
+  )
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const cert = await X509CertificateGenerator.create({
     serialNumber: serial(),

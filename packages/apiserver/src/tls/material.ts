@@ -4,8 +4,9 @@
  * Enters: the folder and the names to certify. Leaves: a CA, a serving certificate that names them all and is valid for at
  * least 30 days more, and the key that signs service account tokens.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+
 import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 
@@ -44,7 +45,15 @@ export async function loadMaterial(dataDir: string, names: readonly string[]): P
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const file = (name: string) => join(dir, name)
   const signing = file('sa.key')
-  if (!existsSync(signing)) write(signing, generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } }).privateKey)
+  if (!existsSync(signing))
+    write(
+      signing,
+      generateKeyPairSync('rsa', {
+        modulusLength: 2048,
+        privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+        publicKeyEncoding: { type: 'spki', format: 'pem' },
+      }).privateKey,
+    )
   const signingKeyPem = readFileSync(signing, 'utf8')
   const ca = file('ca.crt')
   const cert = file('server.crt')

@@ -1,9 +1,8 @@
 /** `version`: this program's, and the control plane's when one is reachable. */
 
 import { PRODUCT_VERSION } from '../product.ts'
-import { command, HOME_FLAG, OUTPUT_FLAG, Outcome } from '../shell/command.ts'
-import { EXIT } from '../shell/exit-codes.ts'
-import { fetchControlPlaneVersion } from './mesh/control-plane-version.ts'
+import { command, HOME_FLAG, OUTPUT_FLAG } from '../shell/command.ts'
+import { fetchControlPlaneVersions } from './mesh/control-plane-version.ts'
 
 interface VersionInfo {
   readonly version: string
@@ -26,9 +25,11 @@ export const version = command<Versions>({
   async run({ flags, home }) {
     const clientVersion = { version: PRODUCT_VERSION }
     if (flags.text('remote') === 'false') return { clientVersion }
-    const found = await fetchControlPlaneVersion(home)
-    const meshVersion = found === undefined ? undefined : [{ Component: 'pilot', Info: { version: found } }]
-    return new Outcome({ clientVersion, ...(meshVersion ? { meshVersion } : {}) }, EXIT.ok)
+    const found = await fetchControlPlaneVersions(home)
+    return {
+      clientVersion,
+      ...(found.length > 0 ? { meshVersion: found.map((number) => ({ Component: 'pilot', Info: { version: number } })) } : {}),
+    }
   },
   render({ clientVersion, meshVersion }, style) {
     if (style === 'short' && !meshVersion) return clientVersion.version

@@ -11,6 +11,8 @@ import { checkHost, type HostCheck } from '@lateen/runtime'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Progress } from '../shell/progress.ts'
 
+export { progressOn } from '../shell/progress.ts'
+
 /** Programs that the mesh itself does without, but not its samples and its user. */
 const COMPANIONS = [
   { program: 'curl', package: 'curl', why: 'the curl image is this program' },

@@ -4,7 +4,7 @@
  * proxies. Being on loopback proves nothing.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { logger } from '@lateen/base'
@@ -29,9 +29,22 @@ export interface DebugAccessOptions {
 
 const log = logger('debug')
 
+/** Istiod's own writable folder, in memory; its root file system is read-only, the folder for temporary files with it. */
+const CERTIFICATE_FOLDER = '/var/run/secrets/istio-dns'
+
 /** Where the token of the control plane that serves debug pages on a port lies. */
 export function debugTokenPath(port: number): string {
-  return join(tmpdir(), `lateen-debug-${process.getuid?.() ?? 0}`, `${port}.token`)
+  const folder = isWritable(CERTIFICATE_FOLDER) ? CERTIFICATE_FOLDER : tmpdir()
+  return join(folder, `lateen-debug-${process.getuid?.() ?? 0}`, `${port}.token`)
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function createDebugAccess(options: DebugAccessOptions): DebugAccess {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { becomeCommand, type Credentials, TOOL_PATH } from './container-process.ts'
-import { childrenOf, descendantsOf, signal as sendSignal } from './process-table.ts'
+import { descendantsOf, signal as sendSignal } from './process-table.ts'
 import { line, quote } from './shell-text.ts'
 
 export interface ExecTarget {
@@ -74,13 +74,15 @@ const RUN_SCRIPT = 'lines=$(cat <&3); exec 3<&-; eval "$lines"'
 const ENVIRONMENT = { PATH: TOOL_PATH }
 
 function enterCommand(target: ExecTarget): string[] {
-  return ['nsenter', '-t', String(target.pid), '--net', '--uts', '--ipc', '--mount', '--pid', '--', 'sh', '-c', RUN_SCRIPT]
+  return ['nsenter', '-t', String(target.pid), '--net', '--uts', '--ipc', '--mount', '--pid', '--']
 }
 
 function start(target: ExecTarget, command: readonly string[], how: { readonly terminal: boolean; readonly input: boolean }): ChildProcess {
-  const enter = enterCommand(target)
-  // `script` gives the command a terminal; its own input and output stay plain pipes.
-  const words = how.terminal ? ['script', '--quiet', '--return', '--flush', '--command', `exec ${line(...enter)}`, '/dev/null'] : enter
+  const shell = ['sh', '-c', RUN_SCRIPT]
+  // `script` gives the command a terminal; its own input and output stay plain pipes. It runs inside the container, so that the
+  // terminal has a name there and the command leads a session whose process groups it can see.
+  const inside = how.terminal ? ['script', '--quiet', '--return', '--flush', '--command', `exec ${line(...shell)}`, '/dev/null'] : shell
+  const words = [...enterCommand(target), ...inside]
   const env = how.terminal ? { ...ENVIRONMENT, SHELL: '/bin/sh', TERM: target.env.TERM ?? 'xterm' } : ENVIRONMENT
   const child = spawn(words[0] ?? '', words.slice(1), {
     stdio: [how.input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -114,7 +116,7 @@ function connectStreams(child: ChildProcess, streams: ExecStreams): void {
 }
 
 function resizeTerminal(child: ChildProcess, columns: number, rows: number): void {
-  const terminal = childrenOf(child.pid ?? 0)
+  const terminal = descendantsOf(child.pid ?? 0)
     .map(terminalOf)
     .find((path) => path !== undefined)
   if (!terminal || !Number.isInteger(columns) || !Number.isInteger(rows)) return
@@ -123,8 +125,9 @@ function resizeTerminal(child: ChildProcess, columns: number, rows: number): voi
 
 function terminalOf(pid: number): string | undefined {
   try {
-    const path = readlinkSync(`/proc/${pid}/fd/0`)
-    return path.startsWith('/dev/pts/') ? path : undefined
+    // The name is the container's; only through the descriptor can it be opened from outside.
+    const path = `/proc/${pid}/fd/0`
+    return readlinkSync(path).startsWith('/dev/pts/') ? path : undefined
   } catch {
     return undefined
   }

@@ -6,10 +6,13 @@ import type { VirtualServiceSpec } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
   type Import,
+  importsHost,
+  importsOf,
   type MeshModel,
   namespaceOfHost,
   type Proxy,
   type Service,
+  type ServicePort,
   selects,
   settingsOf,
   sidecarFor,
@@ -28,6 +31,8 @@ export interface Scope {
   readonly imports: readonly Import[] | undefined
   readonly allowAny: boolean
   readonly gateway: boolean
+  /** The agent answers DNS: hosts without an address have one of ours. */
+  readonly autoAddresses: boolean
   /** Rules that select the client by its labels. */
   readonly selectedRules: readonly string[]
 }
@@ -51,6 +56,8 @@ export interface Scopes {
   readonly touched: Family<string, readonly string[]>
   readonly scopeOf: Family<Interned<Proxy>, Interned<Scope>>
   readonly callerOf: Family<Interned<Proxy>, Interned<CallerScope>>
+  /** The same for routes of bytes, which listeners are made from. */
+  readonly bytesCallerOf: Family<Interned<Proxy>, Interned<CallerScope>>
   readonly namespaces: Family<string, readonly string[]>
   chunk(scope: Scope, namespace: string): Interned<ChunkScope>
 }
@@ -73,24 +80,27 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
     const scope: Scope = {
       client: special.length > 0 || selectedRules.length > 0 ? proxy.namespace : '',
       touched: selectedRules.length > 0 ? [EVERYWHERE] : special,
-      imports: sidecar?.imports,
+      imports: importsOf(sidecar?.imports, proxy.namespace),
       allowAny: mode !== 'REGISTRY_ONLY',
       gateway: proxy.type === 'router',
+      autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
       selectedRules,
     }
     return graph.intern(scope)
   })
-  const callerOf = new Family<Interned<Proxy>, Interned<CallerScope>>('caller', (context, key) => {
-    const asking = context.list(model.virtualServices, 'source', '').flatMap((vs) => callerConditions(vs.spec))
-    const names = new Set(asking.flatMap((match) => Object.keys(match.sourceLabels ?? {})))
-    const byNamespace = asking.some((match) => match.sourceNamespace)
-    const labels = Object.fromEntries(Object.entries(key.value.labels).filter(([name]) => names.has(name)))
-    return graph.intern<CallerScope>({ namespace: byNamespace ? key.value.namespace : '', labels })
-  })
+  const callers = (name: string, conditions: (spec: VirtualServiceSpec) => readonly CallerCondition[]) =>
+    new Family<Interned<Proxy>, Interned<CallerScope>>(name, (context, key) => {
+      const asking = context.list(model.virtualServices, 'source', '').flatMap((vs) => conditions(vs.spec))
+      const names = new Set(asking.flatMap((match) => Object.keys(match.sourceLabels ?? {})))
+      const byNamespace = asking.some((match) => match.sourceNamespace)
+      const labels = Object.fromEntries(Object.entries(key.value.labels).filter(([label]) => names.has(label)))
+      return graph.intern<CallerScope>({ namespace: byNamespace ? key.value.namespace : '', labels })
+    })
   return {
     touched,
     scopeOf,
-    callerOf,
+    callerOf: callers('caller', (spec) => conditionsOf(spec.http)),
+    bytesCallerOf: callers('bytesCaller', (spec) => [...conditionsOf(spec.tcp), ...conditionsOf(spec.tls)]),
     namespaces,
     chunk: (scope, namespace) => {
       const special = scope.touched.includes(namespace) || scope.touched.includes(EVERYWHERE)
@@ -110,9 +120,8 @@ interface CallerCondition {
   readonly sourceNamespace?: string
 }
 
-function callerConditions(spec: VirtualServiceSpec): readonly CallerCondition[] {
-  const routes: readonly { readonly match?: readonly CallerCondition[] }[] = [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])]
-  return routes.flatMap((route) => route.match ?? [])
+function conditionsOf(routes: readonly { readonly match?: readonly CallerCondition[] }[] | undefined): readonly CallerCondition[] {
+  return (routes ?? []).flatMap((route) => route.match ?? [])
 }
 
 /**
@@ -123,7 +132,11 @@ function touchedBy(context: Context, model: MeshModel, namespace: string): reado
   const found = new Set<string>()
   const touch = (host: string) => found.add(namespaceOfHost(host) ?? EVERYWHERE)
   for (const source of [model.kubernetesServices, model.serviceEntries]) {
-    for (const service of context.list(source, 'influence', namespace)) found.add(service.namespace)
+    for (const service of context.list(source, 'influence', namespace)) {
+      found.add(service.namespace)
+      // Another name of a service is among that service's names.
+      if (service.resolution === 'alias' && service.externalName) touch(service.externalName)
+    }
   }
   for (const rule of context.list(model.destinationRules, 'influence', namespace)) touch(rule.host)
   for (const vs of context.list(model.virtualServices, 'influence', namespace)) for (const host of vs.hosts) touch(host)
@@ -138,13 +151,40 @@ export function claimants(context: Context, model: MeshModel, host: string): rea
   return [...context.list(model.kubernetesServices, 'host', host), ...context.list(model.serviceEntries, 'host', host)]
 }
 
+/** Who asks for a host. */
+export interface Viewer {
+  readonly client: string
+  /** What a Sidecar imports; absent for everything. */
+  readonly imports: readonly Import[] | undefined
+}
+
 /**
- * The service that a host means to a client: one of its own namespace, else a Kubernetes Service, else the oldest; of those it may
- * see.
+ * The services that a host means to a client: one of its own namespace, else a Kubernetes Service, else the oldest ServiceEntry; of
+ * those that it may see. Entries of one namespace for one host are one service: each adds the ports that older ones lack.
  */
-export function serviceFor(context: Context, model: MeshModel, client: string, host: string): Service | undefined {
-  const visible = claimants(context, model, host).filter((service) => visibleTo(service.visibility, client))
-  return [...visible].sort((a, b) => rank(a, client) - rank(b, client) || (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1))[0]
+export function servicesFor(context: Context, model: MeshModel, viewer: Viewer, host: string): readonly Service[] {
+  const all = claimants(context, model, host)
+  const seen = all.filter((service) => visibleTo(service.visibility, viewer.client) && importsHost(viewer.imports, service.namespace, service.host))
+  if (seen.length < 2) return seen
+  const sorted = [...seen].sort((a, b) => rank(a, viewer.client) - rank(b, viewer.client) || (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1))
+  const [first] = sorted
+  if (first?.origin.kind !== 'ServiceEntry') return first ? [first] : []
+  return sorted.filter((service) => service === first || (service.namespace === first.namespace && service.origin.kind === 'ServiceEntry'))
+}
+
+/** The service that serves a port of a host, or, where none does, the one that the host means. */
+export function serviceFor(context: Context, model: MeshModel, viewer: Viewer, host: string, port?: number): Service | undefined {
+  const found = servicesFor(context, model, viewer, host)
+  return found.find((service) => service.ports.some((candidate) => candidate.number === port)) ?? found[0]
+}
+
+/** The ports of a service that are its own: not those that an older entry for the same host has. */
+export function ownPorts(context: Context, model: MeshModel, viewer: Viewer, service: Service): readonly ServicePort[] {
+  const found = servicesFor(context, model, viewer, service.host)
+  const at = found.findIndex((candidate) => candidate.key === service.key)
+  if (at < 0) return []
+  const taken = new Set(found.slice(0, at).flatMap((older) => older.ports.map((port) => port.number)))
+  return service.ports.filter((port) => !taken.has(port.number))
 }
 
 function rank(service: Service, client: string): number {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { crds, type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { createKubeClient, type KubeClient, listWatch, loadConnection } from '@lateen/kube'
-import { type ControlPlane, startControlPlane } from '../control-plane.ts'
-import { readOptions } from '../options/discovery-options.ts'
+import { type ControlPlane, startControlPlane } from '../src/control-plane.ts'
+import { readOptions } from '../src/options/discovery-options.ts'
 
 export interface TestCluster {
   readonly client: KubeClient

@@ -8,7 +8,7 @@ import {
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
 } from '@lateen/envoy/gen/envoy/service/discovery/v3/discovery_pb.js'
-import { writeCertificateResponse } from '../certificates/certificate-messages.ts'
+import { writeCertificateResponse } from '../src/certificates/certificate-messages.ts'
 
 const SERVER_NAME = 'istiod.istio-system.svc'
 const identity = (bytes: Buffer) => bytes

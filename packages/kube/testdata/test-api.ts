@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { KubeObject } from '@lateen/api'
 import { startApiServer } from '@lateen/apiserver'
-import { createKubeClient } from '../client.ts'
-import type { Connection } from '../connection.ts'
-import { staticCredentials } from '../credentials.ts'
-import { loadConnection } from '../kubeconfig.ts'
-import type { KubeClient } from '../types.ts'
+import { createKubeClient } from '../src/client.ts'
+import type { Connection } from '../src/connection.ts'
+import { staticCredentials } from '../src/credentials.ts'
+import { loadConnection } from '../src/kubeconfig.ts'
+import type { KubeClient } from '../src/types.ts'
 
 export interface TestApi {
   readonly client: KubeClient
