@@ -9,6 +9,14 @@ import { runProgram } from './dispatch.ts'
 // Saves compiling the same chunk at every start; where the folder cannot be written, nothing changes.
 enableCompileCache()
 
+// A reader that has seen enough (`| head`) is no fault: there is nobody left to write to.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
 const code = await runProgram(process.argv.slice(2), process.env)
 
 /** What was written to a pipe is only on its way; an exit would cut it off. A reader that has gone waits for nothing. */

@@ -6,12 +6,17 @@ import { byAge } from './destination-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { selects } from './workload.ts'
 
+/** Set on Gateways that stand for one of the Gateway API: the services that lead to it. */
+const SERVICE_ANNOTATION = 'internal.istio.io/gateway-service'
+
 export interface GatewayConfig {
   /** `namespace/name`. */
   readonly key: string
   readonly namespace: string
   readonly selector: Readonly<Record<string, string>>
   readonly spec: GatewaySpec
+  /** Hosts of the services by which alone it is called; undefined for any. */
+  readonly services: readonly string[] | undefined
   readonly created: string
   readonly origin: ObjectRef
 }
@@ -24,6 +29,7 @@ export function gatewayCollection(graph: Graph, inputs: Inputs): Source<GatewayC
       namespace: object.metadata.namespace ?? '',
       selector: spec.selector ?? {},
       spec,
+      services: object.metadata.annotations?.[SERVICE_ANNOTATION]?.split(',').map((host) => host.trim()),
       created: object.metadata.creationTimestamp ?? '',
       origin: refOf(object),
     }

@@ -75,8 +75,7 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
       return merged ? [qualify(merged, delegateNamespace, settings.domain)] : []
     })
   })
-  const qualifyRoutes = <T extends { readonly destination?: { readonly host: string } }>(routes: readonly T[] | undefined) =>
-    routes?.map((route) => (route.destination ? { ...route, destination: { ...route.destination, host: resolveHost(route.destination.host, namespace, settings.domain) } } : route))
+  const bytes = <T extends BytesRoute>(routes: readonly T[] | undefined) => routes?.map((route) => qualifyBytes(route, namespace, settings.domain))
   const gateways = (spec.gateways ?? []).map((name) => gatewayName(name, namespace))
   return {
     key: objectKey(object),
@@ -88,8 +87,8 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
     spec: {
       ...spec,
       http,
-      ...(spec.tcp && { tcp: spec.tcp.map((route) => ({ ...route, ...(route.route && { route: qualifyRoutes(route.route) ?? [] }) })) }),
-      ...(spec.tls && { tls: spec.tls.map((route) => ({ ...route, ...(route.route && { route: qualifyRoutes(route.route) ?? [] }) })) }),
+      ...(spec.tcp && { tcp: bytes(spec.tcp) }),
+      ...(spec.tls && { tls: bytes(spec.tls) }),
     } as VirtualServiceSpec,
     created: object.metadata.creationTimestamp ?? '',
     origins,
@@ -103,6 +102,19 @@ export function gatewayName(name: string, namespace: string): string {
   if (name.includes('/')) return name.startsWith('./') ? `${namespace}${name.slice(1)}` : name
   const [first = name, second] = name.split('.')
   return second ? `${second}/${first}` : `${namespace}/${name}`
+}
+
+interface BytesRoute {
+  readonly match?: readonly { readonly gateways?: readonly string[] }[]
+  readonly route?: readonly { readonly destination: { readonly host: string } }[]
+}
+
+function qualifyBytes<T extends BytesRoute>(route: T, namespace: string, domain: string): T {
+  return {
+    ...route,
+    ...(route.match && { match: route.match.map((match) => (match.gateways ? { ...match, gateways: match.gateways.map((name) => gatewayName(name, namespace)) } : match)) }),
+    ...(route.route && { route: route.route.map((target) => ({ ...target, destination: { ...target.destination, host: resolveHost(target.destination.host, namespace, domain) } })) }),
+  }
 }
 
 function qualify(route: HTTPRoute, namespace: string, domain: string): HTTPRoute {

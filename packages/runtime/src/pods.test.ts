@@ -83,7 +83,7 @@ spec:
     expect(address).toMatch(/^10\.244\./)
     expect(stdout).toContain(`ip=${address} both=${address}/s3cret/$(IP)/$(NOT_KNOWN) cfg=green cpu=250`)
     expect(stdout).toContain(
-      'full\nnameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n',
+      'full\nnameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:1 attempts:5\n',
     )
     expect(stdout).toContain('192.0.2.7\tfar.example')
     expect(stdout).toContain('green\napp="full"\ntier="web"\nwritable\ntmpfs\n0\n')

@@ -10,7 +10,7 @@ import { HOME_FLAG } from '../shell/command.ts'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Progress } from '../shell/progress.ts'
 import { choosePorts } from './choose-ports.ts'
-import { type Home, homeAt, makeHome } from './home.ts'
+import { checkSpace, type Home, homeAt, makeHome } from './home.ts'
 import { isAlive, recordOf } from './process-record.ts'
 import { isSupervised, type MeshState, readState } from './state.ts'
 import { askMesh, listDeployments, notReadyPods } from './workloads.ts'
@@ -55,6 +55,7 @@ export async function bringUp({ flags, env, home: root, progress, signal }: Cont
   const alreadyRunning = isSupervised(present)
   if (!alreadyRunning) {
     makeHome(home)
+    checkSpace(home)
     await prepareHost(env, progress)
     const envoy = await envoyWithProgress(flags.text('envoy'), env, progress)
     const { ports, notes } = await portsFor(home, present, flags)

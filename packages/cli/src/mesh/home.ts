@@ -1,5 +1,5 @@
 /** The folder of one mesh: what lies where under `$LATEEN_HOME`. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, statfsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CommandError } from '../shell/exit-codes.ts'
 
@@ -45,6 +45,18 @@ export function makeHome(home: Home): void {
   } catch (error) {
     throw new CommandError(whyNotWritable(home.root, error), { cause: error })
   }
+}
+
+/** The store, logs and pods' files of a small mesh; less would only fail later, and less clearly. */
+const LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+/** @throws CommandError when too little space is left for a mesh to start */
+export function checkSpace(home: Home): void {
+  const { bavail, bsize } = statfsSync(home.root)
+  const free = bavail * bsize
+  if (free >= LEAST_FREE_BYTES) return
+  const [has, needs] = [free, LEAST_FREE_BYTES].map((bytes) => Math.floor(bytes / 1024 / 1024))
+  throw new CommandError(`${home.root}: the disk is full: ${has} MB are free, a mesh needs ${needs} MB to start. Free some space there, or name another folder with --home DIR`)
 }
 
 /** One sentence for the errors that writing under the home can meet. */

@@ -19,9 +19,10 @@ export function withApiPort(holder: HostPortHolder, { port, target, failed }: Ap
     if (error) failed(error)
     listener(states.filter(({ key }) => key !== API_KEY))
   })
-  holder.claim([own])
+  holder.claimFirst([own])
   return {
     claim: (claims) => holder.claim([own, ...claims]),
+    claimFirst: (claims) => holder.claimFirst([own, ...claims]),
     onState: (next) => {
       listener = next
     },

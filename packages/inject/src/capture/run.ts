@@ -10,6 +10,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { CaptureConfig } from './config.ts'
 import { type CaptureOptions, parseCaptureFlags, withMachineFacts } from './flags.ts'
+import { captureHelp } from './help.ts'
 import { checkCommands, cleanupCommands, restoreInput } from './restore.ts'
 import { routeCleanupCommands, routeCommands } from './routes.ts'
 import { captureRules, type Family, type Rule } from './rules.ts'
@@ -42,6 +43,10 @@ const COMMAND_TIMEOUT = 30_000
 
 /** Runs the program; resolves with its exit code. */
 export async function runCapture(argv: readonly string[], env: Environment, io: CaptureIo = STANDARD_IO): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    for (const line of captureHelp()) io.out(line)
+    return 0
+  }
   const parsed = parseCaptureFlags(argv, env)
   if ('problems' in parsed) {
     for (const problem of parsed.problems) io.log(`istio-iptables: ${problem}`)

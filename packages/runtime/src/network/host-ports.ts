@@ -27,7 +27,7 @@ export interface HostPortState {
 }
 
 type FromCluster =
-  | { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[] }
+  | { readonly lateen: 'host-ports'; readonly wishes: readonly HostPortWish[]; readonly more: boolean }
   | { readonly lateen: 'host-connection-taken'; readonly id: number }
 type FromSupervisor =
   | { readonly lateen: 'host-ports-state'; readonly states: readonly HostPortState[] }
@@ -54,16 +54,21 @@ export class HostPorts {
   readonly #handed = new Map<number, { readonly key: string; readonly socket: Socket }>()
   #nextId = 0
   #child: ChildProcess | undefined
+  /** What the present child takes connections for. */
+  #taking = new Set<string>()
   #work: Promise<void> = Promise.resolve()
 
   attach(child: ChildProcess): void {
     child.on('message', (message: unknown) => {
       if (!isFromCluster(message)) return
-      if (message.lateen === 'host-ports') this.#work = this.#work.then(() => this.#apply(message.wishes, child))
+      if (message.lateen === 'host-ports') this.#work = this.#work.then(() => this.#apply(message, child))
       else this.#taken(message.id)
     })
     child.on('exit', () => {
-      if (this.#child === child) this.#child = undefined
+      if (this.#child === child) {
+        this.#child = undefined
+        this.#taking.clear()
+      }
       const lost = [...this.#handed.values()]
       this.#handed.clear()
       for (const { key, socket } of lost) this.#hand(key, socket)
@@ -91,16 +96,17 @@ export class HostPorts {
     this.#handed.delete(id)
   }
 
-  async #apply(wishes: readonly HostPortWish[], child: ChildProcess): Promise<void> {
+  async #apply({ wishes, more }: { readonly wishes: readonly HostPortWish[]; readonly more: boolean }, child: ChildProcess): Promise<void> {
     const wanted = new Map(wishes.slice(0, MOST_PORTS).map((wish) => [wish.key, wish]))
     for (const [key, { server, port }] of this.#open) {
-      if (wanted.get(key)?.port === port) continue
+      if (wanted.get(key)?.port === port || (more && !wanted.has(key))) continue
       server.close()
       this.#open.delete(key)
     }
     this.#failed.clear()
     for (const wish of wanted.values()) if (!this.#open.has(wish.key)) await this.#listen(wish)
     this.#child = child
+    this.#taking = new Set(wanted.keys())
     send(child, { lateen: 'host-ports-state', states: this.states() })
     for (const { key, socket, timer } of this.#held.splice(0)) {
       clearTimeout(timer)
@@ -126,7 +132,7 @@ export class HostPorts {
 
   #hand(key: string, socket: Socket): void {
     socket.on('error', () => socket.destroy())
-    if (this.#child?.connected) {
+    if (this.#child?.connected && this.#taking.has(key)) {
       const id = this.#nextId++
       this.#handed.set(id, { key, socket })
       this.#child.send({ lateen: 'host-connection', key, id } satisfies FromSupervisor, socket, { keepOpen: true }, (error) => {
@@ -204,6 +210,8 @@ export interface HostPortClaim extends HostPortWish {
 export interface HostPortHolder {
   /** Says which ports are wanted from now on; `onState` hears what became of them. */
   claim(claims: readonly HostPortClaim[]): void
+  /** Like {@link claim} before all is known: ports that a process before this one had stay open, and their connections wait. */
+  claimFirst(claims: readonly HostPortClaim[]): void
   onState(listener: (states: readonly HostPortState[]) => void): void
   close(): void
 }
@@ -230,12 +238,20 @@ export class HostPortClient implements HostPortHolder {
   }
 
   claim(claims: readonly HostPortClaim[]): void {
+    this.#ask(claims, { more: false })
+  }
+
+  claimFirst(claims: readonly HostPortClaim[]): void {
+    this.#ask(claims, { more: true })
+  }
+
+  #ask(claims: readonly HostPortClaim[], { more }: { readonly more: boolean }): void {
     this.#targets = new Map(claims.map(({ key, target }) => [key, target]))
     const wishes = claims.map(({ key, port, owner }) => ({ key, port, owner }))
-    const text = JSON.stringify(wishes)
+    const text = JSON.stringify({ wishes, more })
     if (text === this.#asked) return
     this.#asked = text
-    this.#channel.send?.({ lateen: 'host-ports', wishes } satisfies FromCluster)
+    this.#channel.send?.({ lateen: 'host-ports', wishes, more } satisfies FromCluster)
   }
 
   close(): void {
@@ -283,7 +299,7 @@ function send(child: ChildProcess, message: FromSupervisor): void {
 function isFromCluster(message: unknown): message is FromCluster {
   if (typeof message !== 'object' || message === null || !('lateen' in message)) return false
   return (
-    (message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes)) ||
+    (message.lateen === 'host-ports' && 'wishes' in message && Array.isArray(message.wishes) && 'more' in message) ||
     (message.lateen === 'host-connection-taken' && 'id' in message)
   )
 }

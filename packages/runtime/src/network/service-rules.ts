@@ -88,6 +88,8 @@ function filter(rejects: string[], input: RuleInput): string[] {
     '-A INPUT -m conntrack --ctstate NEW -j LATEEN-REJECT',
     '-A FORWARD -m conntrack --ctstate NEW -j LATEEN-REJECT',
     '-A OUTPUT -m conntrack --ctstate NEW -j LATEEN-REJECT',
+    // While the process that answers DNS is started again, resolvers should ask once more instead of giving up.
+    `-A OUTPUT -s ${input.dnsAddress}/32 -p icmp -m icmp --icmp-type port-unreachable -j DROP`,
     `-A LATEEN-REJECT -d ${input.dnsAddress}/32 -j RETURN`,
     ...rejects.map((rule) => `-A LATEEN-REJECT ${rule}`),
     `-A LATEEN-REJECT ${unknown}`,

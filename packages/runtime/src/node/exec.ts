@@ -25,6 +25,8 @@ export interface ExecStreams {
 }
 
 const MAX_CAPTURED = 64 << 10
+const RESIZE_AGAIN_MS = 20
+const RESIZE_TRIES = 100
 
 /** Exit code of the command; 126 and 127 when it could not be executed or found. */
 export async function execIn(target: ExecTarget, command: readonly string[], streams: ExecStreams): Promise<{ exitCode: number }> {
@@ -35,7 +37,7 @@ export async function execIn(target: ExecTarget, command: readonly string[], str
   streams.signal.addEventListener('abort', stop, { once: true })
   if (streams.signal.aborted) stop()
   connectStreams(child, streams)
-  if (streams.tty) streams.resize?.((columns, rows) => resizeTerminal(child, columns, rows))
+  if (streams.tty) streams.resize?.(terminalResizer(child))
   try {
     return { exitCode: await exitOf(child) }
   } finally {
@@ -115,12 +117,20 @@ function connectStreams(child: ChildProcess, streams: ExecStreams): void {
   else child.stderr?.resume()
 }
 
-function resizeTerminal(child: ChildProcess, columns: number, rows: number): void {
-  const terminal = descendantsOf(child.pid ?? 0)
-    .map(terminalOf)
-    .find((path) => path !== undefined)
-  if (!terminal || !Number.isInteger(columns) || !Number.isInteger(rows)) return
-  spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
+/** The first size often comes before the terminal is there: it is tried again for a while, unless a newer one came. */
+function terminalResizer(child: ChildProcess): (columns: number, rows: number) => void {
+  let retry: NodeJS.Timeout | undefined
+  const resize = (columns: number, rows: number, tries: number) => {
+    const terminal = descendantsOf(child.pid ?? 0)
+      .map(terminalOf)
+      .find((path) => path !== undefined)
+    if (terminal) spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
+    else if (tries > 0 && child.exitCode === null) retry = setTimeout(() => resize(columns, rows, tries - 1), RESIZE_AGAIN_MS)
+  }
+  return (columns, rows) => {
+    clearTimeout(retry)
+    if (Number.isInteger(columns) && Number.isInteger(rows)) resize(columns, rows, RESIZE_TRIES)
+  }
 }
 
 function terminalOf(pid: number): string | undefined {

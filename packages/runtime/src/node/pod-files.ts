@@ -38,6 +38,13 @@ function hosts(pod: Pod, address: string, names: ClusterNames): string {
   return `${lines.join('\n')}\n`
 }
 
+/** The server is on this machine: what it has not answered after a second was lost, as when it was just being started again. */
+const CLUSTER_OPTIONS: readonly (readonly [string, string])[] = [
+  ['ndots', '5'],
+  ['timeout', '1'],
+  ['attempts', '5'],
+]
+
 function resolvConf(pod: Pod, names: ClusterNames): string {
   const { dnsPolicy = 'ClusterFirst', dnsConfig, hostNetwork } = podSpec(pod)
   const cluster = dnsPolicy === 'ClusterFirstWithHostNet' || (dnsPolicy === 'ClusterFirst' && !hostNetwork)
@@ -45,7 +52,7 @@ function resolvConf(pod: Pod, names: ClusterNames): string {
   const own = ['svc', ''].map((part) => (part ? `${part}.${names.domain}` : names.domain))
   const nameservers = [...(cluster ? [names.dnsAddress] : []), ...(dnsConfig?.nameservers ?? [])]
   const searches = [...(cluster ? [`${pod.metadata.namespace}.svc.${names.domain}`, ...own] : []), ...(dnsConfig?.searches ?? [])]
-  const options = new Map<string, string | undefined>(cluster ? [['ndots', '5']] : [])
+  const options = new Map<string, string | undefined>(cluster ? CLUSTER_OPTIONS : [])
   for (const { name, value } of dnsConfig?.options ?? []) options.set(name, value)
   if (!cluster && dnsPolicy !== 'None') lines.push(names.hostResolvConf.trimEnd())
   for (const server of nameservers.slice(0, 3)) lines.push(`nameserver ${server}`)

@@ -67,12 +67,11 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
 function discovery(input: ClusterInput, subset: string, name: string, cluster: ClusterInit): ClusterInit {
   const { service, settings } = input
   const type = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
-  const resolution = service.resolution === 'alias' ? 'dns' : service.resolution
-  switch (resolution) {
+  switch (service.resolution) {
     case 'dns':
     case 'dns-round-robin':
       return {
-        ...type(resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
+        ...type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
         dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: duration(parseDuration(settings.mesh.dnsRefreshRate ?? '60s') ?? 60_000),
         respectDnsTtl: true,

@@ -1,30 +1,21 @@
 /** Listeners of gateways: one for each port, with a filter chain for each server that is told apart by SNI. */
 import type { Server } from '@lateen/api'
-import { packAny, type Resource } from '@lateen/envoy'
+import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
-import { DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import type { GatewayConfig, MeshSettings } from '@lateen/model'
-import { clusterName } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
-import { ads, AGENT_SECRETS } from './config-source.ts'
-import { gatewayManager, type NetworkFilterInit, tcpProxy } from './connection-manager.ts'
+import { gatewayManager } from './connection-manager.ts'
 import { type FilterChainInit, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
-import { exactNames, ROOT_CERTIFICATE, socket, tlsVersion, type TransportSocketInit, WORKLOAD_CERTIFICATE } from './tls-context.ts'
+import { serverSocket } from './server-tls.ts'
+import { type TcpRoute, tcpTargets } from './tcp-routes.ts'
 
 export interface GatewayServer {
   readonly gateway: GatewayConfig
   readonly server: Server
   /** The port on which the workload listens. */
   readonly bindPort: number
-}
-
-export interface GatewayTcpRoute {
-  readonly serverNames: readonly string[]
-  readonly destinations: readonly { readonly host: string; readonly port: number; readonly subset: string; readonly weight: number }[]
 }
 
 /** What a server does with its connections. */
@@ -42,14 +33,14 @@ export function serverProtocol(server: Server): ServerKind {
 /** The name of a server's route configuration; undefined for servers without HTTP routes. */
 export function routeNameOf({ server, gateway, bindPort }: GatewayServer): string | undefined {
   const kind = serverProtocol(server)
-  if (kind === 'http') return `http.${bindPort}`
+  if (kind === 'http') return server.bind ? `http.${bindPort}.${server.bind}` : `http.${bindPort}`
   if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}`
   return undefined
 }
 
 const ANY = '0.0.0.0'
 
-export function gatewayListeners(servers: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): Resource[] {
+export function gatewayListeners(servers: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): Resource[] {
   const byPort = new Map<string, GatewayServer[]>()
   for (const server of servers) {
     const key = `${server.server.bind || ANY}_${server.bindPort}`
@@ -58,7 +49,7 @@ export function gatewayListeners(servers: readonly GatewayServer[], settings: Me
   return [...byPort].flatMap(([name, group]) => portListener(name, group, settings, tcpRoutes))
 }
 
-function portListener(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): Resource[] {
+function portListener(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): Resource[] {
   const [first] = group
   if (!first) return []
   // The oldest server decides whether a port speaks plain HTTP; others of another kind on it are left out.
@@ -83,7 +74,7 @@ function httpChains(name: string, group: readonly GatewayServer[], settings: Mes
   return rds ? [{ filters: [gatewayManager(settings, `outbound_${name}`, { rds })] }] : []
 }
 
-function tlsChains(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly GatewayTcpRoute[]): FilterChainInit[] {
+function tlsChains(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): FilterChainInit[] {
   const chains: FilterChainInit[] = []
   // Envoy refuses a listener with two chains for one server name: the oldest server keeps it.
   const taken = new Set<string>()
@@ -100,79 +91,17 @@ function tlsChains(name: string, group: readonly GatewayServer[], settings: Mesh
     const rds = routeNameOf(entry)
     if (kind === 'https' && rds !== undefined) {
       const names = claim(hosts)
-      const transportSocket = names && serverSocket(entry.server, settings, ['h2', 'http/1.1'])
+      const transportSocket = names && serverSocket(entry.server.tls, settings, ['h2', 'http/1.1'])
       if (names && transportSocket) chains.push({ filterChainMatch: match(names), filters: [gatewayManager(settings, `outbound_${name}`, { rds })], transportSocket })
       continue
     }
     if (kind === 'http') continue
     for (const route of tcpRoutes(entry)) {
       const names = claim(kind === 'tls-passthrough' ? route.serverNames : kind === 'tcp' ? ['*'] : hosts)
-      if (!names || route.destinations.length === 0) continue
-      const transportSocket = kind === 'tls-terminated-tcp' ? serverSocket(entry.server, settings, []) : undefined
-      chains.push({ filterChainMatch: match(names), filters: [tcpTargets(settings, route)], ...(transportSocket && { transportSocket }) })
+      if (!names || route.targets.length === 0) continue
+      const transportSocket = kind === 'tls-terminated-tcp' ? serverSocket(entry.server.tls, settings, []) : undefined
+      chains.push({ filterChainMatch: match(names), filters: [tcpTargets(settings, route.targets)], ...(transportSocket && { transportSocket }) })
     }
   }
   return chains
-}
-
-function tcpTargets(settings: MeshSettings, route: GatewayTcpRoute): NetworkFilterInit {
-  const [only] = route.destinations
-  const name = (target: GatewayTcpRoute['destinations'][number]) => clusterName('outbound', target.port, target.subset, target.host)
-  if (only && route.destinations.length === 1) return tcpProxy(settings, name(only))
-  return {
-    name: 'envoy.filters.network.tcp_proxy',
-    configType: {
-      case: 'typedConfig',
-      value: packAny(TcpProxySchema, {
-        statPrefix: only ? name(only) : '',
-        clusterSpecifier: { case: 'weightedClusters', value: { clusters: route.destinations.filter((target) => target.weight > 0).map((target) => ({ name: name(target), weight: target.weight })) } },
-      }),
-    },
-  }
-}
-
-/** The TLS context of a server; undefined when it names no certificate. */
-function serverSocket(server: Server, settings: MeshSettings, alpn: readonly string[]): TransportSocketInit | undefined {
-  const { tls } = server
-  if (!tls) return undefined
-  const mutual = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL'
-  const names = exactNames(tls.subjectAltNames ?? [])
-  const credential = tls.credentialNames?.[0] ?? tls.credentialName
-  const parameters = {
-    tlsMinimumProtocolVersion: tlsVersion(tls.minProtocolVersion ?? settings.mesh.tlsDefaults?.minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),
-    ...(tls.maxProtocolVersion && tls.maxProtocolVersion !== 'TLS_AUTO' && { tlsMaximumProtocolVersion: tlsVersion(tls.maxProtocolVersion, TlsParameters_TlsProtocol.TLSv1_3) }),
-    ...(tls.cipherSuites?.length && { cipherSuites: [...tls.cipherSuites] }),
-  }
-  const fromAds = (name: string) => ({ name: `kubernetes://${name}`, sdsConfig: ads() })
-  const file = (value: string) => ({ specifier: { case: 'filename' as const, value } })
-  const certificates =
-    tls.mode === 'ISTIO_MUTUAL'
-      ? { tlsCertificateSdsSecretConfigs: [{ name: WORKLOAD_CERTIFICATE, sdsConfig: AGENT_SECRETS }] }
-      : credential
-        ? { tlsCertificateSdsSecretConfigs: [...(tls.credentialNames ?? [credential])].map(fromAds) }
-        : tls.serverCertificate && tls.privateKey
-          ? { tlsCertificates: [{ certificateChain: file(tls.serverCertificate), privateKey: file(tls.privateKey) }] }
-          : undefined
-  if (!certificates) return undefined
-  const validation = !mutual
-    ? {}
-    : tls.mode === 'ISTIO_MUTUAL' || credential
-      ? {
-          validationContextType: {
-            case: 'combinedValidationContext' as const,
-            value: {
-              defaultValidationContext: { matchTypedSubjectAltNames: names },
-              validationContextSdsSecretConfig: tls.mode === 'ISTIO_MUTUAL' ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS } : fromAds(`${credential ?? ''}-cacert`),
-            },
-          },
-        }
-      : tls.caCertificates
-        ? { validationContextType: { case: 'validationContext' as const, value: { trustedCa: file(tls.caCertificates), matchTypedSubjectAltNames: names } } }
-        : {}
-  return socket(
-    packAny(DownstreamTlsContextSchema, {
-      ...(mutual && { requireClientCertificate: tls.mode !== 'OPTIONAL_MUTUAL' }),
-      commonTlsContext: { tlsParams: parameters, alpnProtocols: [...alpn], ...certificates, ...validation },
-    }),
-  )
 }

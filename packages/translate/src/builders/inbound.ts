@@ -2,6 +2,7 @@
  * Connections that reach a workload: one listener, `virtualInbound`, with filter chains for each port of its services and for all
  * other ports, and a cluster for each port that leads to the application.
  */
+import type { ServerTLSSettings } from '@lateen/api'
 import { duration, packAny, type Resource } from '@lateen/envoy'
 import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
@@ -14,6 +15,7 @@ import { encode } from '../resource.ts'
 import { HTTP_OPTIONS } from './cluster.ts'
 import { inboundManager, type NetworkFilterInit, type RouteSource, tcpProxy } from './connection-manager.ts'
 import { detection, type FilterChainInit, HTTP_INSPECTOR, ORIGINAL_DST, PLAIN_HTTP, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import { serverSocket } from './server-tls.ts'
 import { structOf } from './struct.ts'
 import { meshServerSocket, type TransportSocketInit } from './tls-context.ts'
 import { virtualHostInit } from './virtual-hosts.ts'
@@ -26,7 +28,22 @@ export interface InboundPort {
   readonly protocol: Protocol
   readonly mode: MutualTls
   readonly services: readonly { readonly host: string; readonly name: string; readonly namespace: string }[]
+  /** What a Sidecar's ingress listener says of the port; absent for ports of services. */
+  readonly ingress?: IngressListener
 }
+
+export interface IngressListener {
+  /** The address on which the listener is, and that its name begins with. */
+  readonly bind: string
+  /** The listener has a socket of its own: nothing captures its traffic. */
+  readonly bound: boolean
+  /** Where the application listens; absent for the address and port that the caller dialled. */
+  readonly endpoint: ApplicationEndpoint | undefined
+  /** TLS with a certificate of the user's, where mutual TLS of the mesh is turned off. */
+  readonly tls: ServerTLSSettings | undefined
+}
+
+export type ApplicationEndpoint = { readonly address: string; readonly port: number; readonly ownAddress: boolean } | { readonly path: string }
 
 export interface InboundInput {
   readonly ports: readonly InboundPort[]
@@ -36,6 +53,8 @@ export interface InboundInput {
   readonly mode: MutualTls
   readonly settings: MeshSettings
   readonly socketMark: number | undefined
+  /** Connections are captured and come by one listener for all ports. */
+  readonly captured: boolean
 }
 
 const ANY = '0.0.0.0'
@@ -47,34 +66,26 @@ const PASSTHROUGH_SOURCE = '127.0.0.6'
 const MESH_HTTP = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2']
 const MESH_TCP = ['istio-peer-exchange', 'istio']
 
-export function virtualInbound(input: InboundInput): Resource {
+/** The listeners for incoming connections: the one for all that is captured, and those with a socket of their own. */
+export function inboundListeners(input: InboundInput): Resource[] {
   const { settings } = input
-  const port = settings.mesh.proxyInboundListenPort ?? 15006
-  const tls = meshServerSocket({
+  const mesh = meshServerSocket({
     trustDomains: [settings.trustDomain, ...settings.trustDomainAliases],
     minimum: settings.mesh.meshMTLS?.minProtocolVersion,
     ciphers: settings.mesh.meshMTLS?.cipherSuites,
   })
-  const build = (name: string, destination: number, servicePort: number, protocol: Protocol, mode: MutualTls, cluster: string) => {
-    const http = inboundManager(settings, `inbound_${name}`, inlineRoute(cluster, servicePort))
-    const tcp = tcpProxy(settings, cluster)
-    return chains({ protocol, mode, tls, http, tcp }).map((chain) => ({
-      ...chain,
-      name,
-      filterChainMatch: { ...chain.filterChainMatch, destinationPort: destination },
-    }))
-  }
-  const passthrough = chains({
-    protocol: 'auto',
-    mode: input.mode,
-    tls,
-    http: inboundManager(settings, `inbound_${ANY}`, inlineRoute(INBOUND_PASSTHROUGH, undefined)),
-    tcp: tcpProxy(settings, INBOUND_PASSTHROUGH),
-  }).map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
-  const policy = input.policyPorts.flatMap((entry) => build('virtualInbound', entry.port, entry.port, 'auto', entry.mode, INBOUND_PASSTHROUGH))
-  const ports = input.ports.flatMap((entry) => {
-    return build(`${ANY}_${entry.port}`, entry.port, entry.servicePort, entry.protocol, entry.mode, `inbound|${entry.port}||`)
-  })
+  const bound = input.ports.flatMap((entry) => (entry.ingress?.bound ? [boundListener(entry, entry.ingress, mesh, settings)] : []))
+  return input.captured ? [...bound, virtualInbound(input, mesh)] : bound
+}
+
+function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resource {
+  const { settings } = input
+  const port = settings.mesh.proxyInboundListenPort ?? 15006
+  const passthrough = passthroughChains(input.mode, mesh, settings).map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
+  const policy = input.policyPorts.flatMap((entry) =>
+    passthroughChains(entry.mode, mesh, settings).map((chain) => ({ ...chain, name: 'virtualInbound', filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port } })),
+  )
+  const ports = input.ports.flatMap((entry) => (entry.ingress?.bound ? [] : portChains(entry, mesh, settings)))
   return encode(ListenerSchema, 'virtualInbound', {
     name: 'virtualInbound',
     address: socketAddress(ANY, port),
@@ -85,6 +96,45 @@ export function virtualInbound(input: InboundInput): Resource {
       { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: port }, filters: [tcpProxy(settings, BLACK_HOLE)] },
       ...[...passthrough, ...policy, ...ports].map(({ http: _, ...chain }) => chain),
     ],
+  })
+}
+
+/** A listener with a socket of its own, for a port whose traffic nothing captures. */
+function boundListener(entry: InboundPort, ingress: IngressListener, mesh: TransportSocketInit, settings: MeshSettings): Resource {
+  const name = chainName(entry)
+  return encode(ListenerSchema, name, {
+    name,
+    address: socketAddress(ingress.bind, entry.port),
+    trafficDirection: TrafficDirection.INBOUND,
+    listenerFilters: [TLS_INSPECTOR, HTTP_INSPECTOR],
+    ...detection(settings),
+    filterChains: portChains(entry, mesh, settings).map(({ http: _, ...chain }) => chain),
+  })
+}
+
+const chainName = (entry: InboundPort): string => `${entry.ingress?.bind ?? ANY}_${entry.port}`
+
+function portChains(entry: InboundPort, mesh: TransportSocketInit, settings: MeshSettings): Chain[] {
+  const name = chainName(entry)
+  const cluster = `inbound|${entry.port}||`
+  const http = inboundManager(settings, `inbound_${name}`, inlineRoute(cluster, entry.servicePort))
+  const tcp = tcpProxy(settings, cluster)
+  const own = entry.mode === 'DISABLE' && serverSocket(entry.ingress?.tls, settings, ['h2', 'http/1.1'])
+  const speaksHttp = isHttp(entry.protocol) || entry.protocol === 'https'
+  const list: Chain[] = own
+    ? [{ filterChainMatch: { transportProtocol: 'tls' }, filters: [speaksHttp ? http : tcp], http: speaksHttp, transportSocket: own }]
+    : chains({ protocol: entry.protocol, mode: entry.mode, tls: mesh, http, tcp })
+  return list.map((chain) => ({ ...chain, name, filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port } }))
+}
+
+/** Chains to the port that the caller dialled, whatever it is. */
+function passthroughChains(mode: MutualTls, mesh: TransportSocketInit, settings: MeshSettings): Chain[] {
+  return chains({
+    protocol: 'auto',
+    mode,
+    tls: mesh,
+    http: inboundManager(settings, `inbound_${ANY}`, inlineRoute(INBOUND_PASSTHROUGH, undefined)),
+    tcp: tcpProxy(settings, INBOUND_PASSTHROUGH),
   })
 }
 
@@ -113,7 +163,8 @@ function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
     case 'DISABLE':
       if (kind === 'http') return [http_({}, false)]
       if (kind === 'tcp') return [tcp_({}, false)]
-      return [http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false), tcp_({}, false)]
+      // Envoy goes on with the chains that say "plain" and does not come back to one that says nothing.
+      return [http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false), tcp_(plain, false), tcp_(secure, false)]
     case 'PERMISSIVE':
       if (kind === 'http') return [http_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), http_(plain, false)]
       if (kind === 'tcp') return [tcp_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), tcp_(secure, false), tcp_(plain, false)]
@@ -152,7 +203,7 @@ export function inboundClusters(input: InboundInput): Resource[] {
   return [...input.ports.map((port) => applicationCluster(input, port)), passthroughCluster(input)]
 }
 
-function applicationCluster(input: InboundInput, { port, protocol, services }: InboundPort): Resource {
+function applicationCluster(input: InboundInput, { port, protocol, services, ingress }: InboundPort): Resource {
   const name = `inbound|${port}||`
   const upstream = protocol === 'auto' ? { case: 'useDownstreamProtocolConfig' as const, value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } } : undefined
   const fixed = isHttp2(protocol) ? { case: 'explicitHttpConfig' as const, value: { protocolConfig: { case: 'http2ProtocolOptions' as const, value: {} } } } : undefined
@@ -160,6 +211,7 @@ function applicationCluster(input: InboundInput, { port, protocol, services }: I
   return encode(ClusterSchema, name, {
     name,
     ...toApplication(input),
+    ...(ingress?.endpoint && toEndpoint(name, ingress.endpoint, input)),
     metadata: { filterMetadata: { istio: structOf({ services }) } },
     ...(protocolOptions && { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { upstreamProtocolOptions: protocolOptions }) } }),
   })
@@ -187,6 +239,22 @@ function toApplication(input: InboundInput) {
       sourceAddress: { address: PASSTHROUGH_SOURCE, portSpecifier: { case: 'portValue' as const, value: 0 } },
       ...(input.socketMark !== undefined && { socketOptions: [markOption(input.socketMark)] }),
     },
+  }
+}
+
+/** To where a Sidecar says that the application listens. */
+function toEndpoint(name: string, endpoint: ApplicationEndpoint, input: InboundInput) {
+  const address =
+    'path' in endpoint
+      ? { case: 'pipe' as const, value: { path: endpoint.path } }
+      : { case: 'socketAddress' as const, value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } } }
+  const local = 'path' in endpoint || !endpoint.ownAddress
+  return {
+    clusterDiscoveryType: { case: 'type' as const, value: Cluster_DiscoveryType.STATIC },
+    lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint' as const, value: { address: { address } } } }] }] },
+    // The loopback address is never captured; the pod's own is, but for connections from the address that the rules let pass.
+    ...(local && { upstreamBindConfig: input.socketMark === undefined || 'path' in endpoint ? undefined : { socketOptions: [markOption(input.socketMark)] } }),
   }
 }
 

@@ -6,18 +6,30 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { canonicalRange, isHttp, isTls, isWildcard, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
-import { BLACK_HOLE, clusterName } from '../names.ts'
+import { canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
+import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
-import { outboundManager, tcpProxy } from './connection-manager.ts'
+import { type NetworkFilterInit, outboundManager, tcpProxy } from './connection-manager.ts'
 import { detection, type FilterChainInit, HTTP_INSPECTOR, type ListenerInit, PLAIN_HTTP, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 import { blackHoleOr } from './virtual-hosts.ts'
+
+export interface PortService {
+  readonly service: Service
+  readonly port: ServicePort
+  /** Addresses that clients dial; empty where any address may be meant. */
+  readonly addresses: readonly string[]
+  /** Routes of bytes, before what is left goes to the service itself. */
+  readonly routes: readonly TcpRoute[]
+  /** Where other bytes go; undefined when the routes are all there is. */
+  readonly target: TcpTarget | undefined
+}
 
 export interface PortInput {
   readonly port: number
   /** Services with this port that the client sees, in the order in which they claim addresses. */
-  readonly services: readonly { readonly service: Service; readonly port: ServicePort; readonly podAddresses: readonly string[] }[]
+  readonly services: readonly PortService[]
   readonly settings: MeshSettings
   /** Whether unknown destinations are let through. */
   readonly allowAny: boolean
@@ -29,58 +41,119 @@ const ANY = '0.0.0.0'
 export function outboundListeners(input: PortInput): Resource[] {
   const { port, settings } = input
   const bound = new Map<string, Resource>()
-  const any: AnyAddress = { http: false, tls: [], ranges: new Map(), tcp: undefined }
-  for (const { service, port: servicePort, podAddresses } of input.services) {
-    const { protocol } = servicePort
+  const any = new AnyAddress(settings)
+  for (const entry of input.services) {
+    const { protocol } = entry.port
     if (protocol === 'udp') continue
     if (isHttp(protocol)) {
       any.http = true
       continue
     }
-    const addresses = service.addresses.length > 0 ? service.addresses : service.headless ? podAddresses : []
-    if (addresses.length === 0) {
-      const cluster = clusterName('outbound', port, '', service.host)
-      if (isTls(protocol) && !isWildcardAll(service.host)) any.tls.push({ host: service.host, cluster })
-      else if (protocol === 'auto') {
-        any.http = true
-        any.tcp ??= cluster
-      } else any.tcp ??= cluster
-      continue
-    }
-    for (const address of addresses) {
+    if (entry.addresses.length === 0) any.take(entry)
+    for (const address of entry.addresses) {
       const range = canonicalRange(address)
       if (range !== undefined) {
-        if (!any.ranges.has(range)) any.ranges.set(range, clusterName('outbound', port, '', service.host))
+        any.takeRange(range, entry)
         continue
       }
       const name = `${address}_${port}`
-      if (!bound.has(name)) bound.set(name, addressListener(name, address, service, servicePort, settings))
+      if (!bound.has(name)) bound.set(name, addressListener(name, address, entry, input))
     }
   }
   const resources = [...bound.values()]
-  if (any.http || any.tls.length > 0 || any.ranges.size > 0 || any.tcp !== undefined) resources.push(anyListener(input, any))
+  if (any.used) resources.push(anyListener(input, any))
   return resources
 }
 
-interface AnyAddress {
-  http: boolean
-  readonly tls: { readonly host: string; readonly cluster: string }[]
-  /** Ranges of addresses that services claim, and the cluster of the first that does. */
-  readonly ranges: Map<string, string>
-  tcp: string | undefined
+/** What the listener of a port on any address is made of. Where two services claim the same, the first has it. */
+class AnyAddress {
+  http = false
+  readonly chains = new Map<string, FilterChainInit>()
+  rest: NetworkFilterInit | undefined
+  private readonly settings: MeshSettings
+
+  constructor(settings: MeshSettings) {
+    this.settings = settings
+  }
+
+  get used(): boolean {
+    return this.http || this.chains.size > 0 || this.rest !== undefined
+  }
+
+  /** Whether a server name has to be found out. */
+  get asksForName(): boolean {
+    return [...this.chains.values()].some((chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0)
+  }
+
+  /** A service that may be meant by any address: TLS is told apart by its name. */
+  take({ service, port, routes, target }: PortService): void {
+    for (const route of routes) {
+      if (route.serverNames.length === 0 && route.ranges.length === 0) this.rest ??= tcpTargets(this.settings, route.targets)
+      else this.add(route.serverNames, route.ranges, route.targets)
+    }
+    if (!target) return
+    if (isTls(port.protocol) && service.host !== '*') this.add([service.host], [], [target])
+    else {
+      if (port.protocol === 'auto') this.http = true
+      this.rest ??= tcpTargets(this.settings, [target])
+    }
+  }
+
+  /** A service that is meant by a range of addresses. */
+  takeRange(range: string, { service, port, routes, target }: PortService): void {
+    for (const route of routes) this.add(route.serverNames, route.ranges.length > 0 ? route.ranges : [range], route.targets)
+    if (target) this.add(isTls(port.protocol) && service.host !== '*' ? [service.host] : [], [range], [target])
+  }
+
+  private add(serverNames: readonly string[], ranges: readonly string[], targets: readonly TcpTarget[]): void {
+    const canonical = ranges.map((range) => canonicalRange(range) ?? hostRange(range))
+    for (const chain of chainsOf(serverNames, canonical, this.chains)) this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [tcpTargets(this.settings, targets)] })
+  }
 }
 
-const isWildcardAll = (host: string): boolean => isWildcard(host) && host === '*'
+/**
+ * The match of a chain, without names and ranges that another chain has: Envoy refuses a listener with two equal ones. One chain
+ * for each pair of name and range, so that each pair can be claimed by itself.
+ */
+function chainsOf(serverNames: readonly string[], ranges: readonly string[], taken: ReadonlyMap<string, unknown>) {
+  const names = serverNames.includes('*') || serverNames.length === 0 ? [''] : [...new Set(serverNames)]
+  const places = ranges.length === 0 ? [''] : [...new Set(ranges)]
+  return names.flatMap((name) =>
+    places.flatMap((range) => {
+      const key = `${name} ${range}`
+      if (taken.has(key)) return []
+      const [addressPrefix = '', length = ''] = range.split('/')
+      return [{ key, match: { ...(name && { serverNames: [name] }), ...(range && { prefixRanges: [{ addressPrefix, prefixLen: Number(length) }] }) } }]
+    }),
+  )
+}
+
+const hostRange = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
 
 function listener(name: string, init: ListenerInit, settings: MeshSettings): Resource {
   return encode(ListenerSchema, name, { name, bindToPort: false, trafficDirection: TrafficDirection.OUTBOUND, accessLog: unroutedLogs(settings), ...init })
 }
 
-function addressListener(name: string, address: string, service: Service, port: ServicePort, settings: MeshSettings): Resource {
-  const cluster = clusterName('outbound', port.number, '', service.host)
-  const bytes: FilterChainInit = { filters: [tcpProxy(settings, cluster)] }
+function addressListener(name: string, address: string, { service, port, routes, target }: PortService, { settings, allowAny }: PortInput): Resource {
   const where: ListenerInit = { address: socketAddress(address, port.number) }
-  if (port.protocol !== 'auto') return listener(name, { ...where, filterChains: [bytes] }, settings)
+  const taken = new Map<string, FilterChainInit>()
+  for (const route of routes) {
+    const ranges = route.ranges.map((range) => canonicalRange(range) ?? hostRange(range))
+    for (const { key, match } of chainsOf(route.serverNames, ranges, taken)) taken.set(key, { filterChainMatch: match, filters: [tcpTargets(settings, route.targets)] })
+  }
+  const everything = taken.get(' ')
+  taken.delete(' ')
+  const chains = [...taken.values()]
+  const rest: FilterChainInit = everything
+    ? { filters: everything.filters ?? [] }
+    : target
+      ? { filters: [tcpTargets(settings, [target])] }
+      : passthroughChain(settings, allowAny)
+  const byName = chains.some((chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0)
+  if (port.protocol !== 'auto') {
+    if (chains.length === 0) return listener(name, { ...where, filterChains: [rest] }, settings)
+    return listener(name, { ...where, ...(byName && { listenerFilters: [TLS_INSPECTOR], ...detection(settings) }), filterChains: chains, defaultFilterChain: rest }, settings)
+  }
   // Nothing says what the port speaks: HTTP if it looks like it, else bytes.
   return listener(
     name,
@@ -89,35 +162,28 @@ function addressListener(name: string, address: string, service: Service, port: 
       listenerFilters: [HTTP_INSPECTOR],
       ...detection(settings),
       filterChains: [
+        ...chains,
         {
           filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
           filters: [outboundManager(settings, `outbound_${name}`, { rds: sniffedRouteName(service, port.number) })],
         },
       ],
-      defaultFilterChain: bytes,
+      defaultFilterChain: rest,
     },
     settings,
   )
 }
+
+/** What happens to bytes that nothing claims. */
+const passthroughChain = (settings: MeshSettings, allowAny: boolean): FilterChainInit => ({ name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(settings, blackHoleOr(allowAny))] })
 
 /** The route configuration of a port whose protocol is found out: only its service is in it. */
 export function sniffedRouteName(service: Service, port: number): string {
   return `${service.host}:${port}`
 }
 
-function anyListener(input: PortInput, any: AnyAddress): Resource {
-  const { port, settings } = input
+function anyListener({ port, settings, allowAny }: PortInput, any: AnyAddress): Resource {
   const name = `${ANY}_${port}`
-  const seen = new Set<string>()
-  const tls = any.tls.flatMap(({ host, cluster }): FilterChainInit[] => {
-    if (seen.has(host)) return []
-    seen.add(host)
-    return [{ filterChainMatch: { serverNames: [host] }, filters: [tcpProxy(settings, cluster)] }]
-  })
-  const ranges = [...any.ranges].map(([range, cluster]): FilterChainInit => {
-    const [addressPrefix = '', length = ''] = range.split('/')
-    return { filterChainMatch: { prefixRanges: [{ addressPrefix, prefixLen: Number(length) }] }, filters: [tcpProxy(settings, cluster)] }
-  })
   const http: FilterChainInit[] = any.http
     ? [
         {
@@ -126,17 +192,14 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
         },
       ]
     : []
-  const rest: FilterChainInit = any.tcp
-    ? { filters: [tcpProxy(settings, any.tcp)] }
-    : { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(settings, blackHoleOr(input.allowAny))] }
   return listener(
     name,
     {
       address: socketAddress(ANY, port),
-      listenerFilters: [...(tls.length > 0 ? [TLS_INSPECTOR] : []), ...(any.http ? [HTTP_INSPECTOR] : [])],
+      listenerFilters: [...(any.asksForName ? [TLS_INSPECTOR] : []), ...(any.http ? [HTTP_INSPECTOR] : [])],
       ...detection(settings),
-      filterChains: [...tls, ...ranges, ...http],
-      defaultFilterChain: rest,
+      filterChains: [...any.chains.values(), ...http],
+      defaultFilterChain: any.rest ? { filters: [any.rest] } : passthroughChain(settings, allowAny),
     },
     settings,
   )

@@ -23,7 +23,7 @@ export function serviceDomains(service: Service, clientNamespace: string, domain
   const { host } = service
   const suffix = `.svc.${domain}`
   const names = [host]
-  if (!isWildcard(host)) names.push(`${host}.`)
+  if (host !== '*') names.push(`${host}.`)
   if (host.endsWith(suffix)) {
     const [name = '', namespace = ''] = host.slice(0, -suffix.length).split('.')
     if (namespace === clientNamespace) names.push(name)

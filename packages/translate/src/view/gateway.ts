@@ -1,13 +1,15 @@
 /** Gateways on the graph: listeners and routes of a gateway workload, from the Gateways that select it, and its credentials. */
 import type { Server } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import { type GatewayConfig, gatewaysFor, hostMatches, isWildcard, type MeshModel, type Proxy, resolveHost, settingsOf, type VirtualService } from '@lateen/model'
+import { type GatewayConfig, gatewaysFor, hostMatches, isWildcard, type MeshModel, type Proxy, settingsOf, type VirtualService } from '@lateen/model'
 import { byAge, bySpecificity, visibleTo } from '@lateen/model'
 import { gatewayListeners, type GatewayServer, routeNameOf, serverProtocol } from '../builders/gateway-listeners.ts'
 import { gatewayRouteConfiguration, type GatewayVirtualHost } from '../builders/gateway-routes.ts'
 import { secretResources } from '../builders/secrets.ts'
 import { virtualServiceRoutes } from '../builders/routes.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
+import type { TcpRoute } from '../builders/tcp-routes.ts'
+import { type BytesInput, tcpRoutes, tlsRoutes } from './bytes-routes.ts'
 import { servedPorts } from './inbound.ts'
 import type { Outbound } from './outbound.ts'
 
@@ -16,8 +18,8 @@ export interface GatewayScope {
   readonly namespace: string
   /** Gateways by key, oldest first. */
   readonly gateways: readonly string[]
-  /** From a server's port to the port on which the workload listens for it. */
-  readonly ports: Readonly<Record<string, number>>
+  /** By which services the workload is called, and on which port it listens for each of theirs. */
+  readonly served: readonly { readonly host: string; readonly port: number; readonly target: number }[]
 }
 
 export interface Gateways {
@@ -30,12 +32,10 @@ export interface Gateways {
 export function createGateways(graph: Graph, model: MeshModel, outbound: Outbound): Gateways {
   const scopeOf = new Family<Interned<Proxy>, Interned<GatewayScope>>('gatewayScope', (context, key) => {
     const proxy = key.value
-    const ports: Record<string, number> = {}
-    for (const { port, target } of servedPorts(context, model, proxy)) ports[String(port.number)] ??= target
     return graph.intern<GatewayScope>({
       namespace: proxy.namespace,
       gateways: gatewaysFor(context, model.gateways, proxy.labels).map((gateway) => gateway.key),
-      ports,
+      served: servedPorts(context, model, proxy).map(({ service, port, target }) => ({ host: service.host, port: port.number, target })),
     })
   })
 
@@ -43,16 +43,35 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
 
   const serversOf = (context: Context, scope: GatewayScope): GatewayServer[] =>
     configs(context, scope).flatMap((gateway) =>
-      (gateway.spec.servers ?? []).map((server) => ({
-        gateway,
-        server,
-        bindPort: scope.ports[String(server.port.number)] ?? server.port.number,
-      })),
+      (gateway.spec.servers ?? []).flatMap((server) => bindPorts(gateway, server.port.number, scope.served).map((bindPort) => ({ gateway, server, bindPort }))),
     )
+
+  /** Routes of servers that pass bytes on: TLS by its name, other bytes by the address dialled. */
+  const bytesOf = (context: Context, scope: GatewayScope, entry: GatewayServer): readonly TcpRoute[] => {
+    const port = entry.server.port.number
+    const input: BytesInput = {
+      virtualServices: [],
+      protocol: 'tcp',
+      port,
+      caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
+      resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
+    }
+    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge).filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
+    return bound.flatMap((vs) => {
+      const hosts = hostsOn(entry, vs)
+      if (hosts.length === 0) return []
+      if (serverProtocol(entry.server) !== 'tls-passthrough') return tcpRoutes(vs, input)
+      // A name that the server does not take stays out.
+      return tlsRoutes(vs, input).flatMap((route) => {
+        const serverNames = route.serverNames.filter((name) => hosts.some((host) => hostMatches(host, name)))
+        return serverNames.length > 0 ? [{ ...route, serverNames }] : []
+      })
+    })
+  }
 
   const listeners = new Family<Interned<GatewayScope>, Part>(
     'gatewayListeners',
-    (context, { value: scope }) => partOf(gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => tlsRoutes(context, model, server))),
+    (context, { value: scope }) => partOf(gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(context, scope, server))),
     { equal: equalParts },
   )
 
@@ -150,21 +169,13 @@ function hostsOn({ server, gateway }: GatewayServer, vs: VirtualService): string
   return [...found]
 }
 
-/** Routes of TLS servers that pass TLS through: by SNI, from `tls` routes of VirtualServices; TCP servers from `tcp` routes. */
-function tlsRoutes(context: Context, model: MeshModel, entry: GatewayServer) {
-  const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge)
-  const { domain } = settingsOf(context, model.inputs)
-  const port = entry.server.port.number
-  const applies = (match: { readonly port?: number; readonly gateways?: readonly string[] }) => match.port === undefined || match.port === port
-  return bound.flatMap((vs) => {
-    if (hostsOn(entry, vs).length === 0) return []
-    const full = (host: string) => resolveHost(host, vs.namespace, domain)
-    const tls = (vs.spec.tls ?? []).flatMap((route) =>
-      (route.match ?? []).filter(applies).map((match) => ({ serverNames: match.sniHosts, destinations: (route.route ?? []).map((target) => ({ host: full(target.destination.host), port: target.destination.port?.number ?? port, subset: target.destination.subset ?? '', weight: target.weight ?? 0 })) })),
-    )
-    const tcp = (vs.spec.tcp ?? [])
-      .filter((route) => !route.match?.length || route.match.some(applies))
-      .map((route) => ({ serverNames: [], destinations: (route.route ?? []).map((target) => ({ host: full(target.destination.host), port: target.destination.port?.number ?? port, subset: target.destination.subset ?? '', weight: target.weight ?? 0 })) }))
-    return serverProtocol(entry.server) === 'tls-passthrough' ? tls : tcp
-  })
+/**
+ * The ports on which a workload listens for a server: where services lead from the server's port. The port itself where no service
+ * has it, unless the Gateway says by which services it is called.
+ */
+function bindPorts(gateway: GatewayConfig, port: number, served: GatewayScope['served']): readonly number[] {
+  const { services } = gateway
+  const leading = served.filter((entry) => entry.port === port && (!services || services.includes(entry.host)))
+  if (leading.length > 0) return [...new Set(leading.map((entry) => entry.target))]
+  return services ? [] : [port]
 }

@@ -1,18 +1,21 @@
 /** Incoming traffic on the graph: what of a workload its listeners depend on, and the resources made from that. */
-import type { KubeObject } from '@lateen/api'
+import type { IstioIngressListener, KubeObject } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
+  type EffectivePeerPolicy,
   type EndpointSliceView,
   type MeshModel,
   modeOfPort,
+  parseProtocol,
   peerPolicyOf,
   type Proxy,
   selects,
   type Service,
   type ServicePort,
   settingsOf,
+  sidecarFor,
 } from '@lateen/model'
-import { inboundClusters, type InboundInput, type InboundPort, virtualInbound } from '../builders/inbound.ts'
+import { type ApplicationEndpoint, inboundClusters, type InboundInput, inboundListeners, type InboundPort } from '../builders/inbound.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
 
 /** Everything that incoming traffic depends on, but for the mesh settings. */
@@ -49,6 +52,11 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
         services: [...(known?.services ?? []), entry],
       })
     }
+    const ingress = sidecarFor(context, model.inputs, model.sidecars, proxy.namespace, proxy.labels)?.spec.ingress ?? []
+    // A Sidecar's ingress listeners stand in place of the services' ports.
+    const listened = ingress.flatMap((listener) => ingressPort(listener, proxy, policy, ports) ?? [])
+    if (ingress.length > 0) ports.clear()
+    for (const entry of listened) if (!ports.has(entry.port)) ports.set(entry.port, entry)
     const policyPorts = Object.entries(policy.ports)
       .map(([port, mode]) => ({ port: Number(port), mode }))
       .filter(({ port }) => !ports.has(port))
@@ -58,14 +66,46 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
       policyPorts,
       mode: policy.mode,
       socketMark: proxy.socketMark,
+      captured: proxy.interceptionMode !== 'NONE',
     })
   })
   const input = (context: Context, scope: InboundScope): InboundInput => ({ ...scope, settings: settingsOf(context, model.inputs) })
   return {
     scopeOf,
-    listeners: new Family('inboundListeners', (context, scope) => partOf([virtualInbound(input(context, scope.value))]), { equal: equalParts }),
+    listeners: new Family('inboundListeners', (context, scope) => partOf(inboundListeners(input(context, scope.value))), { equal: equalParts }),
     clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value))), { equal: equalParts }),
   }
+}
+
+/** A port as an ingress listener of a Sidecar describes it; undefined for one without a port. */
+function ingressPort(listener: IstioIngressListener, proxy: Proxy, policy: EffectivePeerPolicy, served: ReadonlyMap<number, InboundPort>): InboundPort | undefined {
+  const port = listener.port?.number
+  if (!port) return undefined
+  return {
+    port,
+    servicePort: port,
+    protocol: parseProtocol(listener.port?.protocol ?? ''),
+    mode: modeOfPort(policy, port),
+    services: served.get(port)?.services ?? [],
+    ingress: {
+      bind: listener.bind || (proxy.addresses[0] ?? '0.0.0.0'),
+      bound: proxy.interceptionMode === 'NONE' || listener.captureMode === 'NONE',
+      endpoint: applicationEndpoint(listener.defaultEndpoint ?? '', proxy),
+      tls: listener.tls,
+    },
+  }
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the pod's own address) or `unix:///path`. */
+function applicationEndpoint(text: string, proxy: Proxy): ApplicationEndpoint | undefined {
+  if (text.startsWith('unix://')) return { path: text.slice('unix://'.length) }
+  const colon = text.lastIndexOf(':')
+  const port = Number(text.slice(colon + 1))
+  if (colon < 0 || !(port > 0)) return undefined
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, '')
+  const own = host === '0.0.0.0' ? proxy.addresses.find((address) => !address.includes(':')) : host === '::' ? proxy.addresses.find((address) => address.includes(':')) : undefined
+  if (own !== undefined) return { address: own, port, ownAddress: true }
+  return { address: host, port, ownAddress: false }
 }
 
 /**

@@ -9,12 +9,14 @@ import {
   effectiveRule,
   type EffectiveRule,
   type Endpoint,
+  bytesVirtualServicesFor,
   importsHost,
   isHttp,
   isWildcard,
   MESH_GATEWAY,
   type MeshModel,
   modeOfPort,
+  namespaceOfHost,
   peerPolicyOf,
   portOf,
   type Service,
@@ -26,7 +28,7 @@ import {
 } from '@lateen/model'
 import { outboundClusters } from '../builders/cluster.ts'
 import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
-import { outboundListeners, sniffedRouteName, virtualOutbound } from '../builders/outbound-listeners.ts'
+import { outboundListeners, type PortService, sniffedRouteName, virtualOutbound } from '../builders/outbound-listeners.ts'
 import { policyOf } from '../builders/traffic-policy.ts'
 import { upstreamVersion } from '../builders/upstream-protocol.ts'
 import { defaultRoute, virtualServiceRoutes } from '../builders/routes.ts'
@@ -34,7 +36,8 @@ import { catchAll, hostDomains, routeConfiguration, serviceDomains, virtualHostI
 import type { RouteInit, Target } from '../features/route-feature.ts'
 import { clusterName, spiffeId } from '../names.ts'
 import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
-import { type CallerScope, type ChunkScope, claimants, type Scope, type Scopes, serviceFor } from './scope.ts'
+import { bytesRoutes } from './bytes-routes.ts'
+import { type CallerScope, type ChunkScope, claimants, ownPorts, type Scope, type Scopes, serviceFor, servicesFor, type Viewer } from './scope.ts'
 
 /** One port of a service in a chunk: what its resources are keyed by. */
 interface PortKey {
@@ -59,6 +62,7 @@ interface RoutesScope {
 
 interface ListenerKey {
   readonly scope: Scope
+  readonly caller: CallerScope
   readonly port: number
 }
 
@@ -91,6 +95,13 @@ export interface RouteClass {
   readonly vhds: boolean
 }
 
+/** What the listeners of a proxy depend on. */
+export interface ListenerScope {
+  readonly scope: Scope
+  /** Of routes of bytes. */
+  readonly caller: CallerScope
+}
+
 export interface RouteParts {
   readonly routes: readonly Part[]
   readonly virtualHosts: readonly Part[]
@@ -102,7 +113,7 @@ export type PartsFamily<K> = Family<Interned<K>, readonly Part[]>
 export interface Outbound {
   readonly clusters: PartsFamily<Scope>
   readonly endpoints: PartsFamily<Scope>
-  readonly listeners: PartsFamily<Scope>
+  readonly listeners: PartsFamily<ListenerScope>
   readonly routes: Family<Interned<RouteClass>, RouteParts>
   /** Where a destination leads, for routes of gateways too. */
   resolve(context: Context, client: string, destination: Destination, listenPort: number): Target
@@ -121,19 +132,18 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   const servicesOf = new Family<Interned<ChunkScope>, readonly Service[]>('services', (context, { value: chunk }) => {
     const all = [...context.list(model.kubernetesServices, 'namespace', chunk.namespace), ...context.list(model.serviceEntries, 'namespace', chunk.namespace)]
-    return all.filter(
-      (service) =>
-        visibleTo(service.visibility, chunk.client) &&
-        importsHost(chunk.imports, service.namespace, service.host) &&
-        serviceFor(context, model, chunk.client, service.host)?.key === service.key,
-    )
+    return all.flatMap((service) => {
+      const ports = ownPorts(context, model, chunk, service)
+      if (ports.length === 0 && service.resolution !== 'alias') return []
+      return [ports.length === service.ports.length ? service : { ...service, ports }]
+    })
   })
 
   const ruleFor = (context: Context, service: Service, key: Pick<PortKey, 'client' | 'selectedRules'>): EffectiveRule | undefined =>
     effectiveRule(context, model.inputs, model.destinationRules, { client: key.client, host: service.host, namespace: service.namespace, selected: key.selectedRules })
 
   const portKeys = (chunk: ChunkScope, service: Service): Interned<PortKey>[] =>
-    service.ports
+    (service.resolution === 'alias' ? [] : service.ports)
       .filter((port) => port.protocol !== 'udp')
       .map((port) =>
         graph.intern<PortKey>({ service: service.key, port: port.number, client: chunk.client, gateway: chunk.gateway, selectedRules: chunk.selectedRules }),
@@ -166,9 +176,7 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
         assignment: (subset) =>
           assignmentInit({
             cluster: clusterName('outbound', port.number, subset, service.host),
-            endpoints: service.externalName
-              ? [aliasEndpoint(service, port)]
-              : context.read(model.endpoints, endpointKey),
+            endpoints: context.read(model.endpoints, endpointKey),
             labels: labels(subset),
           }),
       })
@@ -211,17 +219,24 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   const listeners = new Family<Interned<ListenerKey>, Part>(
     'listeners',
-    (context, { value: { scope, port } }) => {
+    (context, { value: { scope, caller, port } }) => {
       const text = String(port)
       const all = [...context.list(model.kubernetesServices, 'port', text), ...context.list(model.serviceEntries, 'port', text)]
-      const seen = all.flatMap((service) => {
+      const seen = all.flatMap((service): PortService[] => {
         const chunk = scopes.chunk(scope, service.namespace).value
-        const servicePort = portOf(service, port)
-        if (!servicePort || !visibleTo(service.visibility, chunk.client) || !importsHost(scope.imports, service.namespace, service.host)) return []
-        if (serviceFor(context, model, chunk.client, service.host)?.key !== service.key) return []
-        const perPod = service.headless && !isHttp(servicePort.protocol)
-        const podAddresses = perPod ? context.read(model.endpoints, `${service.key}|${port}`).map((endpoint) => endpoint.address) : []
-        return [{ service, port: servicePort, podAddresses }]
+        const servicePort = service.resolution === 'alias' ? undefined : ownPorts(context, model, chunk, service).find((candidate) => candidate.number === port)
+        if (!servicePort) return []
+        if (isHttp(servicePort.protocol)) return [{ service, port: servicePort, addresses: [], routes: [], target: undefined }]
+        const goTo = (destination: Destination) => resolve(context, chunk.client, destination, port, chunk.selectedRules)
+        const { routes, complete } = bytesRoutes({
+          virtualServices: bytesVirtualServicesFor(context, model.virtualServices, { client: chunk.client, host: service.host }),
+          protocol: servicePort.protocol,
+          port,
+          caller: callerInput(caller),
+          resolve: goTo,
+        })
+        const target = complete ? undefined : { target: goTo({ host: service.host, port: { number: port } }), subset: '', weight: 1 }
+        return [{ service, port: servicePort, addresses: addressesOf(context, scope, service, port), routes, target }]
       })
       seen.sort((a, b) => (a.service.created < b.service.created ? -1 : a.service.created > b.service.created ? 1 : a.service.key < b.service.key ? -1 : 1))
       return partOf(outboundListeners({ port, services: seen, settings: settings(context), allowAny: scope.allowAny }))
@@ -229,16 +244,26 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     samePart,
   )
 
+  /** Addresses that clients dial for a port of bytes: those of its pods where a service has none. */
+  const addressesOf = (context: Context, scope: Scope, service: Service, port: number): readonly string[] => {
+    if (service.addresses.length > 0) return service.addresses
+    if (service.headless) return context.read(model.endpoints, `${service.key}|${port}`).map((endpoint) => endpoint.address)
+    return scope.autoAddresses ? service.autoAddresses : []
+  }
+
   const outboundListener = new Family<string, Part>('virtualOutbound', (context, allow) => partOf([virtualOutbound(settings(context), allow === 'allow')]), samePart)
 
   const resolve = (context: Context, client: string, destination: Destination, listenPort: number, selectedRules: readonly string[] = []): Target => {
-    const service = serviceFor(context, model, client, destination.host)
+    const viewer: Viewer = { client, imports: undefined }
+    const meant = serviceFor(context, model, viewer, destination.host, destination.port?.number)
+    const concrete = meant?.resolution === 'alias' && meant.externalName ? serviceFor(context, model, viewer, meant.externalName, destination.port?.number) : undefined
+    const service = concrete ?? meant
     const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
     const port = destination.port?.number ?? only ?? listenPort
     const rule = service && ruleFor(context, service, { client, selectedRules })
     const servicePort = service && portOf(service, port)
     return {
-      cluster: clusterName('outbound', port, destination.subset ?? '', destination.host),
+      cluster: clusterName('outbound', port, destination.subset ?? '', concrete?.host ?? destination.host),
       service,
       port,
       rule,
@@ -253,14 +278,17 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: service.host })
     const own = () => resolve(context, key.client, { host: service.host, port: { number: port.number } }, port.number, key.selectedRules)
     if (!vs?.spec.http?.length) return [defaultRoute(own(), settings(context))]
-    return virtualServiceRoutes({
+    return routesFrom(context, vs, port.number, key)
+  }
+
+  const routesFrom = (context: Context, vs: VirtualService, port: number, key: Pick<RouteKey, 'caller' | 'client' | 'selectedRules'>): readonly RouteInit[] =>
+    virtualServiceRoutes({
       virtualService: vs,
       settings: settings(context),
-      listenPort: port.number,
+      listenPort: port,
       caller: callerInput(key.caller),
-      resolve: (destination) => resolve(context, key.client, destination, port.number, key.selectedRules),
+      resolve: (destination) => resolve(context, key.client, destination, port, key.selectedRules),
     })
-  }
 
   const inPortRoutes = (service: Service, port: ServicePort): boolean => isHttp(port.protocol) || (port.protocol === 'auto' && service.addresses.length === 0)
 
@@ -271,8 +299,18 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       const port = service && portOf(service, key.port)
       if (!service || !port || !inPortRoutes(service, port)) return []
       const { domain } = settings(context)
-      const routes = routesOf(context, service, port, key)
-      return routes.length > 0 ? [virtualHostResource(String(port.number), `${service.host}:${port.number}`, serviceDomains(service, key.local, domain), routes)] : []
+      const name = (host: string) => `${host}:${port.number}`
+      const configuration = String(port.number)
+      // A VirtualService for another name of the service speaks for that name alone.
+      const aliases = context.list(model.kubernetesServices, 'alias', service.host).filter((alias) => visibleTo(alias.visibility, key.client))
+      const spoken = new Map(aliases.flatMap((alias) => {
+        const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: alias.host })
+        return vs?.spec.http?.length ? [[alias.host, vs] as const] : []
+      }))
+      const names = [...serviceDomains(service, key.local, domain), ...aliases.flatMap((alias) => serviceDomains(alias, key.local, domain).filter((own) => !spoken.has(own)))]
+      const hosts = [{ host: service.host, domains: [...new Set(names)], routes: routesOf(context, service, port, key) }]
+      for (const [host, vs] of spoken) hosts.push({ host, domains: [host], routes: routesFrom(context, vs, port.number, key) })
+      return hosts.filter(({ routes }) => routes.length > 0).map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes))
     },
     sameResources,
   )
@@ -310,43 +348,55 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     return [...new Set(ports)].sort((a, b) => a - b)
   })
 
+  /** Namespaces whose short names may mean a host of a chunk: its own, and those that hosts of entries and other names lie in. */
+  const namespacesOfHosts = new Family<Interned<ChunkScope>, readonly string[]>('namespacesOfHosts', (context, chunk) => {
+    const found = new Set([chunk.value.namespace])
+    for (const service of context.read(servicesOf, chunk)) {
+      const names = [service, ...(service.resolution === 'alias' ? [] : context.list(model.kubernetesServices, 'alias', service.host))]
+      for (const { host } of names) found.add(namespaceOfHost(host) ?? chunk.value.namespace)
+    }
+    return [...found].sort()
+  })
+
   const configuration = new Family<Interned<ConfigurationKey>, Part>(
     'routeConfiguration',
     (context, { value: key }) => partOf([routeConfiguration(String(key.port), catchAll(settings(context), key.allowAny), { vhds: key.vhds })]),
     samePart,
   )
 
-  /** Hosts of VirtualServices that no service has: they exist on every HTTP port. */
+  /**
+   * Hosts of VirtualServices that no service has: on the ports of the VirtualService's other hosts, which a Sidecar may have
+   * narrowed, else on port 80.
+   */
   const orphanHosts = new Family<Interned<OrphanKey>, Part>(
     'orphanHosts',
     (context, { value: key }) => {
       const candidates = context.list(model.virtualServices, 'gateway', MESH_GATEWAY).filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
-      const resources = new Map<string, Resource>()
+      const resources: Resource[] = []
       for (const vs of candidates) {
-        for (const host of vs.hosts) {
-          if (host === '*' || !importsHost(key.imports, vs.namespace, host)) continue
-          if (!isWildcard(host) && claimants(context, model, host).some((service) => visibleTo(service.visibility, key.client))) continue
-          if (virtualServiceFor(context, model.virtualServices, { client: key.client, host })?.key !== vs.key) continue
-          for (const port of key.ports) {
-            const resource = orphanHost(context, vs, host, port, key)
-            if (resource) resources.set(resource.name, resource)
+        if (!vs.hosts.some((host) => importsHost(key.imports, vs.namespace, host))) continue
+        const served = vs.hosts.map((host) => ({ host, ports: portsServing(context, key, host) }))
+        const holds = (host: string) => virtualServiceFor(context, model.virtualServices, { client: key.client, host })?.key === vs.key
+        for (const port of key.ports) {
+          if (port !== 80 && !served.some(({ ports }) => ports.has(port))) continue
+          for (const { host, ports } of served) {
+            if (host === '*' || ports.has(port) || (isWildcard(host) && ports.size > 0) || !holds(host)) continue
+            const routes = routesFrom(context, vs, port, { client: key.client, caller: key.caller, selectedRules: [] })
+            if (routes.length > 0) resources.push(virtualHostResource(String(port), `${host}:${port}`, hostDomains(host), routes))
           }
         }
       }
-      return partOf(resources.values())
+      return partOf(resources)
     },
     samePart,
   )
 
-  const orphanHost = (context: Context, vs: VirtualService, host: string, port: number, key: OrphanKey): Resource | undefined => {
-    const routes = virtualServiceRoutes({
-      virtualService: vs,
-      settings: settings(context),
-      listenPort: port,
-      caller: callerInput(key.caller),
-      resolve: (destination) => resolve(context, key.client, destination, port),
-    })
-    return routes.length > 0 ? virtualHostResource(String(port), `${host}:${port}`, hostDomains(host), routes) : undefined
+  /** Ports on which services with a host, or under a wildcard, are called by HTTP. */
+  const portsServing = (context: Context, key: OrphanKey, host: string): ReadonlySet<number> => {
+    const under = isWildcard(host) ? [...context.list(model.kubernetesServices, 'pattern', host), ...context.list(model.serviceEntries, 'pattern', host)] : []
+    const seen = [...claimants(context, model, host), ...under].filter((service) => visibleTo(service.visibility, key.client) && importsHost(key.imports, service.namespace, service.host))
+    const concrete = seen.flatMap((service) => (service.resolution === 'alias' && service.externalName ? servicesFor(context, model, key, service.externalName) : [service]))
+    return new Set(concrete.flatMap((service) => service.ports.filter((port) => isHttp(port.protocol) || port.protocol === 'auto').map((port) => port.number)))
   }
 
   const chunksOf = new Family<Interned<Scope>, readonly Interned<ChunkScope>[]>(
@@ -367,14 +417,14 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     { equal: sameList },
   )
 
-  const listenerParts = new Family<Interned<Scope>, readonly Part[]>(
+  const listenerParts = new Family<Interned<ListenerScope>, readonly Part[]>(
     'listenerParts',
-    (context, scope) => {
+    (context, { value: { scope, caller } }) => {
       const ports = new Set([...context.texts(model.kubernetesServices, 'port'), ...context.texts(model.serviceEntries, 'port')])
       const numbers = [...ports].map(Number).sort((a, b) => a - b)
       return [
-        context.read(outboundListener, scope.value.allowAny ? 'allow' : 'block'),
-        ...numbers.map((port) => context.read(listeners, graph.intern<ListenerKey>({ scope: scope.value, port }))),
+        ...(scope.captured ? [context.read(outboundListener, scope.allowAny ? 'allow' : 'block')] : []),
+        ...numbers.map((port) => context.read(listeners, graph.intern<ListenerKey>({ scope, caller, port }))),
       ]
     },
     { equal: sameList },
@@ -385,7 +435,7 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     (context, { value: { scope, caller, namespace, vhds } }) => {
       const inView = context.read(chunksOf, graph.intern(scope))
       const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
-      const routeScopes = inView.map(({ value: chunk }) => graph.intern<RoutesScope>({ chunk, local: chunk.namespace === namespace ? namespace : '', caller }))
+      const routeScopes = inView.map(({ value: chunk }) => graph.intern<RoutesScope>({ chunk, local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '', caller }))
       const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports, caller })
       const fixed = ports.map((port) => context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.allowAny, vhds })))
       return {
@@ -415,23 +465,3 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 }
 
 const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean => a.length === b.length && a.every((item, i) => item === b[i])
-
-/** The name behind an ExternalName service, to be resolved by the proxy. */
-function aliasEndpoint(service: Service, port: ServicePort) {
-  return {
-    address: service.externalName ?? service.host,
-    port: Number(port.target) || port.number,
-    health: 'healthy' as const,
-    labels: {},
-    locality: { region: '', zone: '', subzone: '' },
-    network: '',
-    weight: 1,
-    tlsMode: '',
-    namespace: service.namespace,
-    serviceAccount: '',
-    workload: '',
-    node: '',
-    cluster: '',
-  }
-}
-

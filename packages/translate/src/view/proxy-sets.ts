@@ -7,7 +7,7 @@ import { type Part, partOf, resourceOf } from '../resource.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { createNameTable } from './name-table.ts'
-import type { Outbound, RouteClass } from './outbound.ts'
+import type { ListenerScope, Outbound, RouteClass } from './outbound.ts'
 import type { Scopes } from './scope.ts'
 
 /** Sets by type URL. */
@@ -36,11 +36,12 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(inbound.scopeOf, proxy)
     const { namespace, vhds } = proxy.value
+    const listeners = graph.intern<ListenerScope>({ scope: scope.value, caller: context.read(scopes.bytesCallerOf, proxy).value })
     const { routes, virtualHosts } = context.read(outbound.routes, graph.intern<RouteClass>({ scope: scope.value, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }))
     return [
       [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), sidecarFixed]],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
-      [TYPE_URL.LDS, [...context.read(outbound.listeners, scope), context.read(inbound.listeners, own)]],
+      [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
       [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],
       ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
       ...(proxy.value.dnsCapture ? ([[TYPE_URL.NDS, [input.nameTable(context, scope.value, namespace)]]] satisfies [string, readonly Part[]][]) : []),

@@ -30,6 +30,8 @@ export interface Scope {
   /** What a Sidecar object imports; absent for everything. */
   readonly imports: readonly Import[] | undefined
   readonly allowAny: boolean
+  /** Outgoing connections are captured and come by one listener for all addresses. */
+  readonly captured: boolean
   readonly gateway: boolean
   /** The agent answers DNS: hosts without an address have one of ours. */
   readonly autoAddresses: boolean
@@ -82,6 +84,7 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       touched: selectedRules.length > 0 ? [EVERYWHERE] : special,
       imports: importsOf(sidecar?.imports, proxy.namespace),
       allowAny: mode !== 'REGISTRY_ONLY',
+      captured: proxy.interceptionMode !== 'NONE',
       gateway: proxy.type === 'router',
       autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
       selectedRules,
