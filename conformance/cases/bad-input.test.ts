@@ -1,5 +1,5 @@
 /** Bad input: one clear message that names the place and the remedy, and a mesh that stays as it was. */
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, versionOf, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, LATEEN, newMesh, stopMesh, whySkipped } from '../harness/mesh.ts'
-import { run } from '../harness/run.ts'
+import { must, run } from '../harness/run.ts'
 import { callGateway, countAnswers } from '../harness/traffic.ts'
 
 const HOST = 'shop.example'
@@ -111,6 +111,35 @@ describe('lateen up', () => {
     const { code, output } = await run(LATEEN, args)
     expect(output).toMatch(says)
     expect(code).toBe(64)
+  })
+
+  test('a full disk is called that, and nothing is left running', async (context) => {
+    const reason = whySkipped()
+    if (reason) return context.skip(reason)
+    const folder = mkdtempSync(join(tmpdir(), 'lateen-e2e-disk-'))
+    await must('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder])
+    try {
+      const { code, output } = await run(LATEEN, ['up', '--detach', '--home', join(folder, 'home')])
+      expect(code).toBe(1)
+      expect(output).toContain('the disk is full')
+      expect(output).toContain('--home')
+      expect((await run(LATEEN, ['status', '--home', join(folder, 'home')])).stdout).toContain('down')
+    } finally {
+      await must('umount', [folder])
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('where namespaces are not allowed, that is said with a remedy', async (context) => {
+    const reason = whySkipped()
+    if (reason) return context.skip(reason)
+    const folder = mkdtempSync(join(tmpdir(), 'lateen-e2e-ns-'))
+    const script = `echo 0 > /proc/sys/user/max_net_namespaces && exec ${LATEEN} up --detach --home ${folder}/home`
+    const { code, output } = await run('unshare', ['--user', '--map-root-user', '--net', 'sh', '-c', script])
+    expect(code, output).toBe(1)
+    expect(output).toContain('may not make namespaces')
+    expect(output).toContain('remedy')
+    rmSync(folder, { recursive: true })
   })
 
   test('a home that cannot be written is named with a remedy', async () => {

@@ -54,7 +54,9 @@ describeWithMesh('killed with signal 9 under load', (mesh) => {
     await eventually(async () => expect(await uids()).toBe(before), { withinMs: 30_000 })
     expect(serving(mesh())).toEqual(running)
     await eventually(async () => expect(await loopLines(mesh())).toBe(LOOP_CALLS), { withinMs: 40_000 })
-    expect(await mesh().kubectl('exec', 'deploy/curl', '-n', 'shop', '-c', 'curl', '--', 'sh', '-c', 'grep -v 200 /tmp/loop || true')).toBe('')
+    expect(await mesh().kubectl('exec', 'deploy/curl', '-n', 'shop', '-c', 'curl', '--', 'sh', '-c', 'grep -v 200 /tmp/loop || true')).toBe(
+      '',
+    )
     // Only what was on its way through the process that died may be lost; nobody is refused.
     const { failures } = await load.stop()
     expect(Object.keys(failures).filter((reason) => !/ECONNRESET|socket hang up/.test(reason))).toEqual([])
@@ -83,7 +85,7 @@ describeWithMesh('killed with signal 9 under load', (mesh) => {
     await allServed(mesh())
   })
 
-  test("an agent killed while istiod is away: its Envoy comes back with the configuration and certificate on disk", async () => {
+  test('an agent killed while istiod is away: its Envoy comes back with the configuration and certificate on disk', async () => {
     await mesh().kubectl('scale', 'deployment/istiod', '-n', 'istio-system', '--replicas=0')
     await eventually(() => processesOf(mesh(), ISTIOD).length === 0)
     try {

@@ -84,7 +84,9 @@ function reasons({ apiServer, validate }: Verdict): readonly string[] {
   return [
     // Which of several unknown fields the real server names first is by chance; the last part is in the one and the other form.
     ...[...text.matchAll(/\.([A-Za-z]+): field not declared/g)].slice(0, 1).map(([, field = '']) => field),
-    ...[...text.matchAll(/\* (spec\.[\w.[\]]+):/g)].map(([, field = '']) => field).filter((field) => !text.includes(`${field}: Invalid value: null`)),
+    ...[...text.matchAll(/\* (spec\.[\w.[\]]+):/g)]
+      .map(([, field = '']) => field)
+      .filter((field) => !text.includes(`${field}: Invalid value: null`)),
     ...[...text.matchAll(/no matches for kind "\w+"/g)].map(([words]) => words),
     ...[...text.matchAll(/yaml: line \d+/g)].map(([words]) => words),
     ...[...text.matchAll(/'(distribute|failover)'|(exponentialDelay)/g)].flatMap(([, one, other]) => one ?? other ?? []),

@@ -68,7 +68,8 @@ export async function startMesh(): Promise<Mesh> {
 
 /** A home and ports, with nothing started yet. */
 export async function newMesh(): Promise<Mesh> {
-  const home = mkdtempSync(join(tmpdir(), 'lateen-e2e-'))
+  // The runner sweeps its folder: a suite that is killed leaves no mesh behind.
+  const home = mkdtempSync(join(process.env['LATEEN_E2E_ROOT'] ?? tmpdir(), 'lateen-e2e-'))
   const [apiPort, httpPort] = [await freePort(), await freePort()]
   const env = { ...process.env, LATEEN_HOME: home, KUBECONFIG: join(home, 'kubeconfig'), NO_COLOR: '1' }
   const kubectl = (...args: string[]) => must('kubectl', args, { env })

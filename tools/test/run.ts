@@ -3,8 +3,9 @@
  *
  * usage: node tools/bootstrap/main.mjs tools/test/run.ts check|all [SUITE…]
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findEnvoy } from '@lateen/cli/envoy'
 import { prepareHost, progressOn } from '@lateen/cli/host'
@@ -55,7 +56,9 @@ async function runSuite(suite: Suite, timeoutMs: number, environment: NodeJS.Pro
   const results = join(root, '.test-results', `${suite.name.replaceAll('/', '-')}.jsonl`)
   mkdirSync(join(root, '.test-results'), { recursive: true })
   rmSync(results, { force: true })
-  const { code, timedOut } = await runToEnd(suite, timeoutMs, { ...environment, LATEEN_TEST_RESULTS: results })
+  const homes = mkdtempSync(join(tmpdir(), 'lateen-test-'))
+  const { code, timedOut } = await runToEnd(suite, timeoutMs, { ...environment, LATEEN_TEST_RESULTS: results, LATEEN_E2E_ROOT: homes })
+  endLeftMeshes(homes)
   const counts = suite.kind === 'vitest' ? countLines(results) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }
   if (timedOut) say(`FAIL ${suite.name}: ended after ${timeoutMs / 1000} s, its limit`)
   // A suite that ended badly without a failed test has failed all the same, and so has one that ran nothing.
@@ -86,6 +89,13 @@ function runToEnd(suite: Suite, timeoutMs: number, env: NodeJS.ProcessEnv): Prom
       resolve({ code: code ?? 1, timedOut })
     })
   })
+}
+
+/** Takes down what a suite that was killed could not. */
+function endLeftMeshes(folder: string): void {
+  for (const name of readdirSync(folder))
+    spawnSync(join(root, 'bin/lateen'), ['down', '--home', join(folder, name)], { stdio: 'ignore', timeout: 60_000 })
+  rmSync(folder, { recursive: true, force: true })
 }
 
 /** First politely, so that a suite can take its mesh down. */

@@ -142,9 +142,19 @@ async function hold(uidMapping: UidMapping): Promise<Holder> {
   return { outer, inner, uidMapping }
 }
 
+/** Ids of this process; the name too, where the user has an entry in /etc/passwd (in containers it often has none). */
+function whoAmI(): { readonly uid: number; readonly gid: number; readonly username: string | undefined } {
+  const ids = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  try {
+    return { ...ids, username: userInfo().username }
+  } catch {
+    return { ...ids, username: undefined }
+  }
+}
+
 async function mapIds(child: ChildProcess, mapping: UidMapping): Promise<void> {
   const pid = child.pid ?? 0
-  const { uid, gid } = userInfo()
+  const { uid, gid } = whoAmI()
   await inNewUserNamespace(pid)
   const ranges = mapping === 'range' ? idRanges() : undefined
   if (ranges) {
@@ -222,7 +232,7 @@ export function idRanges(): { readonly uid: IdRange; readonly gid: IdRange } | u
 
 /** Pods use ids up to 65534, so a smaller range would not do for all of them; 1337 must at least be in it. */
 function rangeIn(file: string): IdRange | undefined {
-  const { username, uid } = userInfo()
+  const { username, uid } = whoAmI()
   try {
     for (const row of readFileSync(file, 'utf8').split('\n')) {
       const [owner, start, count] = row.split(':')

@@ -56,7 +56,9 @@ export function checkSpace(home: Home): void {
   const free = bavail * bsize
   if (free >= LEAST_FREE_BYTES) return
   const [has, needs] = [free, LEAST_FREE_BYTES].map((bytes) => Math.floor(bytes / 1024 / 1024))
-  throw new CommandError(`${home.root}: the disk is full: ${has} MB are free, a mesh needs ${needs} MB to start. Free some space there, or name another folder with --home DIR`)
+  throw new CommandError(
+    `${home.root}: the disk is full: ${has} MB are free, a mesh needs ${needs} MB to start. Free some space there, or name another folder with --home DIR`,
+  )
 }
 
 /** One sentence for the errors that writing under the home can meet. */

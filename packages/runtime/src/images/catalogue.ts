@@ -16,6 +16,8 @@ export interface Image {
   readonly env: Readonly<Record<string, string>>
   readonly workingDir: string
   readonly user?: number
+  /** Capabilities that it keeps, whatever the pod drops, where only one user id exists. */
+  readonly oneUserCapabilities?: readonly string[]
 }
 
 /** An entry of `images.yaml`: the whole command, or its parts. */
@@ -25,6 +27,7 @@ export interface ImageEntry {
   readonly env?: Readonly<Record<string, string>>
   readonly workingDir?: string
   readonly user?: number
+  readonly oneUserCapabilities?: readonly string[]
 }
 
 export class UnknownImage extends Error {
@@ -163,6 +166,7 @@ function image(name: string, entry: ImageEntry): Image {
     env: entry.env ?? {},
     workingDir: entry.workingDir ?? '/',
     ...(entry.user === undefined ? {} : { user: entry.user }),
+    ...(entry.oneUserCapabilities === undefined ? {} : { oneUserCapabilities: entry.oneUserCapabilities }),
   }
 }
 

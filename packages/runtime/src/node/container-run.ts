@@ -209,7 +209,7 @@ export class ContainerRun {
     const image = this.#imageOrNone()
     return {
       pid,
-      credentials: credentialsOf(this.#around.pod(), this.spec, image),
+      credentials: credentialsOf(this.#around.pod(), this.spec, image, this.#around.node.manyIds),
       env: this.record.env ?? {},
       workingDirectory: this.spec.workingDir ?? image.workingDir,
       manyIds: this.#around.node.manyIds,
@@ -263,7 +263,7 @@ export class ContainerRun {
       source: node.source,
     })
     const command = commandOf(this.spec, image, env)
-    const credentials = credentialsOf(pod, this.spec, image)
+    const credentials = credentialsOf(pod, this.spec, image, node.manyIds)
     const attempt = this.record.attempt + 1
     const layer = join(this.#around.layers, this.spec.name)
     const setup = buildRoot({

@@ -27,7 +27,8 @@ const DEFAULT_CAPABILITIES = [
  *
  * @throws ConfigMissing when `runAsNonRoot` is asked for and the user would be root
  */
-export function credentialsOf(pod: Pod, container: Container, image: Image): Credentials {
+export function credentialsOf(pod: Pod, container: Container, image: Image, manyIds: boolean): Credentials {
+  const kept = manyIds ? [] : (image.oneUserCapabilities ?? [])
   const shared = podSpec(pod).securityContext ?? {}
   const own = container.securityContext ?? {}
   const user = own.runAsUser ?? shared.runAsUser ?? image.user ?? 0
@@ -38,7 +39,7 @@ export function credentialsOf(pod: Pod, container: Container, image: Image): Cre
       user: 65532,
       group: 65532,
       groups: groupsOf(shared),
-      capabilities: [],
+      capabilities: kept,
       noNewPrivileges: own.allowPrivilegeEscalation === false,
     }
   }
@@ -49,9 +50,13 @@ export function credentialsOf(pod: Pod, container: Container, image: Image): Cre
     user,
     group,
     groups: groupsOf(shared),
-    capabilities: capabilitiesOf(own),
+    capabilities: withKept(capabilitiesOf(own), kept),
     noNewPrivileges: own.allowPrivilegeEscalation === false,
   }
+}
+
+function withKept(capabilities: Credentials['capabilities'], kept: readonly string[]): Credentials['capabilities'] {
+  return capabilities === 'all' ? 'all' : [...new Set([...capabilities, ...kept])]
 }
 
 function groupsOf(shared: { readonly fsGroup?: number; readonly supplementalGroups?: readonly number[] }): number[] {

@@ -14,16 +14,29 @@ export function ads(wait = 0): ConfigSourceInit {
 }
 
 /** The agent's secret service on its unix socket; the bootstrap has the cluster. */
-export const AGENT_SECRETS: ConfigSourceInit = {
-  configSourceSpecifier: {
-    case: 'apiConfigSource',
-    value: {
-      apiType: ApiConfigSource_ApiType.GRPC,
-      transportApiVersion: ApiVersion.V3,
-      setNodeOnFirstMessageOnly: true,
-      grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'sds-grpc' } } }],
+export const AGENT_SECRETS: ConfigSourceInit = agentSecrets(0)
+
+/** The same for files, which may be missing: connections are refused until they are there, and nothing else waits. */
+const AGENT_FILES: ConfigSourceInit = agentSecrets(1000)
+
+/** A key pair in files of the proxy's. */
+export const fileCertificate = (chain: string, key: string) => ({ name: `file-cert:${chain}~${key}`, sdsConfig: AGENT_FILES })
+
+/** Authorities in a file of the proxy's. */
+export const fileAuthorities = (file: string) => ({ name: `file-root:${file}`, sdsConfig: AGENT_FILES })
+
+function agentSecrets(wait: number): ConfigSourceInit {
+  return {
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'sds-grpc' } } }],
+      },
     },
-  },
-  initialFetchTimeout: duration(0),
-  resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: duration(wait),
+    resourceApiVersion: ApiVersion.V3,
+  }
 }

@@ -9,7 +9,6 @@ import {
   HttpConnectionManager_CodecType as Codec,
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
-  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManagerSchema,
   type HttpFilterSchema,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
@@ -25,6 +24,9 @@ import { CALLER_ALPN_FILTER } from './upstream-protocol.ts'
 export type NetworkFilterInit = MessageInitShape<typeof FilterSchema>
 type ManagerInit = Partial<Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, { $typeName: string }>>
 type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>
+
+/** What `server` says in answers of gateways and of workloads; a caller's own sidecar puts Envoy's name there, as in Istio. */
+const SERVER_NAME = 'istio-envoy'
 
 const MANAGER = 'envoy.filters.network.http_connection_manager'
 const TCP_PROXY = 'envoy.filters.network.tcp_proxy'
@@ -45,7 +47,6 @@ function common(settings: MeshSettings, statPrefix: string, routes: RouteSource)
     accessLog: accessLogs(settings),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     streamIdleTimeout: duration(0),
-    serverName: 'istio-envoy',
     ...normalization(settings),
   }
 }
@@ -80,7 +81,7 @@ export function inboundManager(settings: MeshSettings, statPrefix: string, route
     ...common(settings, statPrefix, routes),
     httpFilters: [CORS, FAULT, ROUTER],
     useRemoteAddress: false,
-    serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+    serverName: SERVER_NAME,
     // Kept only on connections with a client certificate; a plaintext caller cannot claim one.
     forwardClientCertDetails: Forward.APPEND_FORWARD,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
@@ -93,6 +94,7 @@ export function gatewayManager(settings: MeshSettings, statPrefix: string, route
     ...common(settings, statPrefix, routes),
     httpFilters: [CALLER_ALPN_FILTER, CORS, FAULT, ROUTER],
     useRemoteAddress: true,
+    serverName: SERVER_NAME,
     forwardClientCertDetails: Forward.SANITIZE_SET,
     setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
   })

@@ -33,8 +33,9 @@ export function serverProtocol(server: Server): ServerKind {
 /** The name of a server's route configuration; undefined for servers without HTTP routes. */
 export function routeNameOf({ server, gateway, bindPort }: GatewayServer): string | undefined {
   const kind = serverProtocol(server)
-  if (kind === 'http') return server.bind ? `http.${bindPort}.${server.bind}` : `http.${bindPort}`
-  if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}`
+  const bind = server.bind ? `.${server.bind}` : ''
+  if (kind === 'http') return `http.${bindPort}${bind}`
+  if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}${bind}`
   return undefined
 }
 

@@ -4,7 +4,7 @@ import { packAny } from '@lateen/envoy'
 import { TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { MeshSettings } from '@lateen/model'
-import { ads, AGENT_SECRETS } from './config-source.ts'
+import { ads, AGENT_SECRETS, fileAuthorities, fileCertificate } from './config-source.ts'
 import { exactNames, ROOT_CERTIFICATE, socket, tlsVersion, type TransportSocketInit, WORKLOAD_CERTIFICATE } from './tls-context.ts'
 
 /** The TLS context of a server; undefined when it names no certificate. */
@@ -19,14 +19,13 @@ export function serverSocket(tls: ServerTLSSettings | undefined, settings: MeshS
     ...(tls.cipherSuites?.length && { cipherSuites: [...tls.cipherSuites] }),
   }
   const fromAds = (name: string) => ({ name: `kubernetes://${name}`, sdsConfig: ads() })
-  const file = (value: string) => ({ specifier: { case: 'filename' as const, value } })
   const certificates =
     tls.mode === 'ISTIO_MUTUAL'
       ? { tlsCertificateSdsSecretConfigs: [{ name: WORKLOAD_CERTIFICATE, sdsConfig: AGENT_SECRETS }] }
       : credential
         ? { tlsCertificateSdsSecretConfigs: [...(tls.credentialNames ?? [credential])].map(fromAds) }
         : tls.serverCertificate && tls.privateKey
-          ? { tlsCertificates: [{ certificateChain: file(tls.serverCertificate), privateKey: file(tls.privateKey) }] }
+          ? { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.serverCertificate, tls.privateKey)] }
           : undefined
   if (!certificates) return undefined
   const validation = !mutual
@@ -42,7 +41,12 @@ export function serverSocket(tls: ServerTLSSettings | undefined, settings: MeshS
           },
         }
       : tls.caCertificates
-        ? { validationContextType: { case: 'validationContext' as const, value: { trustedCa: file(tls.caCertificates), matchTypedSubjectAltNames: names } } }
+        ? {
+            validationContextType: {
+              case: 'combinedValidationContext' as const,
+              value: { defaultValidationContext: { matchTypedSubjectAltNames: names }, validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates) },
+            },
+          }
         : {}
   return socket(
     packAny(DownstreamTlsContextSchema, {

@@ -143,7 +143,8 @@ export function servedPorts(context: Context, model: MeshModel, proxy: Proxy): S
     if (!service.selector || !selects(service.selector, proxy.labels)) continue
     for (const port of service.ports) if (!found.has(`${service.key}|${port.number}`)) add(service, port, named(port.target))
   }
-  return [...found.values()].sort((a, b) => order(a.service, b.service) || a.port.number - b.port.number)
+  // Another namespace's service cannot speak for this workload, even with an endpoint at its address.
+  return [...found.values()].filter(({ service }) => service.namespace === proxy.namespace).sort((a, b) => order(a.service, b.service) || a.port.number - b.port.number)
 }
 
 function order(a: Service, b: Service): number {

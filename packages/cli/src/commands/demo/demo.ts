@@ -34,7 +34,8 @@ async function* show(context: Context): AsyncGenerator<string> {
     yield* bookinfo(context, mesh)
     for (const scene of SCENES) yield* play(context, mesh, scene, problems)
   } finally {
-    if (once) await takeDown(mesh.home, { purge: false, progress: context.progress })
+    // A mesh that was there before is its user's.
+    if (once && !mesh.alreadyRunning) await takeDown(mesh.home, { purge: false, progress: context.progress })
   }
   if (!once) yield nextSteps(mesh)
   if (problems.length > 0)

@@ -102,13 +102,14 @@ function openProxy(mesh: MeshState, document: unknown) {
   const addresses = field('ipAddresses')
   const ips = Array.isArray(addresses) ? addresses.map(String) : []
   const locality = record('locality')
+  const metadata = record('metadata')
   return mesh.open(
     {
       id: [text('type') || 'sidecar', ips[0] ?? '', text('id'), text('dnsDomain') || `${text('configNamespace')}.svc.cluster.local`].join(
         '~',
       ),
       cluster: text('id'),
-      metadata: { ...record('metadata'), NAMESPACE: text('configNamespace'), LABELS: record('labels'), INSTANCE_IPS: ips.join(',') },
+      metadata: { NAMESPACE: text('configNamespace'), ...metadata, LABELS: record('labels'), INSTANCE_IPS: ips.join(',') },
       locality: {
         region: String(locality['region'] ?? ''),
         zone: String(locality['zone'] ?? ''),

@@ -7,7 +7,7 @@ import { packAny } from '@lateen/envoy'
 import { RawBufferSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import { UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { isHttp } from '@lateen/model'
-import { ads } from '../../builders/config-source.ts'
+import { ads, fileAuthorities, fileCertificate } from '../../builders/config-source.ts'
 import { exactNames, MESH_ALPN, meshClientSocket, socket, type TransportSocketInit } from '../../builders/tls-context.ts'
 import { type UpstreamVersion, upstreamVersion } from '../../builders/upstream-protocol.ts'
 import { clusterSni } from '../../names.ts'
@@ -88,14 +88,7 @@ const verifies = (tls: ClientTLSSettings): boolean => !tls.insecureSkipVerify
 
 function certificateSecrets(tls: ClientTLSSettings) {
   if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [{ name: `kubernetes://${tls.credentialName}`, sdsConfig: ads() }] }
-  return {
-    tlsCertificates: [
-      {
-        certificateChain: { specifier: { case: 'filename' as const, value: tls.clientCertificate ?? '' } },
-        privateKey: { specifier: { case: 'filename' as const, value: tls.privateKey ?? '' } },
-      },
-    ],
-  }
+  return { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.clientCertificate ?? '', tls.privateKey ?? '')] }
 }
 
 function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>) {
@@ -111,14 +104,21 @@ function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>
       },
     }
   }
-  // The system's certificate store, unless the rule names a file of its own.
-  const file = !tls.caCertificates || tls.caCertificates === 'system' ? SYSTEM_ROOTS : tls.caCertificates
+  if (!tls.caCertificates || tls.caCertificates === 'system') {
+    return {
+      validationContextType: {
+        case: 'validationContext' as const,
+        value: { trustedCa: { specifier: { case: 'filename' as const, value: SYSTEM_ROOTS } }, matchTypedSubjectAltNames: names },
+      },
+    }
+  }
   return {
     validationContextType: {
-      case: 'validationContext' as const,
-      value: { trustedCa: { specifier: { case: 'filename' as const, value: file } }, matchTypedSubjectAltNames: names },
+      case: 'combinedValidationContext' as const,
+      value: { defaultValidationContext: { matchTypedSubjectAltNames: names }, validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates) },
     },
   }
 }
 
+/** The proxy's own certificate store. */
 const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt'
