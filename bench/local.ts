@@ -58,7 +58,14 @@ async function measure(at: Mesh): Promise<Row[]> {
   const agents = footprints(at).filter(({ command }) => /lateen\.mjs proxy sidecar/.test(command))
   return [
     row('idle mesh, all processes (PSS)', sum(idle, 'pss'), 250, 'MB'),
-    ...idle.filter(({ pss }) => pss >= 3).map((one) => ({ what: `  ${label(one.command)}`, measured: `${one.pss.toFixed(0)} MB (RSS ${one.rss.toFixed(0)})`, target: '', met: true })),
+    ...idle
+      .filter(({ pss }) => pss >= 3)
+      .map((one) => ({
+        what: `  ${label(one.command)}`,
+        measured: `${one.pss.toFixed(0)} MB (RSS ${one.rss.toFixed(0)})`,
+        target: '',
+        met: true,
+      })),
     row("a sidecar's agent (PSS)", sum(agents, 'pss') / agents.length, 60, 'MB'),
     row("a sidecar's agent (RSS)", sum(agents, 'rss') / agents.length, 60, 'MB'),
     row('"up" to a ready mesh, and Bookinfo to the first 200', first / 1000, 15, 's'),
@@ -131,7 +138,9 @@ function get(port: number): Promise<Answer> {
 function footprints(at: Mesh): Footprint[] {
   const state: unknown = JSON.parse(readFileSync(join(at.home, 'run/state.json'), 'utf8'))
   const roots = new Set([...JSON.stringify(state).matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)))
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
   const parents = new Map(pids.map((pid) => [pid, parentOf(pid)]))
   const belongs = (pid: number | undefined): boolean => pid !== undefined && pid > 1 && (roots.has(pid) || belongs(parents.get(pid)))
   return pids.filter(belongs).flatMap(footprintOf)
@@ -170,7 +179,10 @@ function row(what: string, value: number, target: number, unit: string): Row {
 }
 
 function table(rows: readonly Row[]): string {
-  const lines = rows.map(({ what, measured, target, met }) => `${what.padEnd(56)}${measured.padEnd(22)}${target.padEnd(12)}${target === '' ? '' : met ? 'met' : 'MISSED'}`)
+  const lines = rows.map(
+    ({ what, measured, target, met }) =>
+      `${what.padEnd(56)}${measured.padEnd(22)}${target.padEnd(12)}${target === '' ? '' : met ? 'met' : 'MISSED'}`,
+  )
   return `${'WHAT'.padEnd(56)}${'MEASURED'.padEnd(22)}${'TARGET'.padEnd(12)}VERDICT\n${lines.map((line) => line.trimEnd()).join('\n')}\n`
 }
 

@@ -48,6 +48,10 @@ function create(path) {
     return true
   } catch (error) {
     if (error.code === 'EEXIST') return false
+    if (error.code === 'EACCES' || error.code === 'EROFS')
+      throw new Error(
+        `this checkout is not prepared, and this user may not write to it; let its owner run "npm run build" there (${error.message})`,
+      )
     throw error
   }
 }

@@ -4,7 +4,7 @@
  * usage: node tools/bootstrap/main.mjs tools/test/run.ts check|all [SUITE…]
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findEnvoy } from '@lateen/cli/envoy'
@@ -45,7 +45,19 @@ async function environment(): Promise<NodeJS.ProcessEnv> {
   const progress = progressOn({ write: (text: string) => void process.stdout.write(text) }, process.env)
   await prepareHost(process.env, progress).catch((error: unknown) => say(error instanceof Error ? error.message : String(error)))
   const envoy = await findEnvoy({ env: process.env, progress: (text) => progress.note(text) })
-  return { ...process.env, ENVOY_PATH: envoy, NO_COLOR: '1', FORCE_COLOR: undefined }
+  return { ...process.env, ENVOY_PATH: readableByAll(envoy), NO_COLOR: '1', FORCE_COLOR: undefined }
+}
+
+/** Root's cache is closed to the user of the rootless tests: they get a copy that goes when the tests end. */
+function readableByAll(envoy: string): string {
+  if (process.getuid?.() !== 0) return envoy
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-test-envoy-'))
+  chmodSync(folder, 0o755)
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const copy = join(folder, 'envoy')
+  copyFileSync(envoy, copy, constants.COPYFILE_FICLONE)
+  chmodSync(copy, 0o755)
+  return copy
 }
 
 async function runSuite(suite: Suite, timeoutMs: number, environment: NodeJS.ProcessEnv): Promise<Counts> {
@@ -57,6 +69,8 @@ async function runSuite(suite: Suite, timeoutMs: number, environment: NodeJS.Pro
   mkdirSync(join(root, '.test-results'), { recursive: true })
   rmSync(results, { force: true })
   const homes = mkdtempSync(join(tmpdir(), 'lateen-test-'))
+  // Tests that run as another user have their homes below it.
+  chmodSync(homes, 0o755)
   const { code, timedOut } = await runToEnd(suite, timeoutMs, { ...environment, LATEEN_TEST_RESULTS: results, LATEEN_E2E_ROOT: homes })
   endLeftMeshes(homes)
   const counts = suite.kind === 'vitest' ? countLines(results) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }

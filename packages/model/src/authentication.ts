@@ -50,7 +50,8 @@ export function peerPolicyCollection(graph: Graph, inputs: Inputs): Source<PeerP
   )
 }
 
-const modeOf = (mode: string | undefined): MutualTls | undefined => (mode === 'STRICT' || mode === 'PERMISSIVE' || mode === 'DISABLE' ? mode : undefined)
+const modeOf = (mode: string | undefined): MutualTls | undefined =>
+  mode === 'STRICT' || mode === 'PERMISSIVE' || mode === 'DISABLE' ? mode : undefined
 
 /** The policy that holds for a workload with these labels. */
 export function peerPolicyOf(

@@ -17,7 +17,9 @@ const LEVELS = 6
 const SWITCH = 'networking.istio.io/enable-autoallocate-ip'
 
 /** The index of ServiceEntries by the slots that their hosts may take. */
-export const autoSlots = (entry: KubeObject): readonly string[] => [...new Set(eligibleHosts(entry).flatMap((host) => slotsOf(claimKey(entry, host)).map(String)))]
+export const autoSlots = (entry: KubeObject): readonly string[] => [
+  ...new Set(eligibleHosts(entry).flatMap((host) => slotsOf(claimKey(entry, host)).map(String))),
+]
 
 /** Hosts that need an address: named ones, of entries that resolve to endpoints and have no address of their own. */
 function eligibleHosts(entry: KubeObject): readonly string[] {
@@ -36,7 +38,8 @@ function hash(text: string): number {
   return value
 }
 
-const slotsOf = (claim: string): readonly number[] => Array.from({ length: LEVELS }, (_, level) => hash(level === 0 ? claim : `${claim}#${level}`) % SLOTS)
+const slotsOf = (claim: string): readonly number[] =>
+  Array.from({ length: LEVELS }, (_, level) => hash(level === 0 ? claim : `${claim}#${level}`) % SLOTS)
 
 /**
  * The address of a host: the first of its slots that no other host has at an earlier choice, or, at the same choice, by a smaller
@@ -48,7 +51,9 @@ export function autoAddressOf(context: Context, entries: Source<KubeObject>, ent
   if (!eligibleHosts(entry).includes(host)) return undefined
   const claim = claimKey(entry, host)
   const slot = slotsOf(claim).find((candidate, level) => {
-    const others = context.list(entries, 'autoSlot', String(candidate)).flatMap((other) => eligibleHosts(other).map((name) => claimKey(other, name)))
+    const others = context
+      .list(entries, 'autoSlot', String(candidate))
+      .flatMap((other) => eligibleHosts(other).map((name) => claimKey(other, name)))
     return others.every((other) => {
       if (other === claim) return true
       const rank = slotsOf(other).indexOf(candidate)

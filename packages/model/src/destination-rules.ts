@@ -63,8 +63,17 @@ export function destinationRuleCollection(graph: Graph, inputs: Inputs): Source<
       },
       selecting: (rule) => (rule.selector ? [rule.namespace] : []),
       host: (rule) => [rule.host],
+      /** Rules for which it matters where the client is. */
+      nearness: (rule) =>
+        policiesOf(rule.spec).some((policy) => policy.outlierDetection || policy.loadBalancer?.localityLbSetting) ? [''] : [],
     },
   )
+}
+
+/** Every policy of a rule: for all, for ports, for subsets and their ports. */
+export function policiesOf(spec: DestinationRuleSpec): readonly TrafficPolicy[] {
+  const whole = [spec.trafficPolicy, ...(spec.subsets ?? []).map((subset) => subset.trafficPolicy)].filter((policy) => policy !== undefined)
+  return whole.flatMap((policy) => [policy, ...(policy.portLevelSettings ?? [])])
 }
 
 /** `shop` of `cart.shop.svc.cluster.local`; undefined for names outside the cluster. */
@@ -84,7 +93,12 @@ export interface RuleQuery {
 }
 
 /** The rule that holds for a host, or undefined. */
-export function effectiveRule(context: Context, inputs: Inputs, rules: Source<DestinationRule>, query: RuleQuery): EffectiveRule | undefined {
+export function effectiveRule(
+  context: Context,
+  inputs: Inputs,
+  rules: Source<DestinationRule>,
+  query: RuleQuery,
+): EffectiveRule | undefined {
   const { rootNamespace } = settingsOf(context, inputs)
   const places = [...new Set([query.client, query.namespace, rootNamespace])].filter((place) => place !== '')
   for (const place of places) {
@@ -114,7 +128,10 @@ function mostSpecific(candidates: readonly DestinationRule[], host: string): rea
 }
 
 /** Older first; equal age by namespace and name, so that the order does not depend on arrival. */
-export function byAge(a: { readonly created: string; readonly key: string }, b: { readonly created: string; readonly key: string }): number {
+export function byAge(
+  a: { readonly created: string; readonly key: string },
+  b: { readonly created: string; readonly key: string },
+): number {
   if (a.created !== b.created) return a.created < b.created ? -1 : 1
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
@@ -130,4 +147,3 @@ function merge(rules: readonly DestinationRule[]): EffectiveRule {
     namespace: rules[0]?.namespace ?? '',
   }
 }
-

@@ -26,7 +26,8 @@ export function endpointFamily(sources: EndpointSources): EndpointFamily {
     const service = context.get(sources.kubernetes, serviceKey) ?? context.get(sources.serviceEntries, serviceKey)
     const port = service?.ports.find((candidate) => candidate.number === Number(key.slice(bar + 1)))
     if (!service || !port) return []
-    const found = service.origin.kind === 'Service' ? fromSlices(context, sources, service, port) : fromEntry(context, sources, service, port)
+    const found =
+      service.origin.kind === 'Service' ? fromSlices(context, sources, service, port) : fromEntry(context, sources, service, port)
     return found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port))
   })
 }
@@ -80,7 +81,10 @@ function selectedEntries(context: Context, sources: EndpointSources, service: Se
 
 const RANK: Readonly<Record<Health, number>> = { healthy: 0, draining: 1, unhealthy: 2 }
 
-function healthOf(conditions: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean } | undefined, service: Service): Health {
+function healthOf(
+  conditions: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean } | undefined,
+  service: Service,
+): Health {
   // Kubernetes: an absent `ready` counts as true.
   if (conditions?.ready !== false || service.publishNotReady) return 'healthy'
   if (conditions.terminating && conditions.serving !== false) return 'draining'
@@ -104,8 +108,13 @@ const zoneOnly = (zone: string | undefined): Locality => (zone ? { region: '', z
 function fromEntry(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
   const { selector } = service
   if (selector) {
-    const inNamespace = [...context.list(sources.entries, 'namespace', service.namespace), ...context.list(sources.pods, 'namespace', service.namespace)]
-    return inNamespace.filter((workload) => selects(selector, workload.labels)).flatMap((workload) => endpointsOfWorkload(context, sources, workload, port))
+    const inNamespace = [
+      ...context.list(sources.entries, 'namespace', service.namespace),
+      ...context.list(sources.pods, 'namespace', service.namespace),
+    ]
+    return inNamespace
+      .filter((workload) => selects(selector, workload.labels))
+      .flatMap((workload) => endpointsOfWorkload(context, sources, workload, port))
   }
   const settings = settingsOf(context, sources.inputs)
   const object = context.get(sources.inputs.kinds['networking.istio.io/ServiceEntry'], `${service.namespace}/${service.origin.name}`)
@@ -114,7 +123,16 @@ function fromEntry(context: Context, sources: EndpointSources, service: Service,
   // Without endpoints, names are resolved by the proxy: the host itself is the endpoint.
   if (endpoints.length === 0) {
     if (service.resolution !== 'dns' && service.resolution !== 'dns-round-robin') return []
-    return [{ ...PLAIN, address: service.host, port: Number(port.target), labels: service.labels, namespace: service.namespace, cluster: settings.clusterId }]
+    return [
+      {
+        ...PLAIN,
+        address: service.host,
+        port: Number(port.target),
+        labels: service.labels,
+        namespace: service.namespace,
+        cluster: settings.clusterId,
+      },
+    ]
   }
   return endpoints.map((endpoint) => ({
     ...PLAIN,
@@ -131,7 +149,16 @@ function fromEntry(context: Context, sources: EndpointSources, service: Service,
   }))
 }
 
-const PLAIN = { health: 'healthy' as const, locality: NOWHERE, network: '', weight: 1, tlsMode: '', serviceAccount: '', workload: '', node: '' }
+const PLAIN = {
+  health: 'healthy' as const,
+  locality: NOWHERE,
+  network: '',
+  weight: 1,
+  tlsMode: '',
+  serviceAccount: '',
+  workload: '',
+  node: '',
+}
 
 function endpointsOfWorkload(context: Context, sources: EndpointSources, workload: Workload, port: ServicePort): Endpoint[] {
   const settings = settingsOf(context, sources.inputs)

@@ -38,7 +38,11 @@ export function gatewayCollection(graph: Graph, inputs: Inputs): Source<GatewayC
 }
 
 /** The Gateways whose selector a workload's labels fit, oldest first. */
-export function gatewaysFor(context: Context, gateways: Source<GatewayConfig>, labels: Readonly<Record<string, string>>): readonly GatewayConfig[] {
+export function gatewaysFor(
+  context: Context,
+  gateways: Source<GatewayConfig>,
+  labels: Readonly<Record<string, string>>,
+): readonly GatewayConfig[] {
   return context
     .all(gateways)
     .filter((gateway) => selects(gateway.selector, labels))

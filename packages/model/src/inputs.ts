@@ -3,13 +3,14 @@
  * looks objects up. Nothing downstream knows where an object came from.
  */
 import { type KubeObject, objectKey } from '@lateen/api'
-import { type Graph, type Indexes, Source } from '@lateen/graph'
+import type { Graph, Indexes, Source } from '@lateen/graph'
 import { autoSlots } from './auto-address.ts'
 import type { MeshSettings } from './settings.ts'
 
 const byNamespace = (object: KubeObject) => [object.metadata.namespace ?? '']
 
-const record = (value: unknown): Readonly<Record<string, unknown>> => (typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {})
+const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
@@ -72,7 +73,9 @@ function isInputKind(kind: string): kind is InputKind {
 }
 
 export function createInputs(graph: Graph): Inputs {
-  const sources = Object.entries<Indexes<KubeObject>>(KINDS).map(([kind, indexes]) => [kind, graph.source<KubeObject>(kind, indexes)] as const)
+  const sources = Object.entries<Indexes<KubeObject>>(KINDS).map(
+    ([kind, indexes]) => [kind, graph.source<KubeObject>(kind, indexes)] as const,
+  )
   const kinds = Object.fromEntries(sources)
   return { kinds: kinds as Inputs['kinds'], settings: graph.source<MeshSettings>('settings') }
 }

@@ -3,7 +3,22 @@
  * a few well-known numbers; otherwise the proxy finds out from the first bytes (`auto`).
  */
 
-export const PROTOCOLS = ['http', 'http2', 'grpc', 'grpc-web', 'https', 'tls', 'tcp', 'udp', 'mongo', 'redis', 'mysql', 'hbone', 'http_proxy', 'auto'] as const
+export const PROTOCOLS = [
+  'http',
+  'http2',
+  'grpc',
+  'grpc-web',
+  'https',
+  'tls',
+  'tcp',
+  'udp',
+  'mongo',
+  'redis',
+  'mysql',
+  'hbone',
+  'http_proxy',
+  'auto',
+] as const
 export type Protocol = (typeof PROTOCOLS)[number]
 
 /** Ports of protocols in which the server speaks first: sniffing them would hang until a timeout. */
@@ -37,7 +52,12 @@ export function parseProtocol(text: string): Protocol {
 }
 
 /** The protocol of a Kubernetes service port. */
-export function kubernetesProtocol(port: { readonly port: number; readonly name?: string; readonly protocol?: string; readonly appProtocol?: string }): Protocol {
+export function kubernetesProtocol(port: {
+  readonly port: number
+  readonly name?: string
+  readonly protocol?: string
+  readonly appProtocol?: string
+}): Protocol {
   if (port.protocol === 'UDP') return 'udp'
   if (port.appProtocol !== undefined) {
     const known = APP_PROTOCOLS[port.appProtocol] ?? parseProtocol(port.appProtocol)
@@ -66,7 +86,9 @@ export function isHttp2(protocol: Protocol): boolean {
 
 /** Bytes the proxy cannot look into, TLS included: routed by address or by SNI. */
 export function isTcp(protocol: Protocol): boolean {
-  return protocol === 'tcp' || protocol === 'https' || protocol === 'tls' || protocol === 'mongo' || protocol === 'redis' || protocol === 'mysql'
+  return (
+    protocol === 'tcp' || protocol === 'https' || protocol === 'tls' || protocol === 'mongo' || protocol === 'redis' || protocol === 'mysql'
+  )
 }
 
 /** TLS of the application, passed through and routed by SNI. */

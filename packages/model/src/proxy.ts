@@ -3,7 +3,7 @@ import { type Locality, NOWHERE, parseLocality } from './endpoint.ts'
 
 export type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel'
 
-export interface Proxy {
+export interface MeshProxy {
   readonly type: ProxyType
   /** `pod.namespace`. */
   readonly id: string
@@ -48,7 +48,7 @@ const TYPES: readonly string[] = ['sidecar', 'router', 'waypoint', 'ztunnel']
  *
  * @throws NodeRefused when the id has not that form
  */
-export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Proxy {
+export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): MeshProxy {
   const [type = '', ip = '', id = '', domain = '', ...rest] = node.id.split('~')
   if (!isType(type) || !id || !domain || rest.length > 0) {
     throw new NodeRefused(`node id "${node.id.slice(0, 200)}": expected type~ip~name.namespace~domain with type one of ${TYPES.join(', ')}`)
@@ -72,7 +72,11 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Pr
     serviceAccount: text(metadata['SERVICE_ACCOUNT']),
     cluster: text(metadata['CLUSTER_ID']),
     network: text(metadata['NETWORK']) || (labels['topology.istio.io/network'] ?? ''),
-    locality: node.locality.region ? { region: node.locality.region, zone: node.locality.zone, subzone: node.locality.subZone } : label ? parseLocality(label) : NOWHERE,
+    locality: node.locality.region
+      ? { region: node.locality.region, zone: node.locality.zone, subzone: node.locality.subZone }
+      : label
+        ? parseLocality(label)
+        : NOWHERE,
     dnsDomain: domain,
     interceptionMode: interception === 'TPROXY' || interception === 'NONE' ? interception : 'REDIRECT',
     dnsCapture: truthy(metadata['DNS_CAPTURE']),

@@ -33,6 +33,8 @@ const INDEXES = {
   pattern: (service: Service) => patternsOver(service.host).filter((pattern) => pattern !== service.host && pattern !== '*'),
   /** The service that this one is another name of. */
   alias: (service: Service) => (service.resolution === 'alias' && service.externalName ? [service.externalName] : []),
+  /** Services that want near endpoints used first. */
+  nearness: (service: Service) => (service.trafficDistribution === undefined ? [] : ['']),
   selecting: (service: Service) => (service.selector ? [service.namespace] : []),
 }
 

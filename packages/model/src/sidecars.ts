@@ -64,7 +64,13 @@ export function importsOf(imports: readonly Import[] | undefined, namespace: str
  * The Sidecar that holds for a workload: one that selects it, else the namespace's, else the root namespace's; among several the
  * oldest.
  */
-export function sidecarFor(context: Context, inputs: Inputs, sidecars: Source<SidecarConfig>, namespace: string, labels: Readonly<Record<string, string>>): SidecarConfig | undefined {
+export function sidecarFor(
+  context: Context,
+  inputs: Inputs,
+  sidecars: Source<SidecarConfig>,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): SidecarConfig | undefined {
   const own = [...context.list(sidecars, 'namespace', namespace)].sort(byAge)
   const selecting = own.find((sidecar) => sidecar.selector && selects(sidecar.selector, labels))
   if (selecting) return selecting

@@ -44,7 +44,9 @@ export function virtualServiceCollection(graph: Graph, inputs: Inputs): Source<V
       host: (vs) => vs.hosts,
       gateway: (vs) => vs.gateways,
       /** Wildcards that cover one of its hosts. */
-      pattern: (vs) => [...new Set(vs.hosts.flatMap((host) => patternsOver(host).filter((pattern) => pattern !== host && pattern !== '*')))],
+      pattern: (vs) => [
+        ...new Set(vs.hosts.flatMap((host) => patternsOver(host).filter((pattern) => pattern !== host && pattern !== '*'))),
+      ],
       /** Namespaces for which it is special: it is not exported to all. */
       influence: (vs) => (vs.visibility === '*' ? [] : vs.visibility),
       /** Those whose matches ask for the caller's labels or namespace. */
@@ -75,7 +77,8 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
       return merged ? [qualify(merged, delegateNamespace, settings.domain)] : []
     })
   })
-  const bytes = <T extends BytesRoute>(routes: readonly T[] | undefined) => routes?.map((route) => qualifyBytes(route, namespace, settings.domain))
+  const bytes = <T extends BytesRoute>(routes: readonly T[] | undefined) =>
+    routes?.map((route) => qualifyBytes(route, namespace, settings.domain))
   const gateways = (spec.gateways ?? []).map((name) => gatewayName(name, namespace))
   return {
     key: objectKey(object),
@@ -112,8 +115,17 @@ interface BytesRoute {
 function qualifyBytes<T extends BytesRoute>(route: T, namespace: string, domain: string): T {
   return {
     ...route,
-    ...(route.match && { match: route.match.map((match) => (match.gateways ? { ...match, gateways: match.gateways.map((name) => gatewayName(name, namespace)) } : match)) }),
-    ...(route.route && { route: route.route.map((target) => ({ ...target, destination: { ...target.destination, host: resolveHost(target.destination.host, namespace, domain) } })) }),
+    ...(route.match && {
+      match: route.match.map((match) =>
+        match.gateways ? { ...match, gateways: match.gateways.map((name) => gatewayName(name, namespace)) } : match,
+      ),
+    }),
+    ...(route.route && {
+      route: route.route.map((target) => ({
+        ...target,
+        destination: { ...target.destination, host: resolveHost(target.destination.host, namespace, domain) },
+      })),
+    }),
   }
 }
 
@@ -124,9 +136,13 @@ function qualify(route: HTTPRoute, namespace: string, domain: string): HTTPRoute
   return {
     ...route,
     ...(route.match && { match: route.match.map(gateways) }),
-    ...(route.route && { route: route.route.map((target) => ({ ...target, destination: { ...target.destination, host: full(target.destination.host) } })) }),
+    ...(route.route && {
+      route: route.route.map((target) => ({ ...target, destination: { ...target.destination, host: full(target.destination.host) } })),
+    }),
     ...(route.mirror && { mirror: { ...route.mirror, host: full(route.mirror.host) } }),
-    ...(route.mirrors && { mirrors: route.mirrors.map((mirror) => ({ ...mirror, destination: { ...mirror.destination, host: full(mirror.destination.host) } })) }),
+    ...(route.mirrors && {
+      mirrors: route.mirrors.map((mirror) => ({ ...mirror, destination: { ...mirror.destination, host: full(mirror.destination.host) } })),
+    }),
   } as HTTPRoute
 }
 
@@ -153,7 +169,8 @@ function mergeMatches(root: readonly Match[] | undefined, inner: readonly Match[
 }
 
 function mergeMatch(root: Match, inner: Match): Match | undefined {
-  for (const field of ['uri', 'scheme', 'method', 'authority'] as const) if (!compatible(root[field], inner[field], field === 'uri')) return undefined
+  for (const field of ['uri', 'scheme', 'method', 'authority'] as const)
+    if (!compatible(root[field], inner[field], field === 'uri')) return undefined
   return {
     ...root,
     ...inner,
@@ -182,16 +199,26 @@ function compatible(root: Text | undefined, inner: Text | undefined, isPath: boo
  * VirtualServices with routes for bytes (`tls`, `tcp`) in sidecars for a host: of the most specific host first, then the oldest.
  * For a wildcard host those of narrower hosts count too.
  */
-export function bytesVirtualServicesFor(context: Context, virtualServices: Source<VirtualService>, query: RouteQuery): readonly VirtualService[] {
+export function bytesVirtualServicesFor(
+  context: Context,
+  virtualServices: Source<VirtualService>,
+  query: RouteQuery,
+): readonly VirtualService[] {
   const { client, host } = query
-  const fits = (vs: VirtualService) => vs.gateways.includes(MESH_GATEWAY) && visibleTo(vs.visibility, client) && ((vs.spec.tls?.length ?? 0) > 0 || (vs.spec.tcp?.length ?? 0) > 0)
+  const fits = (vs: VirtualService) =>
+    vs.gateways.includes(MESH_GATEWAY) &&
+    visibleTo(vs.visibility, client) &&
+    ((vs.spec.tls?.length ?? 0) > 0 || (vs.spec.tcp?.length ?? 0) > 0)
   const narrower = isWildcard(host) ? [...context.list(virtualServices, 'pattern', host)].sort(byAge) : []
-  const covering = [...patternsOver(host)].sort(bySpecificity).flatMap((pattern) => [...context.list(virtualServices, 'host', pattern)].sort(byAge))
+  const covering = [...patternsOver(host)]
+    .sort(bySpecificity)
+    .flatMap((pattern) => [...context.list(virtualServices, 'host', pattern)].sort(byAge))
   return [...new Set([...narrower, ...covering])].filter(fits)
 }
 
 function asksForSource(spec: VirtualServiceSpec): boolean {
-  const asks = (match: { readonly sourceLabels?: unknown; readonly sourceNamespace?: unknown }) => match.sourceLabels !== undefined || match.sourceNamespace !== undefined
+  const asks = (match: { readonly sourceLabels?: unknown; readonly sourceNamespace?: unknown }) =>
+    match.sourceLabels !== undefined || match.sourceNamespace !== undefined
   return [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].some((route) => route.match?.some(asks))
 }
 
@@ -202,11 +229,20 @@ export interface RouteQuery {
 }
 
 /** Which VirtualService holds in sidecars for a host: the most specific host, then the oldest. */
-export function virtualServiceFor(context: Context, virtualServices: Source<VirtualService>, query: RouteQuery): VirtualService | undefined {
+export function virtualServiceFor(
+  context: Context,
+  virtualServices: Source<VirtualService>,
+  query: RouteQuery,
+): VirtualService | undefined {
   for (const pattern of [...patternsOver(query.host)].sort(bySpecificity)) {
     const candidates = context
       .list(virtualServices, 'host', pattern)
-      .filter((vs) => vs.gateways.includes(MESH_GATEWAY) && visibleTo(vs.visibility, query.client) && vs.hosts.some((host) => hostMatches(host, query.host)))
+      .filter(
+        (vs) =>
+          vs.gateways.includes(MESH_GATEWAY) &&
+          visibleTo(vs.visibility, query.client) &&
+          vs.hosts.some((host) => hostMatches(host, query.host)),
+      )
     const first = [...candidates].sort(byAge)[0]
     if (first) return first
   }

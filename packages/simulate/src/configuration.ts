@@ -2,8 +2,8 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { type Listener, ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { type RouteConfiguration, RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { type VirtualHost, VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import { type RouteConfiguration, RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 
 export interface Configuration {
   readonly listeners: readonly Listener[]

@@ -2,7 +2,10 @@
 import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { FilterChain } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { Listener } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { type DownstreamTlsContext, DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import {
+  type DownstreamTlsContext,
+  DownstreamTlsContextSchema,
+} from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { Call, Failure } from './call.ts'
 import { inRange } from './ranges.ts'
 
@@ -45,7 +48,9 @@ export function filterChainFor(listener: Listener, call: Call): FilterChain | Fa
   chains = best(chains, (match) => (match.prefixRanges.length === 0 ? undefined : longestRange(match, call.address)))
   chains = best(chains, (match) => (match.serverNames.length === 0 ? undefined : nameRank(match.serverNames, found.serverName)))
   chains = best(chains, (match) => (match.transportProtocol === '' ? undefined : match.transportProtocol === found.transport ? 1 : 0))
-  chains = best(chains, (match) => (match.applicationProtocols.length === 0 ? undefined : found.alpn !== '' && match.applicationProtocols.includes(found.alpn) ? 1 : 0))
+  chains = best(chains, (match) =>
+    match.applicationProtocols.length === 0 ? undefined : found.alpn !== '' && match.applicationProtocols.includes(found.alpn) ? 1 : 0,
+  )
   if (chains.length > 1) return 'multiple-filter-chains'
   return chains[0] ?? listener.defaultFilterChain ?? 'no-filter-chain'
 }
@@ -58,7 +63,12 @@ function best(chains: readonly FilterChain[], rank: (match: Match) => number | u
 }
 
 function longestRange(match: Match, address: string): number {
-  return Math.max(0, ...match.prefixRanges.filter((range) => inRange(address, range.addressPrefix, range.prefixLen ?? 0)).map((range) => (range.prefixLen ?? 0) + 1))
+  return Math.max(
+    0,
+    ...match.prefixRanges
+      .filter((range) => inRange(address, range.addressPrefix, range.prefixLen ?? 0))
+      .map((range) => (range.prefixLen ?? 0) + 1),
+  )
 }
 
 /** Exact names stand above wildcards, longer wildcards above shorter. */
@@ -77,7 +87,9 @@ function nameRank(names: readonly string[], serverName: string): number {
 /** What a chain's TLS context asks of a client, or nothing where TLS is not terminated. */
 export function tlsOf(chain: FilterChain): DownstreamTlsContext | undefined {
   const config = chain.transportSocket?.configType
-  return config?.case === 'typedConfig' && anyIs(config.value, DownstreamTlsContextSchema) ? anyUnpack(config.value, DownstreamTlsContextSchema) : undefined
+  return config?.case === 'typedConfig' && anyIs(config.value, DownstreamTlsContextSchema)
+    ? anyUnpack(config.value, DownstreamTlsContextSchema)
+    : undefined
 }
 
 /** Whether a chain is of mesh mutual TLS: it asks for a client certificate and shows the mesh's own. */

@@ -10,7 +10,9 @@ export function inRange(address: string, prefix: string, length: number): boolea
 function bits(address: string): string | undefined {
   if (!address.includes(':')) {
     const parts = address.split('.').map(Number)
-    return parts.length === 4 && parts.every((part) => part >= 0 && part < 256) ? parts.map((part) => part.toString(2).padStart(8, '0')).join('') : undefined
+    return parts.length === 4 && parts.every((part) => part >= 0 && part < 256)
+      ? parts.map((part) => part.toString(2).padStart(8, '0')).join('')
+      : undefined
   }
   const [head = '', tail] = address.split('::')
   const groups = (text: string) => (text === '' ? [] : text.split(':'))

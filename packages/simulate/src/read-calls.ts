@@ -26,7 +26,8 @@ export function readCalls(document: unknown): Call[] {
 function readCall(name: string, request: unknown, index: number): Call {
   const where = `calls[${index}]${name ? ` (${name})` : ''}`
   const port = field(request, 'port')
-  if (typeof port !== 'number' || port < 1 || port > 65_535) throw new CallError(`${where}.request.port is ${JSON.stringify(port)}; give a number from 1 to 65535`)
+  if (typeof port !== 'number' || port < 1 || port > 65_535)
+    throw new CallError(`${where}.request.port is ${JSON.stringify(port)}; give a number from 1 to 65535`)
   const protocol = choice(`${where}.request.protocol`, field(request, 'protocol'), ['http', 'http2', 'tcp'] as const, 'tcp')
   const tls: ClientTls = choice(`${where}.request.tls`, field(request, 'tls'), ['plaintext', 'tls', 'mtls'] as const, 'plaintext')
   const hostHeader = text(field(request, 'hostHeader'))
@@ -53,10 +54,16 @@ function choice<T extends string>(where: string, value: unknown, allowed: readon
   return found
 }
 
-const field = (value: unknown, name: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined)
+const field = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 function headersOf(value: unknown): Readonly<Record<string, readonly string[]>> {
   if (typeof value !== 'object' || value === null) return {}
-  return Object.fromEntries(Object.entries(value).map(([name, entry]: [string, unknown]) => [name.toLowerCase(), Array.isArray(entry) ? entry.map(String) : [String(entry)]]))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, entry]: [string, unknown]) => [
+      name.toLowerCase(),
+      Array.isArray(entry) ? entry.map(String) : [String(entry)],
+    ]),
+  )
 }

@@ -8,7 +8,9 @@ import { RE2JS } from 're2js'
  */
 export function virtualHostFor(hosts: readonly VirtualHost[], host: string, ignorePort: boolean): VirtualHost | undefined {
   const name = (ignorePort ? withoutPort(host) : host).toLowerCase()
-  const ranked = hosts.flatMap((virtualHost) => virtualHost.domains.map((domain) => ({ virtualHost, rank: domainRank(domain.toLowerCase(), name) })))
+  const ranked = hosts.flatMap((virtualHost) =>
+    virtualHost.domains.map((domain) => ({ virtualHost, rank: domainRank(domain.toLowerCase(), name) })),
+  )
   let winner: { virtualHost: VirtualHost; rank: number } | undefined
   for (const entry of ranked) if (entry.rank > 0 && (!winner || entry.rank > winner.rank)) winner = entry
   return winner?.virtualHost

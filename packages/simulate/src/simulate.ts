@@ -5,9 +5,12 @@
 import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { FilterChain } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { Listener } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
+import { VirtualHost_TlsRequirementType as Require, type Route } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RouteConfiguration } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
-import { type Route, VirtualHost_TlsRequirementType as Require } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
-import { type HttpConnectionManager, HttpConnectionManagerSchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { type TcpProxy, TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { Call, Failure, Outcome } from './call.ts'
 import type { Configuration } from './configuration.ts'
@@ -77,7 +80,8 @@ function route(configuration: Configuration, manager: HttpConnectionManager, cal
   const reached: Reached = { error: null }
   const fail = (error: Failure): Outcome => ({ ...reached, error })
   const rds = manager.routeSpecifier.case === 'rds' ? manager.routeSpecifier.value.routeConfigName : ''
-  const routes: RouteConfiguration | undefined = manager.routeSpecifier.case === 'routeConfig' ? manager.routeSpecifier.value : configuration.routes.get(rds)
+  const routes: RouteConfiguration | undefined =
+    manager.routeSpecifier.case === 'routeConfig' ? manager.routeSpecifier.value : configuration.routes.get(rds)
   reached.routeConfigMatched = rds
   const hosts = [...(configuration.virtualHosts.get(rds) ?? []), ...(routes?.virtualHosts ?? [])]
   const host = virtualHostFor(hosts, call.hostHeader, routes?.ignorePortInHostMatching ?? false)

@@ -8,7 +8,11 @@ import { delimiter, join } from 'node:path'
 export function findEnvoy(): string | undefined {
   const home = process.env['LATEEN_HOME'] ?? join(homedir(), '.lateen')
   const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const candidates = [process.env['ENVOY_PATH'], ...folders.map((folder) => join(folder, 'envoy')), join(home, 'cache', 'envoy-1.40.0', 'envoy')]
+  const candidates = [
+    process.env['ENVOY_PATH'],
+    ...folders.map((folder) => join(folder, 'envoy')),
+    join(home, 'cache', 'envoy-1.40.0', 'envoy'),
+  ]
   return candidates.find((path) => path !== undefined && path !== '' && existsSync(path))
 }
 
@@ -19,7 +23,11 @@ export function refusal(envoy: string, bootstrap: unknown): string {
   try {
     writeFileSync(file, JSON.stringify(bootstrap))
     // Envoy opens /dev/stdout for access logs, which fails on a socket: that is what a piped stdout of a child is.
-    const { status, stderr } = spawnSync(envoy, ['--mode', 'validate', '-c', file, '-l', 'warning'], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', timeout: 60_000 })
+    const { status, stderr } = spawnSync(envoy, ['--mode', 'validate', '-c', file, '-l', 'warning'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
     return status === 0 ? '' : stderr || `ended with ${String(status)}`
   } finally {
     rmSync(folder, { recursive: true, force: true })

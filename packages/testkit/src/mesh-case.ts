@@ -45,7 +45,10 @@ export function readCase(text: string): MeshCase {
   const values = documents.filter((value) => value !== null && value !== undefined)
   const first = values[0]
   const hasHeader = typeof first === 'object' && first !== null && !('kind' in first)
-  if (hasHeader) for (const field of Object.keys(first)) if (!HEADER_FIELDS.includes(field)) throw new Error(`the header of a case has no field "${field}"; it has ${HEADER_FIELDS.join(', ')}`)
+  if (hasHeader)
+    for (const field of Object.keys(first))
+      if (!HEADER_FIELDS.includes(field))
+        throw new Error(`the header of a case has no field "${field}"; it has ${HEADER_FIELDS.join(', ')}`)
   const objects = (hasHeader ? values.slice(1) : values) as KubeObject[]
   return {
     header: hasHeader ? (first as CaseHeader) : {},
@@ -81,7 +84,14 @@ export function openProxy(mesh: MeshState, proxy: CaseProxy = {}, onChange: () =
     {
       id: `${type}~${ip}~${name}.${namespace}~${namespace}.svc.cluster.local`,
       cluster: `client.${namespace}`,
-      metadata: { NAMESPACE: namespace, LABELS: labels, INSTANCE_IPS: ip, CLUSTER_ID: 'Kubernetes', SERVICE_ACCOUNT: 'default', ...metadata },
+      metadata: {
+        NAMESPACE: namespace,
+        LABELS: labels,
+        INSTANCE_IPS: ip,
+        CLUSTER_ID: 'Kubernetes',
+        SERVICE_ACCOUNT: 'default',
+        ...metadata,
+      },
       locality: { region: '', zone: '', subZone: '' },
       userAgentName: 'envoy',
       userAgentVersion: '1.40.0',

@@ -8,7 +8,11 @@ import { decodeResource, resourcesOf } from './mesh-case.ts'
  * a bootstrap has no place for them; load assignments on static clusters of their own.
  */
 export function staticBootstrap(session: ProxySession): unknown {
-  const all = (typeUrl: string) => [...resourcesOf(session.resources(typeUrl))].map(([name, bytes]) => ({ name, message: decodeResource(typeUrl, bytes) as Record<string, unknown> }))
+  const all = (typeUrl: string) =>
+    [...resourcesOf(session.resources(typeUrl))].map(([name, bytes]) => ({
+      name,
+      message: decodeResource(typeUrl, bytes) as Record<string, unknown>,
+    }))
   const routes = all(TYPE_URL.RDS).map(({ message }) => message)
   const hosts = new Map<string, unknown[]>()
   for (const { name, message } of all(TYPE_URL.VHDS)) {
@@ -22,12 +26,25 @@ export function staticBootstrap(session: ProxySession): unknown {
   })
   return {
     node: { id: 'validate', cluster: 'validate' },
-    dynamicResources: { adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'sds-grpc' } }] } },
+    dynamicResources: {
+      adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'sds-grpc' } }] },
+    },
     staticResources: {
       clusters: [
-        { name: 'sds-grpc', type: 'STATIC', connectTimeout: '1s', http2ProtocolOptions: {}, loadAssignment: { clusterName: 'sds-grpc', endpoints: [] } },
+        {
+          name: 'sds-grpc',
+          type: 'STATIC',
+          connectTimeout: '1s',
+          http2ProtocolOptions: {},
+          loadAssignment: { clusterName: 'sds-grpc', endpoints: [] },
+        },
         ...all(TYPE_URL.CDS).map(({ message }) => message),
-        ...all(TYPE_URL.EDS).map(({ name, message }) => ({ name: `eds ${name}`, type: 'STATIC', connectTimeout: '1s', loadAssignment: message })),
+        ...all(TYPE_URL.EDS).map(({ name, message }) => ({
+          name: `eds ${name}`,
+          type: 'STATIC',
+          connectTimeout: '1s',
+          loadAssignment: message,
+        })),
       ],
       secrets: all(TYPE_URL.SDS).map(({ message }) => message),
       listeners: [...all(TYPE_URL.LDS).map(({ message }) => message), ...configurations.map(routeListener)],
@@ -50,9 +67,18 @@ function routeListener(routeConfig: unknown, index: number): unknown {
               statPrefix: `routes-${index}`,
               routeConfig,
               httpFilters: [
-                { name: 'envoy.filters.http.cors', typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' } },
-                { name: 'envoy.filters.http.fault', typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault' } },
-                { name: 'envoy.filters.http.router', typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } },
+                {
+                  name: 'envoy.filters.http.cors',
+                  typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' },
+                },
+                {
+                  name: 'envoy.filters.http.fault',
+                  typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault' },
+                },
+                {
+                  name: 'envoy.filters.http.router',
+                  typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+                },
               ],
             },
           },

@@ -25,9 +25,13 @@ describe.skipIf(!envoy)('Envoy accepts', () => {
 
   test('what any mixture of valid objects gives each kind of proxy', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(anyObject, { selector: keyOf, minLength: 5, maxLength: 25 }), fc.constantFrom(...PROXIES), (objects, proxy) => {
-        expect(refusal(envoy ?? '', staticBootstrap(openProxy(meshWith(objects), proxy)))).toBe('')
-      }),
+      fc.property(
+        fc.uniqueArray(anyObject, { selector: keyOf, minLength: 5, maxLength: 25 }),
+        fc.constantFrom(...PROXIES),
+        (objects, proxy) => {
+          expect(refusal(envoy ?? '', staticBootstrap(openProxy(meshWith(objects), proxy)))).toBe('')
+        },
+      ),
       { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 40) },
     )
   }, 120_000)

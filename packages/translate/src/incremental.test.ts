@@ -6,7 +6,12 @@ import type { ProxySession } from './index.ts'
 import { anyObject, change, keyOf, meshWith, PROXIES } from './testdata/random-objects.ts'
 
 const contents = (session: ProxySession) =>
-  Object.fromEntries(Object.entries(SHOWN_TYPES).map(([type, typeUrl]) => [type, [...resourcesOf(session.resources(typeUrl))].map(([resource, bytes]) => `${resource} ${Buffer.from(bytes).toString('base64')}`)]))
+  Object.fromEntries(
+    Object.entries(SHOWN_TYPES).map(([type, typeUrl]) => [
+      type,
+      [...resourcesOf(session.resources(typeUrl))].map(([resource, bytes]) => `${resource} ${Buffer.from(bytes).toString('base64')}`),
+    ]),
+  )
 
 test('law: after any sequence of changes every proxy holds what a fresh mesh would give it, byte for byte', () => {
   fc.assert(

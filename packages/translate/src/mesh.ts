@@ -56,7 +56,9 @@ export function createMesh(options: MeshOptions): MeshState {
     if (change.operation === 'delete') return change
     const diagnostics = problemsOf(change.object)
     if (diagnostics.length > 0) found.set(id, diagnostics)
-    return diagnostics.some((diagnostic) => diagnostic.severity === 'Error') ? { operation: 'delete', object: change.object } : { operation: 'set', object: normalize(change.object) }
+    return diagnostics.some((diagnostic) => diagnostic.severity === 'Error')
+      ? { operation: 'delete', object: change.object }
+      : { operation: 'set', object: normalize(change.object) }
   }
 
   return {
@@ -76,7 +78,8 @@ export function createMesh(options: MeshOptions): MeshState {
       }
       return opened
     },
-    origins: (session, typeUrl, name): readonly ObjectRef[] => originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
+    origins: (session, typeUrl, name): readonly ObjectRef[] =>
+      originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
     diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),
   }
 }
@@ -85,7 +88,15 @@ function problemsOf(object: KubeObject): readonly Diagnostic[] {
   try {
     return validate(object)
   } catch (error) {
-    return [{ code: 'LTN0001', severity: 'Error', object: refOf(object), path: '', message: `cannot be checked: ${error instanceof Error ? error.message : 'unknown fault'}` }]
+    return [
+      {
+        code: 'LTN0001',
+        severity: 'Error',
+        object: refOf(object),
+        path: '',
+        message: `cannot be checked: ${error instanceof Error ? error.message : 'unknown fault'}`,
+      },
+    ]
   }
 }
 
@@ -102,4 +113,5 @@ function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unkn
   }
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

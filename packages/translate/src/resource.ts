@@ -1,5 +1,5 @@
 /** Encoding: a message becomes a resource once, however many proxies get it. */
-import { type DescMessage, type MessageInitShape, create, toBinary } from '@bufbuild/protobuf'
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { Resource } from '@lateen/envoy'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'

@@ -11,6 +11,7 @@ import { CommandError } from '../shell/exit-codes.ts'
 import type { Progress } from '../shell/progress.ts'
 import { choosePorts } from './choose-ports.ts'
 import { checkSpace, type Home, homeAt, makeHome } from './home.ts'
+import { withHomeLock } from './home-lock.ts'
 import { isAlive, recordOf } from './process-record.ts'
 import { isSupervised, type MeshState, readState } from './state.ts'
 import { askMesh, listDeployments, notReadyPods } from './workloads.ts'
@@ -51,22 +52,37 @@ export interface RunningMesh {
  */
 export async function bringUp({ flags, env, home: root, progress, signal }: Context): Promise<RunningMesh> {
   const home = homeAt(root)
-  const present = readState(home)
-  const alreadyRunning = isSupervised(present)
+  let alreadyRunning = isSupervised(readState(home))
   if (!alreadyRunning) {
     makeHome(home)
     checkSpace(home)
     await prepareHost(env, progress)
     const envoy = await envoyWithProgress(flags.text('envoy'), env, progress)
-    const { ports, notes } = await portsFor(home, present, flags)
-    for (const note of notes) progress.note(note)
-    await startSupervisor(home, { envoy, ports: `${ports.api},${ports.http},${ports.https}` })
+    await withHomeLock(home, async () => {
+      const present = readState(home)
+      alreadyRunning = isSupervised(present)
+      if (alreadyRunning) return
+      const { ports, notes } = await portsFor(home, present, flags)
+      for (const note of notes) progress.note(note)
+      await startSupervisor(home, { envoy, ports: `${ports.api},${ports.http},${ports.https}` })
+    })
   }
   await clusterReady(home, progress, signal)
   await workloadsReady(home, progress, signal)
   const state = readState(home)
   if (!state) throw new CommandError(`${home.state} has gone while the mesh was starting; was lateen down called meanwhile?`)
+  if (alreadyRunning && asksForOtherPorts(flags, state))
+    progress.note('the mesh runs already, on the ports below; to change them: lateen down, then up again')
   return { home, state, alreadyRunning }
+}
+
+function asksForOtherPorts(flags: Context['flags'], { ports }: MeshState): boolean {
+  const asked = [
+    [flags.integer('api-port'), ports.api],
+    [flags.integer('gateway-port'), ports.http],
+    [flags.integer('gateway-tls-port'), ports.https],
+  ]
+  return asked.some(([wanted, has]) => wanted !== undefined && wanted !== has)
 }
 
 async function envoyWithProgress(explicit: string | undefined, env: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
@@ -99,7 +115,7 @@ async function startSupervisor(home: Home, { envoy, ports }: SupervisorOptions):
   if (!program) throw new CommandError('cannot tell which program this is; start it by its path')
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=1', program, 'supervise', '--home', home.root, '--envoy', envoy, '--ports', ports],
+    ['--lite-mode', '--max-semi-space-size=1', program, 'supervise', '--home', home.root, '--envoy', envoy, '--ports', ports],
     {
       detached: true,
       stdio: ['ignore', log, log],

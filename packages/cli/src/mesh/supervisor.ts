@@ -22,7 +22,7 @@ const SETTLED_MS = 60_000
 /** A cluster process that never became ready has a reason that another start does not change. */
 const MOST_FAILED_STARTS = 3
 /** A smaller nursery: the cluster process lives long, and its garbage is not worth tens of megabytes. */
-const CLUSTER_NODE_FLAGS = ['--max-semi-space-size=4']
+const CLUSTER_NODE_FLAGS = ['--max-semi-space-size=2', '--optimize-for-size']
 /** Pods have three seconds; the cluster process ends what is left by then. */
 const STOP_MS = 15_000
 

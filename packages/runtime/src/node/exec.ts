@@ -124,7 +124,8 @@ function terminalResizer(child: ChildProcess): (columns: number, rows: number) =
     const terminal = descendantsOf(child.pid ?? 0)
       .map(terminalOf)
       .find((path) => path !== undefined)
-    if (terminal) spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
+    if (terminal)
+      spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' }).on('error', () => undefined)
     else if (tries > 0 && child.exitCode === null) retry = setTimeout(() => resize(columns, rows, tries - 1), RESIZE_AGAIN_MS)
   }
   return (columns, rows) => {

@@ -37,7 +37,14 @@ const FIELDS = {
 } as const
 
 type Field = keyof typeof FIELDS
-const QUOTED: ReadonlySet<Field> = new Set(['upstream_transport_failure_reason', 'x_forwarded_for', 'user_agent', 'request_id', 'authority', 'upstream_host'])
+const QUOTED: ReadonlySet<Field> = new Set([
+  'upstream_transport_failure_reason',
+  'x_forwarded_for',
+  'user_agent',
+  'request_id',
+  'authority',
+  'upstream_host',
+])
 
 /** Istio's default line: the fields in order, method, path and protocol as one quoted request line. */
 function defaultLine(): string {
@@ -63,12 +70,18 @@ function logs(settings: MeshSettings, when: Pick<LogInit, 'filter'>): AccessLogI
   const format =
     accessLogEncoding === 'JSON'
       ? { case: 'jsonFormat' as const, value: structOf(parseFormat(accessLogFormat) ?? FIELDS) }
-      : { case: 'textFormatSource' as const, value: { specifier: { case: 'inlineString' as const, value: accessLogFormat || defaultLine() } } }
+      : {
+          case: 'textFormatSource' as const,
+          value: { specifier: { case: 'inlineString' as const, value: accessLogFormat || defaultLine() } },
+        }
   return [
     {
       ...when,
       name: 'envoy.access_loggers.file',
-      configType: { case: 'typedConfig', value: packAny(FileAccessLogSchema, { path: accessLogFile, accessLogFormat: { case: 'logFormat', value: { format } } }) },
+      configType: {
+        case: 'typedConfig',
+        value: packAny(FileAccessLogSchema, { path: accessLogFile, accessLogFormat: { case: 'logFormat', value: { format } } }),
+      },
     },
   ]
 }

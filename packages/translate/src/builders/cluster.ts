@@ -2,9 +2,14 @@
 import type { TrafficPolicy } from '@lateen/api'
 import { parseDuration } from '@lateen/base'
 import { duration, packAny, type Resource } from '@lateen/envoy'
-import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
+import {
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { HttpProtocolOptionsSchema } from '@lateen/envoy/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
-import { type EffectiveRule, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
+import type { EffectiveRule, MeshSettings, Service, ServicePort } from '@lateen/model'
 import type { ClusterContext, ClusterInit, HttpOptionsInit } from '../features/cluster-feature.ts'
 import { CLUSTER_FEATURES } from '../features/order.ts'
 import { clusterName } from '../names.ts'
@@ -22,6 +27,7 @@ export interface ClusterInput {
   readonly settings: MeshSettings
   readonly gateway: boolean
   readonly identities: readonly string[]
+  readonly allMutual: boolean
   /** Endpoints for clusters that carry them inline (names resolved by the proxy). */
   readonly assignment: (subset: string) => LoadAssignmentInit
 }
@@ -34,7 +40,9 @@ export function outboundClusters(input: ClusterInput): Resource[] {
   const subsets = input.rule?.subsets ?? []
   return [
     outboundCluster(input, '', base),
-    ...subsets.map((subset) => outboundCluster(input, subset.name, mergePolicies(input.rule?.trafficPolicy, subset.trafficPolicy, input.port.number))),
+    ...subsets.map((subset) =>
+      outboundCluster(input, subset.name, mergePolicies(input.rule?.trafficPolicy, subset.trafficPolicy, input.port.number)),
+    ),
   ]
 }
 
@@ -48,6 +56,7 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
     settings,
     gateway: input.gateway,
     identities: input.identities,
+    allMutual: input.allMutual,
     ruleNamespace: input.rule?.namespace ?? '',
   }
   const contributions = CLUSTER_FEATURES.map((feature) => feature(policy, at))
@@ -58,7 +67,10 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
     name,
     ...cluster,
     ...discovery(input, subset, name, cluster),
-    commonLbConfig: commonLb,
+    commonLbConfig: {
+      ...commonLb,
+      ...(sharesByLocality(policy, settings) && { localityConfigSpecifier: { case: 'localityWeightedLbConfig' as const, value: {} } }),
+    },
     metadata: { filterMetadata: { istio: structOf(clusterMetadata(input, subset)) } },
     ...protocolOptions(input, policy, http),
   })
@@ -69,14 +81,19 @@ function discovery(input: ClusterInput, subset: string, name: string, cluster: C
   const type = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
   switch (service.resolution) {
     case 'dns':
-    case 'dns-round-robin':
+    case 'dns-round-robin': {
+      const loadAssignment = input.assignment(subset)
+      // Envoy's logical DNS takes exactly one name; a subset may have none.
+      const names = (loadAssignment.endpoints ?? []).flatMap((group) => group.lbEndpoints ?? [])
+      const logical = service.resolution === 'dns-round-robin' && names.length === 1
       return {
-        ...type(service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS),
+        ...type(logical ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS),
         dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: duration(parseDuration(settings.mesh.dnsRefreshRate ?? '60s') ?? 60_000),
         respectDnsTtl: true,
-        loadAssignment: input.assignment(subset),
+        loadAssignment,
       }
+    }
     case 'passthrough':
       // A gateway has no address that the application dialled: it needs the endpoints.
       if (!input.gateway) return { ...type(Cluster_DiscoveryType.ORIGINAL_DST), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED }
@@ -98,9 +115,18 @@ function protocolOptions({ port, settings }: ClusterInput, policy: TrafficPolicy
       ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
       : {
           case: 'explicitHttpConfig',
-          value: { protocolConfig: version === 'http1' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: http2 } },
+          value: {
+            protocolConfig:
+              version === 'http1' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: http2 },
+          },
         }
   return { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { ...http, upstreamProtocolOptions }) } }
+}
+
+/** Shares of localities are weights that Envoy looks at only when told to. */
+function sharesByLocality(policy: TrafficPolicy, settings: MeshSettings): boolean {
+  const setting = policy.loadBalancer?.localityLbSetting ?? settings.mesh.localityLbSetting
+  return setting?.enabled !== false && Boolean(setting?.distribute?.length)
 }
 
 /** Istio's bound for streams of one upstream connection: as many as HTTP/2 allows. */

@@ -2,18 +2,18 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { duration, packAny } from '@lateen/envoy'
 import type { FilterSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { CorsSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { RouterSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import {
   HttpConnectionManager_CodecType as Codec,
-  HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManagerSchema,
   type HttpFilterSchema,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
-import type { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import type { MeshSettings } from '@lateen/model'
 import { CORS_FILTER } from '../features/cors/cors.ts'
 import { FAULT_FILTER } from '../features/fault/fault.ts'
@@ -43,7 +43,10 @@ function common(settings: MeshSettings, statPrefix: string, routes: RouteSource)
   return {
     codecType: Codec.AUTO,
     statPrefix,
-    routeSpecifier: 'rds' in routes ? { case: 'rds', value: { routeConfigName: routes.rds, configSource: ads() } } : { case: 'routeConfig', value: routes.inline },
+    routeSpecifier:
+      'rds' in routes
+        ? { case: 'rds', value: { routeConfigName: routes.rds, configSource: ads() } }
+        : { case: 'routeConfig', value: routes.inline },
     accessLog: accessLogs(settings),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     streamIdleTimeout: duration(0),
@@ -106,7 +109,11 @@ export function tcpProxy(settings: MeshSettings, cluster: string, statPrefix = c
     name: TCP_PROXY,
     configType: {
       case: 'typedConfig',
-      value: packAny(TcpProxySchema, { statPrefix, clusterSpecifier: { case: 'cluster', value: cluster }, accessLog: accessLogs(settings) }),
+      value: packAny(TcpProxySchema, {
+        statPrefix,
+        clusterSpecifier: { case: 'cluster', value: cluster },
+        accessLog: accessLogs(settings),
+      }),
     },
   }
 }

@@ -2,9 +2,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Resource } from '@lateen/envoy'
 import { HealthStatus } from '@lateen/envoy/gen/envoy/config/core/v3/health_check_pb.js'
-import { ClusterLoadAssignmentSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import type { LbEndpointSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
-import { type Endpoint, type Locality, localityText, selects } from '@lateen/model'
+import { ClusterLoadAssignmentSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { type Endpoint, localityText, NOWHERE, selects } from '@lateen/model'
+import type { Nearness } from '../features/locality/locality.ts'
 import { encode } from '../resource.ts'
 import { structOf } from './struct.ts'
 
@@ -16,8 +17,8 @@ export interface AssignmentInput {
   readonly endpoints: readonly Endpoint[]
   /** Labels of the subset; empty for all. */
   readonly labels: Readonly<Record<string, string>>
-  /** Priority and weight of each locality; by default all alike. */
-  readonly rank?: (locality: Locality) => { readonly priority: number; readonly weight: number | undefined }
+  /** How near the endpoints are to the client; by default all alike. */
+  readonly nearness?: Nearness | undefined
 }
 
 /** The load assignment of a cluster as a resource of its own (EDS). */
@@ -26,35 +27,46 @@ export function loadAssignment(input: AssignmentInput): Resource {
 }
 
 /** The load assignment of a cluster as a message, for clusters that carry it inline. */
-export function assignmentInit(input: AssignmentInput): LoadAssignmentInit {
-  const groups = new Map<string, Endpoint[]>()
-  for (const endpoint of input.endpoints) {
-    if (endpoint.health === 'unhealthy' || !selects(input.labels, endpoint.labels)) continue
+export function assignmentInit({ cluster, endpoints, labels, nearness }: AssignmentInput): LoadAssignmentInit {
+  const used = endpoints.filter((endpoint) => endpoint.health !== 'unhealthy' && selects(labels, endpoint.labels))
+  const weights = nearness?.weights?.(used)
+  const groups = new Map<string, { readonly key: string; readonly rank: number; readonly members: Endpoint[] }>()
+  for (const endpoint of used) {
     const key = localityText(endpoint.locality)
-    const group = groups.get(key)
-    if (group) group.push(endpoint)
-    else groups.set(key, [endpoint])
+    if (weights && !weights.has(key)) continue
+    const rank = nearness?.priority?.(endpoint) ?? 0
+    const group = groups.get(`${rank} ${key}`)
+    if (group) group.members.push(endpoint)
+    else groups.set(`${rank} ${key}`, { key, rank, members: [endpoint] })
   }
+  const ordered = [...groups.values()].sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1))
+  // Envoy wants priorities without gaps.
+  const ranks = [...new Set(ordered.map(({ rank }) => rank))]
   return {
-    clusterName: input.cluster,
-    endpoints: [...groups]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, endpoints]) => {
-        const locality = endpoints[0]?.locality ?? { region: '', zone: '', subzone: '' }
-        const rank = input.rank?.(locality)
-        return {
-          locality: { region: locality.region, zone: locality.zone, subZone: locality.subzone },
-          lbEndpoints: endpoints.map(lbEndpoint),
-          loadBalancingWeight: rank?.weight ?? endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-          priority: rank?.priority ?? 0,
-        }
-      }),
+    clusterName: cluster,
+    endpoints: ordered.map(({ key, rank, members }) => {
+      const locality = members[0]?.locality ?? NOWHERE
+      return {
+        locality: { region: locality.region, zone: locality.zone, subZone: locality.subzone },
+        lbEndpoints: members.map(lbEndpoint),
+        loadBalancingWeight: weights?.get(key) ?? members.reduce((sum, endpoint) => sum + endpoint.weight, 0),
+        priority: ranks.indexOf(rank),
+      }
+    }),
   }
 }
 
 function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
-  const canonical = endpoint.labels['service.istio.io/canonical-name'] ?? endpoint.labels['app.kubernetes.io/name'] ?? endpoint.labels['app'] ?? endpoint.workload
-  const revision = endpoint.labels['service.istio.io/canonical-revision'] ?? endpoint.labels['app.kubernetes.io/version'] ?? endpoint.labels['version'] ?? 'latest'
+  const canonical =
+    endpoint.labels['service.istio.io/canonical-name'] ??
+    endpoint.labels['app.kubernetes.io/name'] ??
+    endpoint.labels['app'] ??
+    endpoint.workload
+  const revision =
+    endpoint.labels['service.istio.io/canonical-revision'] ??
+    endpoint.labels['app.kubernetes.io/version'] ??
+    endpoint.labels['version'] ??
+    'latest'
   return {
     hostIdentifier: {
       case: 'endpoint',
@@ -74,6 +86,12 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
 }
 
 function addressInit(endpoint: Endpoint) {
-  if (endpoint.address.startsWith('unix://')) return { address: { case: 'pipe' as const, value: { path: endpoint.address.slice('unix://'.length) } } }
-  return { address: { case: 'socketAddress' as const, value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } } } }
+  if (endpoint.address.startsWith('unix://'))
+    return { address: { case: 'pipe' as const, value: { path: endpoint.address.slice('unix://'.length) } } }
+  return {
+    address: {
+      case: 'socketAddress' as const,
+      value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } },
+    },
+  }
 }

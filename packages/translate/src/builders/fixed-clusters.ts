@@ -22,8 +22,14 @@ export const passthroughCluster = (): Resource =>
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: duration(10_000),
-    circuitBreakers: { thresholds: [{ maxConnections: UNLIMITED, maxPendingRequests: UNLIMITED, maxRequests: UNLIMITED, maxRetries: UNLIMITED, trackRemaining: true }] },
+    circuitBreakers: {
+      thresholds: [
+        { maxConnections: UNLIMITED, maxPendingRequests: UNLIMITED, maxRequests: UNLIMITED, maxRetries: UNLIMITED, trackRemaining: true },
+      ],
+    },
     typedExtensionProtocolOptions: {
-      [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { upstreamProtocolOptions: { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } } }),
+      [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, {
+        upstreamProtocolOptions: { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } },
+      }),
     },
   })

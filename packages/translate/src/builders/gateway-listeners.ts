@@ -35,13 +35,18 @@ export function routeNameOf({ server, gateway, bindPort }: GatewayServer): strin
   const kind = serverProtocol(server)
   const bind = server.bind ? `.${server.bind}` : ''
   if (kind === 'http') return `http.${bindPort}${bind}`
-  if (kind === 'https') return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}${bind}`
+  if (kind === 'https')
+    return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}${bind}`
   return undefined
 }
 
 const ANY = '0.0.0.0'
 
-export function gatewayListeners(servers: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): Resource[] {
+export function gatewayListeners(
+  servers: readonly GatewayServer[],
+  settings: MeshSettings,
+  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
+): Resource[] {
   const byPort = new Map<string, GatewayServer[]>()
   for (const server of servers) {
     const key = `${server.server.bind || ANY}_${server.bindPort}`
@@ -50,7 +55,12 @@ export function gatewayListeners(servers: readonly GatewayServer[], settings: Me
   return [...byPort].flatMap(([name, group]) => portListener(name, group, settings, tcpRoutes))
 }
 
-function portListener(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): Resource[] {
+function portListener(
+  name: string,
+  group: readonly GatewayServer[],
+  settings: MeshSettings,
+  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
+): Resource[] {
   const [first] = group
   if (!first) return []
   // The oldest server decides whether a port speaks plain HTTP; others of another kind on it are left out.
@@ -75,7 +85,12 @@ function httpChains(name: string, group: readonly GatewayServer[], settings: Mes
   return rds ? [{ filters: [gatewayManager(settings, `outbound_${name}`, { rds })] }] : []
 }
 
-function tlsChains(name: string, group: readonly GatewayServer[], settings: MeshSettings, tcpRoutes: (server: GatewayServer) => readonly TcpRoute[]): FilterChainInit[] {
+function tlsChains(
+  name: string,
+  group: readonly GatewayServer[],
+  settings: MeshSettings,
+  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
+): FilterChainInit[] {
   const chains: FilterChainInit[] = []
   // Envoy refuses a listener with two chains for one server name: the oldest server keeps it.
   const taken = new Set<string>()
@@ -93,7 +108,8 @@ function tlsChains(name: string, group: readonly GatewayServer[], settings: Mesh
     if (kind === 'https' && rds !== undefined) {
       const names = claim(hosts)
       const transportSocket = names && serverSocket(entry.server.tls, settings, ['h2', 'http/1.1'])
-      if (names && transportSocket) chains.push({ filterChainMatch: match(names), filters: [gatewayManager(settings, `outbound_${name}`, { rds })], transportSocket })
+      if (names && transportSocket)
+        chains.push({ filterChainMatch: match(names), filters: [gatewayManager(settings, `outbound_${name}`, { rds })], transportSocket })
       continue
     }
     if (kind === 'http') continue
@@ -101,7 +117,11 @@ function tlsChains(name: string, group: readonly GatewayServer[], settings: Mesh
       const names = claim(kind === 'tls-passthrough' ? route.serverNames : kind === 'tcp' ? ['*'] : hosts)
       if (!names || route.targets.length === 0) continue
       const transportSocket = kind === 'tls-terminated-tcp' ? serverSocket(entry.server.tls, settings, []) : undefined
-      chains.push({ filterChainMatch: match(names), filters: [tcpTargets(settings, route.targets)], ...(transportSocket && { transportSocket }) })
+      chains.push({
+        filterChainMatch: match(names),
+        filters: [tcpTargets(settings, route.targets)],
+        ...(transportSocket && { transportSocket }),
+      })
     }
   }
   return chains

@@ -1,7 +1,7 @@
 /** Route configurations of gateways: every virtual host inside. */
 import type { Resource } from '@lateen/envoy'
-import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { VirtualHost_TlsRequirementType as Require } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import type { RouteInit } from '../features/route-feature.ts'
 import { encode } from '../resource.ts'
 import { virtualHostInit } from './virtual-hosts.ts'
@@ -21,7 +21,16 @@ export function gatewayRouteConfiguration(name: string, hosts: readonly GatewayV
   const port = name.split('.')[1] ?? ''
   const virtualHosts =
     hosts.length > 0
-      ? hosts.map((host) => ({ ...virtualHostInit(host.name, [host.domain], host.routes), ...(host.httpsOnly && { requireTls: Require.ALL }) }))
+      ? hosts.map((host) => ({
+          ...virtualHostInit(host.name, [host.domain], host.routes),
+          ...(host.httpsOnly && { requireTls: Require.ALL }),
+        }))
       : [{ name: `blackhole:${port}`, domains: ['*'] }]
-  return encode(RouteConfigurationSchema, name, { name, virtualHosts, validateClusters: false, ignorePortInHostMatching: true, maxDirectResponseBodySizeBytes: 1024 * 1024 })
+  return encode(RouteConfigurationSchema, name, {
+    name,
+    virtualHosts,
+    validateClusters: false,
+    ignorePortInHostMatching: true,
+    maxDirectResponseBodySizeBytes: 1024 * 1024,
+  })
 }

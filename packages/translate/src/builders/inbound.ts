@@ -14,7 +14,15 @@ import { BLACK_HOLE, INBOUND_PASSTHROUGH } from '../names.ts'
 import { encode } from '../resource.ts'
 import { HTTP_OPTIONS } from './cluster.ts'
 import { inboundManager, type NetworkFilterInit, type RouteSource, tcpProxy } from './connection-manager.ts'
-import { detection, type FilterChainInit, HTTP_INSPECTOR, ORIGINAL_DST, PLAIN_HTTP, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import {
+  detection,
+  type FilterChainInit,
+  HTTP_INSPECTOR,
+  ORIGINAL_DST,
+  PLAIN_HTTP,
+  socketAddress,
+  TLS_INSPECTOR,
+} from './listener-parts.ts'
 import { serverSocket } from './server-tls.ts'
 import { structOf } from './struct.ts'
 import { meshServerSocket, type TransportSocketInit } from './tls-context.ts'
@@ -43,7 +51,9 @@ export interface IngressListener {
   readonly tls: ServerTLSSettings | undefined
 }
 
-export type ApplicationEndpoint = { readonly address: string; readonly port: number; readonly ownAddress: boolean } | { readonly path: string }
+export type ApplicationEndpoint =
+  | { readonly address: string; readonly port: number; readonly ownAddress: boolean }
+  | { readonly path: string }
 
 export interface InboundInput {
   readonly ports: readonly InboundPort[]
@@ -81,9 +91,16 @@ export function inboundListeners(input: InboundInput): Resource[] {
 function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resource {
   const { settings } = input
   const port = settings.mesh.proxyInboundListenPort ?? 15006
-  const passthrough = passthroughChains(input.mode, mesh, settings).map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
+  const passthrough = passthroughChains(input.mode, mesh, settings).map((chain) => ({
+    ...chain,
+    name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound',
+  }))
   const policy = input.policyPorts.flatMap((entry) =>
-    passthroughChains(entry.mode, mesh, settings).map((chain) => ({ ...chain, name: 'virtualInbound', filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port } })),
+    passthroughChains(entry.mode, mesh, settings).map((chain) => ({
+      ...chain,
+      name: 'virtualInbound',
+      filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port },
+    })),
   )
   const ports = input.ports.flatMap((entry) => (entry.ingress?.bound ? [] : portChains(entry, mesh, settings)))
   return encode(ListenerSchema, 'virtualInbound', {
@@ -150,8 +167,18 @@ type Chain = FilterChainInit & { readonly http: boolean }
 
 /** The filter chains of one port: which are there depends on what may come (mutual TLS, plain text) and on the protocol. */
 function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
-  const http_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({ filterChainMatch: match ?? {}, filters: [http], http: true, ...(secure && { transportSocket: tls }) })
-  const tcp_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({ filterChainMatch: match ?? {}, filters: [tcp], http: false, ...(secure && { transportSocket: tls }) })
+  const http_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({
+    filterChainMatch: match ?? {},
+    filters: [http],
+    http: true,
+    ...(secure && { transportSocket: tls }),
+  })
+  const tcp_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({
+    filterChainMatch: match ?? {},
+    filters: [tcp],
+    http: false,
+    ...(secure && { transportSocket: tls }),
+  })
   const kind = protocol === 'auto' ? 'auto' : isHttp(protocol) ? 'http' : 'tcp'
   const secure = { transportProtocol: 'tls' }
   const plain = { transportProtocol: 'raw_buffer' }
@@ -167,7 +194,8 @@ function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
       return [http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false), tcp_(plain, false), tcp_(secure, false)]
     case 'PERMISSIVE':
       if (kind === 'http') return [http_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), http_(plain, false)]
-      if (kind === 'tcp') return [tcp_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), tcp_(secure, false), tcp_(plain, false)]
+      if (kind === 'tcp')
+        return [tcp_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), tcp_(secure, false), tcp_(plain, false)]
       return [
         http_({ ...secure, applicationProtocols: MESH_HTTP }, true),
         http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false),
@@ -185,14 +213,25 @@ function inlineRoute(cluster: string, port: number | undefined): RouteSource {
       name: cluster,
       validateClusters: false,
       virtualHosts: [
-        virtualHostInit(`inbound|http|${port ?? 0}`, ['*'], [
-          {
-            name: 'default',
-            match: ANY_PATH,
-            decorator: { operation: `:${port ?? '*'}/*` },
-            action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) } } },
-          },
-        ]),
+        virtualHostInit(
+          `inbound|http|${port ?? 0}`,
+          ['*'],
+          [
+            {
+              name: 'default',
+              match: ANY_PATH,
+              decorator: { operation: `:${port ?? '*'}/*` },
+              action: {
+                case: 'route',
+                value: {
+                  clusterSpecifier: { case: 'cluster', value: cluster },
+                  timeout: duration(0),
+                  maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+                },
+              },
+            },
+          ],
+        ),
       ],
     },
   }
@@ -205,15 +244,22 @@ export function inboundClusters(input: InboundInput): Resource[] {
 
 function applicationCluster(input: InboundInput, { port, protocol, services, ingress }: InboundPort): Resource {
   const name = `inbound|${port}||`
-  const upstream = protocol === 'auto' ? { case: 'useDownstreamProtocolConfig' as const, value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } } : undefined
-  const fixed = isHttp2(protocol) ? { case: 'explicitHttpConfig' as const, value: { protocolConfig: { case: 'http2ProtocolOptions' as const, value: {} } } } : undefined
+  const upstream =
+    protocol === 'auto'
+      ? { case: 'useDownstreamProtocolConfig' as const, value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } }
+      : undefined
+  const fixed = isHttp2(protocol)
+    ? { case: 'explicitHttpConfig' as const, value: { protocolConfig: { case: 'http2ProtocolOptions' as const, value: {} } } }
+    : undefined
   const protocolOptions = upstream ?? fixed
   return encode(ClusterSchema, name, {
     name,
     ...toApplication(input),
     ...(ingress?.endpoint && toEndpoint(name, ingress.endpoint, input)),
     metadata: { filterMetadata: { istio: structOf({ services }) } },
-    ...(protocolOptions && { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { upstreamProtocolOptions: protocolOptions }) } }),
+    ...(protocolOptions && {
+      typedExtensionProtocolOptions: { [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { upstreamProtocolOptions: protocolOptions }) },
+    }),
   })
 }
 
@@ -222,7 +268,9 @@ function passthroughCluster(input: InboundInput): Resource {
     name: INBOUND_PASSTHROUGH,
     ...toApplication(input),
     typedExtensionProtocolOptions: {
-      [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, { upstreamProtocolOptions: { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } } }),
+      [HTTP_OPTIONS]: packAny(HttpProtocolOptionsSchema, {
+        upstreamProtocolOptions: { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } },
+      }),
     },
   })
 }
@@ -234,7 +282,11 @@ function toApplication(input: InboundInput) {
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: duration(10_000),
     cleanupInterval: duration(60_000),
-    circuitBreakers: { thresholds: [{ maxConnections: UNLIMITED, maxPendingRequests: UNLIMITED, maxRequests: UNLIMITED, maxRetries: UNLIMITED, trackRemaining: true }] },
+    circuitBreakers: {
+      thresholds: [
+        { maxConnections: UNLIMITED, maxPendingRequests: UNLIMITED, maxRequests: UNLIMITED, maxRetries: UNLIMITED, trackRemaining: true },
+      ],
+    },
     upstreamBindConfig: {
       sourceAddress: { address: PASSTHROUGH_SOURCE, portSpecifier: { case: 'portValue' as const, value: 0 } },
       ...(input.socketMark !== undefined && { socketOptions: [markOption(input.socketMark)] }),
@@ -247,14 +299,23 @@ function toEndpoint(name: string, endpoint: ApplicationEndpoint, input: InboundI
   const address =
     'path' in endpoint
       ? { case: 'pipe' as const, value: { path: endpoint.path } }
-      : { case: 'socketAddress' as const, value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } } }
+      : {
+          case: 'socketAddress' as const,
+          value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } },
+        }
   const local = 'path' in endpoint || !endpoint.ownAddress
   return {
     clusterDiscoveryType: { case: 'type' as const, value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint' as const, value: { address: { address } } } }] }] },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint' as const, value: { address: { address } } } }] }],
+    },
     // The loopback address is never captured; the pod's own is, but for connections from the address that the rules let pass.
-    ...(local && { upstreamBindConfig: input.socketMark === undefined || 'path' in endpoint ? undefined : { socketOptions: [markOption(input.socketMark)] } }),
+    ...(local && {
+      upstreamBindConfig:
+        input.socketMark === undefined || 'path' in endpoint ? undefined : { socketOptions: [markOption(input.socketMark)] },
+    }),
   }
 }
 

@@ -1,21 +1,24 @@
 /** Pieces that listeners of every kind share. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { parseDuration } from '@lateen/base'
 import { duration, packAny } from '@lateen/envoy'
-import { SocketAddress_Protocol as SocketProtocol } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
 import type { AddressSchema } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
-import type { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
+import { SocketAddress_Protocol as SocketProtocol } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
 import type { FilterChainSchema, ListenerFilterSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { HttpInspectorSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
 import { OriginalDstSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
 import { TlsInspectorSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
-import { parseDuration } from '@lateen/base'
 import type { MeshSettings } from '@lateen/model'
 
 export type ListenerInit = Partial<Exclude<MessageInitShape<typeof ListenerSchema>, { $typeName: string }>>
 export type FilterChainInit = Partial<Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>>
 type ListenerFilterInit = MessageInitShape<typeof ListenerFilterSchema>
 
-const listenerFilter = (name: string, value: ReturnType<typeof packAny>): ListenerFilterInit => ({ name, configType: { case: 'typedConfig', value } })
+const listenerFilter = (name: string, value: ReturnType<typeof packAny>): ListenerFilterInit => ({
+  name,
+  configType: { case: 'typedConfig', value },
+})
 
 export const ORIGINAL_DST = listenerFilter('envoy.filters.listener.original_dst', packAny(OriginalDstSchema, {}))
 export const TLS_INSPECTOR = listenerFilter('envoy.filters.listener.tls_inspector', packAny(TlsInspectorSchema, {}))
@@ -33,5 +36,7 @@ export function detection(settings: MeshSettings): ListenerInit {
 }
 
 export function socketAddress(address: string, port: number): MessageInitShape<typeof AddressSchema> {
-  return { address: { case: 'socketAddress', value: { address, protocol: SocketProtocol.TCP, portSpecifier: { case: 'portValue', value: port } } } }
+  return {
+    address: { case: 'socketAddress', value: { address, protocol: SocketProtocol.TCP, portSpecifier: { case: 'portValue', value: port } } },
+  }
 }

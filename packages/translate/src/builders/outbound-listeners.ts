@@ -11,7 +11,15 @@ import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { type NetworkFilterInit, outboundManager, tcpProxy } from './connection-manager.ts'
-import { detection, type FilterChainInit, HTTP_INSPECTOR, type ListenerInit, PLAIN_HTTP, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import {
+  detection,
+  type FilterChainInit,
+  HTTP_INSPECTOR,
+  type ListenerInit,
+  PLAIN_HTTP,
+  socketAddress,
+  TLS_INSPECTOR,
+} from './listener-parts.ts'
 import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 import { blackHoleOr } from './virtual-hosts.ts'
 
@@ -107,7 +115,8 @@ class AnyAddress {
 
   private add(serverNames: readonly string[], ranges: readonly string[], targets: readonly TcpTarget[]): void {
     const canonical = ranges.map((range) => canonicalRange(range) ?? hostRange(range))
-    for (const chain of chainsOf(serverNames, canonical, this.chains)) this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [tcpTargets(this.settings, targets)] })
+    for (const chain of chainsOf(serverNames, canonical, this.chains))
+      this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [tcpTargets(this.settings, targets)] })
   }
 }
 
@@ -123,7 +132,12 @@ function chainsOf(serverNames: readonly string[], ranges: readonly string[], tak
       const key = `${name} ${range}`
       if (taken.has(key)) return []
       const [addressPrefix = '', length = ''] = range.split('/')
-      return [{ key, match: { ...(name && { serverNames: [name] }), ...(range && { prefixRanges: [{ addressPrefix, prefixLen: Number(length) }] }) } }]
+      return [
+        {
+          key,
+          match: { ...(name && { serverNames: [name] }), ...(range && { prefixRanges: [{ addressPrefix, prefixLen: Number(length) }] }) },
+        },
+      ]
     }),
   )
 }
@@ -131,15 +145,27 @@ function chainsOf(serverNames: readonly string[], ranges: readonly string[], tak
 const hostRange = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
 
 function listener(name: string, init: ListenerInit, settings: MeshSettings): Resource {
-  return encode(ListenerSchema, name, { name, bindToPort: false, trafficDirection: TrafficDirection.OUTBOUND, accessLog: unroutedLogs(settings), ...init })
+  return encode(ListenerSchema, name, {
+    name,
+    bindToPort: false,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    accessLog: unroutedLogs(settings),
+    ...init,
+  })
 }
 
-function addressListener(name: string, address: string, { service, port, routes, target }: PortService, { settings, allowAny }: PortInput): Resource {
+function addressListener(
+  name: string,
+  address: string,
+  { service, port, routes, target }: PortService,
+  { settings, allowAny }: PortInput,
+): Resource {
   const where: ListenerInit = { address: socketAddress(address, port.number) }
   const taken = new Map<string, FilterChainInit>()
   for (const route of routes) {
     const ranges = route.ranges.map((range) => canonicalRange(range) ?? hostRange(range))
-    for (const { key, match } of chainsOf(route.serverNames, ranges, taken)) taken.set(key, { filterChainMatch: match, filters: [tcpTargets(settings, route.targets)] })
+    for (const { key, match } of chainsOf(route.serverNames, ranges, taken))
+      taken.set(key, { filterChainMatch: match, filters: [tcpTargets(settings, route.targets)] })
   }
   const everything = taken.get(' ')
   taken.delete(' ')
@@ -152,7 +178,16 @@ function addressListener(name: string, address: string, { service, port, routes,
   const byName = chains.some((chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0)
   if (port.protocol !== 'auto') {
     if (chains.length === 0) return listener(name, { ...where, filterChains: [rest] }, settings)
-    return listener(name, { ...where, ...(byName && { listenerFilters: [TLS_INSPECTOR], ...detection(settings) }), filterChains: chains, defaultFilterChain: rest }, settings)
+    return listener(
+      name,
+      {
+        ...where,
+        ...(byName && { listenerFilters: [TLS_INSPECTOR], ...detection(settings) }),
+        filterChains: chains,
+        defaultFilterChain: rest,
+      },
+      settings,
+    )
   }
   // Nothing says what the port speaks: HTTP if it looks like it, else bytes.
   return listener(
@@ -175,7 +210,11 @@ function addressListener(name: string, address: string, { service, port, routes,
 }
 
 /** What happens to bytes that nothing claims. */
-const passthroughChain = (settings: MeshSettings, allowAny: boolean): FilterChainInit => ({ name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(settings, blackHoleOr(allowAny))] })
+const passthroughChain = (settings: MeshSettings, allowAny: boolean): FilterChainInit => ({
+  name: 'PassthroughFilterChain',
+  filterChainMatch: {},
+  filters: [tcpProxy(settings, blackHoleOr(allowAny))],
+})
 
 /** The route configuration of a port whose protocol is found out: only its service is in it. */
 export function sniffedRouteName(service: Service, port: number): string {

@@ -2,7 +2,7 @@
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Destination, HTTPMatchRequest, HTTPRoute, HTTPRouteDestination } from '@lateen/api'
 import { duration } from '@lateen/envoy'
-import { type MeshSettings, MESH_GATEWAY, selects, type VirtualService } from '@lateen/model'
+import { MESH_GATEWAY, type MeshSettings, selects, type VirtualService } from '@lateen/model'
 import { directResponseAction } from '../features/direct-response/direct-response.ts'
 import { hashPolicyOf } from '../features/hash-policy/hash-policy.ts'
 import { headerInit, hostOf } from '../features/headers/headers.ts'
@@ -73,7 +73,11 @@ function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, input: R
   }
   const contributions = ROUTE_FEATURES.map((feature) => feature(route, at)).filter((contribution) => contribution !== undefined)
   const { namespace, name } = input.virtualService
-  const filters: Record<string, Any> = Object.assign({}, ...contributions.map((contribution) => contribution.filters ?? {}), callerVersion(route, at))
+  const filters: Record<string, Any> = Object.assign(
+    {},
+    ...contributions.map((contribution) => contribution.filters ?? {}),
+    callerVersion(route, at),
+  )
   const targets = route.route ?? []
   const first = targets[0] && at.resolve(targets[0].destination)
   return {
@@ -82,8 +86,12 @@ function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, input: R
     ...Object.assign({}, ...contributions.map((contribution) => contribution.route ?? {})),
     action: actionOf(route, at, contributions),
     ...(match?.statPrefix && { statPrefix: match.statPrefix }),
-    metadata: { filterMetadata: { istio: structOf({ config: `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}` }) } },
-    ...(first && { decorator: { operation: `${first.service?.host ?? targets[0]?.destination.host ?? ''}:${first.port}${pathText(match)}` } }),
+    metadata: {
+      filterMetadata: { istio: structOf({ config: `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}` }) },
+    },
+    ...(first && {
+      decorator: { operation: `${first.service?.host ?? targets[0]?.destination.host ?? ''}:${first.port}${pathText(match)}` },
+    }),
     ...(Object.keys(filters).length > 0 && { typedPerFilterConfig: filters }),
   }
 }
@@ -96,7 +104,8 @@ function callerVersion(route: HTTPRoute, at: RouteContext): Readonly<Record<stri
 }
 
 /** Destinations that get any requests. */
-const forwarded = (destinations: readonly HTTPRouteDestination[]) => (destinations.length > 1 ? destinations.filter((destination) => (destination.weight ?? 0) > 0) : destinations)
+const forwarded = (destinations: readonly HTTPRouteDestination[]) =>
+  destinations.length > 1 ? destinations.filter((destination) => (destination.weight ?? 0) > 0) : destinations
 
 /** How a route's path is written in the name of its operation: prefixes end in `*`. */
 function pathText(match: HTTPMatchRequest | undefined): string {
@@ -121,7 +130,8 @@ function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteConte
     return { clusterSpecifier: { case: 'cluster', value: target.cluster }, ...(hashPolicy.length > 0 && { hashPolicy }) }
   }
   const targets = used.map((destination) => at.resolve(destination.destination))
-  const hashPolicy = used.map((destination, i) => hashOf(targets[i], destination.destination.subset)).find((policy) => policy.length > 0) ?? []
+  const hashPolicy =
+    used.map((destination, i) => hashOf(targets[i], destination.destination.subset)).find((policy) => policy.length > 0) ?? []
   return {
     clusterSpecifier: {
       case: 'weightedClusters',

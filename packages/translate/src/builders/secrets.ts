@@ -21,7 +21,12 @@ export function secretResources(name: string, secret: KubeObject | undefined, au
   const resources: Resource[] = []
   if (certificate && key) {
     const full = `kubernetes://${name}`
-    resources.push(encode(SecretSchema, full, { name: full, type: { case: 'tlsCertificate', value: { certificateChain: bytes(certificate), privateKey: bytes(key) } } }))
+    resources.push(
+      encode(SecretSchema, full, {
+        name: full,
+        type: { case: 'tlsCertificate', value: { certificateChain: bytes(certificate), privateKey: bytes(key) } },
+      }),
+    )
   }
   if (ca) {
     const full = `kubernetes://${name}-cacert`

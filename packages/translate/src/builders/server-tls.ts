@@ -4,18 +4,28 @@ import { packAny } from '@lateen/envoy'
 import { TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { MeshSettings } from '@lateen/model'
-import { ads, AGENT_SECRETS, fileAuthorities, fileCertificate } from './config-source.ts'
-import { exactNames, ROOT_CERTIFICATE, socket, tlsVersion, type TransportSocketInit, WORKLOAD_CERTIFICATE } from './tls-context.ts'
+import { AGENT_SECRETS, ads, fileAuthorities, fileCertificate } from './config-source.ts'
+import { exactNames, ROOT_CERTIFICATE, socket, type TransportSocketInit, tlsVersion, WORKLOAD_CERTIFICATE } from './tls-context.ts'
 
 /** The TLS context of a server; undefined when it names no certificate. */
-export function serverSocket(tls: ServerTLSSettings | undefined, settings: MeshSettings, alpn: readonly string[]): TransportSocketInit | undefined {
+export function serverSocket(
+  tls: ServerTLSSettings | undefined,
+  settings: MeshSettings,
+  alpn: readonly string[],
+): TransportSocketInit | undefined {
   if (!tls) return undefined
   const mutual = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL'
   const names = exactNames(tls.subjectAltNames ?? [])
   const credential = tls.credentialNames?.[0] ?? tls.credentialName
   const parameters = {
-    tlsMinimumProtocolVersion: tlsVersion(tls.minProtocolVersion ?? settings.mesh.tlsDefaults?.minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),
-    ...(tls.maxProtocolVersion && tls.maxProtocolVersion !== 'TLS_AUTO' && { tlsMaximumProtocolVersion: tlsVersion(tls.maxProtocolVersion, TlsParameters_TlsProtocol.TLSv1_3) }),
+    tlsMinimumProtocolVersion: tlsVersion(
+      tls.minProtocolVersion ?? settings.mesh.tlsDefaults?.minProtocolVersion,
+      TlsParameters_TlsProtocol.TLSv1_2,
+    ),
+    ...(tls.maxProtocolVersion &&
+      tls.maxProtocolVersion !== 'TLS_AUTO' && {
+        tlsMaximumProtocolVersion: tlsVersion(tls.maxProtocolVersion, TlsParameters_TlsProtocol.TLSv1_3),
+      }),
     ...(tls.cipherSuites?.length && { cipherSuites: [...tls.cipherSuites] }),
   }
   const fromAds = (name: string) => ({ name: `kubernetes://${name}`, sdsConfig: ads() })
@@ -36,7 +46,8 @@ export function serverSocket(tls: ServerTLSSettings | undefined, settings: MeshS
             case: 'combinedValidationContext' as const,
             value: {
               defaultValidationContext: { matchTypedSubjectAltNames: names },
-              validationContextSdsSecretConfig: tls.mode === 'ISTIO_MUTUAL' ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS } : fromAds(`${credential ?? ''}-cacert`),
+              validationContextSdsSecretConfig:
+                tls.mode === 'ISTIO_MUTUAL' ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS } : fromAds(`${credential ?? ''}-cacert`),
             },
           },
         }
@@ -44,7 +55,10 @@ export function serverSocket(tls: ServerTLSSettings | undefined, settings: MeshS
         ? {
             validationContextType: {
               case: 'combinedValidationContext' as const,
-              value: { defaultValidationContext: { matchTypedSubjectAltNames: names }, validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates) },
+              value: {
+                defaultValidationContext: { matchTypedSubjectAltNames: names },
+                validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates),
+              },
             },
           }
         : {}

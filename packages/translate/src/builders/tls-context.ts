@@ -7,7 +7,11 @@ import {
   type SubjectAltNameMatcherSchema,
   TlsParameters_TlsProtocol,
 } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
-import { type CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { AGENT_SECRETS } from './config-source.ts'
 
 export type TransportSocketInit = MessageInitShape<typeof TransportSocketSchema>
@@ -30,7 +34,14 @@ export const MESH_ALPN = {
   tcp: ['istio'],
 } as const
 
-const MESH_CIPHERS = ['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'AES128-GCM-SHA256']
+const MESH_CIPHERS = [
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'AES256-GCM-SHA384',
+  'AES128-GCM-SHA256',
+]
 
 export type TlsVersion = 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3'
 
@@ -49,19 +60,31 @@ export function tlsVersion(name: string | undefined, fallback: TlsParameters_Tls
 /** Exact subject alternative names as matchers: URIs for SPIFFE identities, DNS names otherwise. */
 export function exactNames(names: readonly string[]): NameMatcherInit[] {
   return names.flatMap((name) => {
-    const types = name.includes('://') ? [SubjectAltNameMatcher_SanType.URI] : [SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI]
+    const types = name.includes('://')
+      ? [SubjectAltNameMatcher_SanType.URI]
+      : [SubjectAltNameMatcher_SanType.DNS, SubjectAltNameMatcher_SanType.URI]
     return types.map((sanType) => ({ sanType, matcher: { matchPattern: { case: 'exact' as const, value: name } } }))
   })
 }
 
 /** A client's side of mutual TLS in the mesh: own certificate from the agent, server's identity one of `names` (any when empty). */
-export function meshClientSocket(options: { readonly sni: string; readonly alpn: readonly string[]; readonly names: readonly string[] }): TransportSocketInit {
-  const uris = options.names.map((value) => ({ sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: { case: 'exact' as const, value } } }))
+export function meshClientSocket(options: {
+  readonly sni: string
+  readonly alpn: readonly string[]
+  readonly names: readonly string[]
+}): TransportSocketInit {
+  const uris = options.names.map((value) => ({
+    sanType: SubjectAltNameMatcher_SanType.URI,
+    matcher: { matchPattern: { case: 'exact' as const, value } },
+  }))
   return socket(
     packAny(UpstreamTlsContextSchema, {
       sni: options.sni,
       commonTlsContext: {
-        tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 },
+        tlsParams: {
+          tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+          tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+        },
         alpnProtocols: [...options.alpn],
         ...meshSecrets(uris),
       },

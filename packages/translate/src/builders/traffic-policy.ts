@@ -8,7 +8,9 @@ import type { EffectiveRule } from '@lateen/model'
  */
 export function mergePolicies(rule: TrafficPolicy | undefined, subset: TrafficPolicy | undefined, port: number): TrafficPolicy {
   const merged: TrafficPolicy = { ...rule, ...defined(subset) }
-  const portSettings = subset?.portLevelSettings?.find((entry) => entry.port?.number === port) ?? rule?.portLevelSettings?.find((entry) => entry.port?.number === port)
+  const portSettings =
+    subset?.portLevelSettings?.find((entry) => entry.port?.number === port) ??
+    rule?.portLevelSettings?.find((entry) => entry.port?.number === port)
   if (!portSettings) return merged
   const { port: _, ...settings } = portSettings
   return { ...settings, ...(rule?.tunnel && { tunnel: rule.tunnel }), ...(rule?.proxyProtocol && { proxyProtocol: rule.proxyProtocol }) }

@@ -18,7 +18,8 @@ export type UpstreamVersion = 'caller' | 'http2' | 'http1'
 export function upstreamVersion(port: Pick<ServicePort, 'protocol'>, policy: TrafficPolicy, settings: MeshSettings): UpstreamVersion {
   const http = policy.connectionPool?.http
   if (http?.useClientProtocol === true) return 'caller'
-  const upgrade = http?.h2UpgradePolicy === undefined || http.h2UpgradePolicy === 'DEFAULT' ? settings.mesh.h2UpgradePolicy : http.h2UpgradePolicy
+  const upgrade =
+    http?.h2UpgradePolicy === undefined || http.h2UpgradePolicy === 'DEFAULT' ? settings.mesh.h2UpgradePolicy : http.h2UpgradePolicy
   if (isHttp2(port.protocol) || (upgrade === 'UPGRADE' && isHttp(port.protocol))) return 'http2'
   if (port.protocol !== 'auto') return 'http1'
   return upgrade === 'UPGRADE' ? 'http2' : 'caller'
@@ -47,7 +48,10 @@ export const CALLER_ALPN_FILTER: MessageInitShape<typeof HttpFilterSchema> = {
               format: {
                 case: 'textFormatSource',
                 value: {
-                  specifier: { case: 'inlineString', value: `%CEL(request.protocol == 'HTTP/2' ? '${MESH_ALPN.http2.join(',')}' : '${MESH_ALPN.http1.join(',')}')%` },
+                  specifier: {
+                    case: 'inlineString',
+                    value: `%CEL(request.protocol == 'HTTP/2' ? '${MESH_ALPN.http2.join(',')}' : '${MESH_ALPN.http1.join(',')}')%`,
+                  },
                 },
               },
             },

@@ -1,8 +1,8 @@
 /** Virtual hosts and route configurations of sidecars. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { duration, type Resource } from '@lateen/envoy'
-import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { isWildcard, type MeshSettings, type Service } from '@lateen/model'
 import { ANY_PATH } from '../features/match/match.ts'
 import type { RouteInit } from '../features/route-feature.ts'
@@ -41,7 +41,12 @@ export function hostDomains(host: string): string[] {
 }
 
 /** A virtual host as a resource of its own (VHDS): Envoy takes the route configuration's name from before the slash. */
-export function virtualHostResource(routeConfiguration: string, name: string, domains: readonly string[], routes: readonly RouteInit[]): Resource {
+export function virtualHostResource(
+  routeConfiguration: string,
+  name: string,
+  domains: readonly string[],
+  routes: readonly RouteInit[],
+): Resource {
   const full = `${routeConfiguration}/${name}`
   return encode(VirtualHostSchema, full, virtualHostInit(full, domains, routes))
 }
@@ -54,12 +59,26 @@ export function virtualHostInit(name: string, domains: readonly string[], routes
 export function catchAll(settings: MeshSettings, allow: boolean): VirtualHostInit {
   if (!allow) {
     return {
-      ...virtualHostInit('block_all', ['*'], [{ name: 'block_all', match: ANY_PATH, action: { case: 'directResponse', value: { status: 502 } } }]),
+      ...virtualHostInit(
+        'block_all',
+        ['*'],
+        [{ name: 'block_all', match: ANY_PATH, action: { case: 'directResponse', value: { status: 502 } } }],
+      ),
     }
   }
   const proxy = settings.mesh.outboundTrafficPolicy?.egressProxy
   const cluster = proxy ? `outbound|${proxy.port?.number ?? 0}|${proxy.subset ?? ''}|${proxy.host}` : PASSTHROUGH
-  return virtualHostInit('allow_any', ['*'], [{ name: 'allow_any', match: ANY_PATH, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0) } } }])
+  return virtualHostInit(
+    'allow_any',
+    ['*'],
+    [
+      {
+        name: 'allow_any',
+        match: ANY_PATH,
+        action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0) } },
+      },
+    ],
+  )
 }
 
 export const blackHoleOr = (allow: boolean): string => (allow ? PASSTHROUGH : BLACK_HOLE)

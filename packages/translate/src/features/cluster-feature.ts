@@ -17,6 +17,8 @@ export interface ClusterContext {
   readonly gateway: boolean
   /** Identities of the endpoints' service accounts. */
   readonly identities: readonly string[]
+  /** There are endpoints, and all of them take mutual TLS: where the address dialled is kept, nothing tells them apart. */
+  readonly allMutual: boolean
   /** Namespace of the rule, where its credentials are looked up. */
   readonly ruleNamespace: string
 }

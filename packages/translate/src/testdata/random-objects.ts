@@ -21,20 +21,35 @@ const object = (apiVersion: string, kind: string, at: { readonly namespace: stri
 })
 
 const service = fc
-  .record({ namespace, name, port: pick(80, 9090), protocol: pick('http', 'tcp', 'grpc', 'db'), headless: fc.boolean() })
-  .map((v) =>
-    object('v1', 'Service', v, {
-      spec: { clusterIP: v.headless ? 'None' : `10.96.0.${NAMES.indexOf(v.name) * 2 + NAMESPACES.indexOf(v.namespace) + 1}`, selector: { app: v.name }, ports: [{ name: v.protocol, port: v.port, targetPort: 8080 }] },
-    }),
-  )
+  .record({
+    namespace,
+    name,
+    port: pick(80, 9090),
+    protocol: pick('http', 'tcp', 'grpc', 'tls', 'db'),
+    kind: pick('usual', 'headless', 'alias'),
+    other: host,
+    distribution: pick('', 'PreferClose'),
+    exportTo: pick('', '*', '.', 'shop'),
+  })
+  .map((v) => {
+    const ip = `10.96.0.${NAMES.indexOf(v.name) * 2 + NAMESPACES.indexOf(v.namespace) + 1}`
+    const ports = [{ name: v.protocol, port: v.port, targetPort: 8080 }]
+    const made = object('v1', 'Service', v, {
+      spec:
+        v.kind === 'alias'
+          ? { type: 'ExternalName', externalName: v.other.replace('*.', '') }
+          : { clusterIP: v.kind === 'headless' ? 'None' : ip, selector: { app: v.name }, ports, ...(v.distribution && { trafficDistribution: v.distribution }) },
+    })
+    return v.exportTo ? { ...made, metadata: { ...made.metadata, annotations: { 'networking.istio.io/exportTo': v.exportTo } } } : made
+  })
 
-const pod = fc.record({ namespace, name, version: pick('v1', 'v2'), mesh: fc.boolean(), account: pick('default', 'robot') }).map((v): KubeObject => {
+const pod = fc.record({ namespace, name, version: pick('v1', 'v2'), mesh: fc.boolean(), account: pick('default', 'robot'), node: pick('west', 'east') }).map((v): KubeObject => {
   const ip = `10.0.${NAMESPACES.indexOf(v.namespace)}.${NAMES.indexOf(v.name) + 1}`
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { namespace: v.namespace, name: v.name, labels: { app: v.name, version: v.version, ...(v.mesh && { 'security.istio.io/tlsMode': 'istio' }) } },
-    spec: { serviceAccountName: v.account, nodeName: 'node' },
+    spec: { serviceAccountName: v.account, nodeName: v.node },
     status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
   }
 })
@@ -47,6 +62,27 @@ const slice = fc.record({ namespace, name, port: pick('http', 'tcp', 'grpc', 'db
   ports: [{ name: v.port, port: 8080 }],
   endpoints: [{ addresses: [`10.0.${NAMESPACES.indexOf(v.namespace)}.${NAMES.indexOf(v.name) + 1}`], conditions: { ready: v.ready }, targetRef: { kind: 'Pod', namespace: v.namespace, name: v.name } }],
 }))
+
+const node = fc.record({ name: pick('west', 'east'), zone: pick('a', 'b') }).map(
+  (v): KubeObject => ({ apiVersion: 'v1', kind: 'Node', metadata: { name: v.name, labels: { 'topology.kubernetes.io/region': v.name, 'topology.kubernetes.io/zone': `${v.name}-${v.zone}` } } }),
+)
+
+/** Routes of bytes, in sidecars and at a gateway. */
+const bytesService = fc
+  .record({ namespace, name, host, to: host, exportTo, bound: pick('mesh', 'shop/door'), from: pick('', 'cart'), subnet: pick('', '10.96.0.0/24', '10.96.0.1'), tls: fc.boolean(), split: fc.boolean() })
+  .map((v) => {
+    const route = [{ destination: { host: v.to.replace('*.', '') }, weight: v.split ? 70 : 100 }, ...(v.split ? [{ destination: { host: 'till' }, weight: 30 }] : [])]
+    const caller = v.from ? { sourceLabels: { app: v.from } } : {}
+    const match = { ...caller, ...(v.subnet && { destinationSubnets: [v.subnet] }) }
+    return object('networking.istio.io/v1', 'VirtualService', { namespace: v.namespace, name: `${v.name}-bytes` }, {
+      spec: {
+        hosts: [v.host],
+        gateways: [v.bound],
+        exportTo: v.exportTo,
+        ...(v.tls ? { tls: [{ match: [{ ...caller, sniHosts: [v.host.includes('.') ? v.host : `${v.host}.${v.namespace}.svc.cluster.local`] }], route }] } : { tcp: [{ ...(Object.keys(match).length > 0 && { match: [match] }), route }] }),
+      },
+    })
+  })
 
 const virtualService = fc
   .record({ namespace, name, hosts: fc.uniqueArray(host, { minLength: 1, maxLength: 2 }), to: host, subset: pick('', 'v1'), exportTo, bound: pick('mesh', 'shop/door'), from: pick('', 'cart'), header: fc.boolean() })
@@ -66,30 +102,53 @@ const virtualService = fc
     }),
   )
 
+const nearness = (kind: string) => {
+  if (kind === 'labels') return { localityLbSetting: { failoverPriority: ['version', 'topology.kubernetes.io/region'] } }
+  if (kind === 'share') return { localityLbSetting: { distribute: [{ from: 'west/*', to: { 'west/*': 70, 'east/*': 30 } }] } }
+  return {}
+}
+
 const destinationRule = fc
-  .record({ namespace, name, host, exportTo, balance: pick('ROUND_ROBIN', 'RANDOM'), subsets: fc.boolean(), tls: pick('', 'DISABLE', 'ISTIO_MUTUAL'), selects: pick('', 'cart') })
+  .record({ namespace, name, host, exportTo, balance: pick('ROUND_ROBIN', 'RANDOM'), subsets: fc.boolean(), tls: pick('', 'DISABLE', 'ISTIO_MUTUAL', 'SIMPLE'), selects: pick('', 'cart'), near: pick('', 'failover', 'labels', 'share'), version: pick('', 'client', 'upgrade') })
   .map((v) =>
     object('networking.istio.io/v1', 'DestinationRule', v, {
       spec: {
         host: v.host,
         exportTo: v.exportTo,
         ...(v.selects && { workloadSelector: { matchLabels: { app: v.selects } } }),
-        trafficPolicy: { loadBalancer: { simple: v.balance }, ...(v.tls && { tls: { mode: v.tls } }) },
+        trafficPolicy: {
+          loadBalancer: { simple: v.balance, ...nearness(v.near) },
+          ...((v.near === 'failover' || v.near === 'labels') && { outlierDetection: { consecutive5xxErrors: 2 } }),
+          ...(v.version && { connectionPool: { http: v.version === 'client' ? { useClientProtocol: true } : { h2UpgradePolicy: 'UPGRADE' } } }),
+          ...(v.tls && { tls: { mode: v.tls } }),
+        },
         ...(v.subsets && { subsets: [{ name: 'v1', labels: { version: 'v1' } }] }),
       },
     }),
   )
 
 const serviceEntry = fc
-  .record({ namespace, name, host: pick('api.example.com', 'cart.shop.svc.cluster.local', 'db.example.com'), exportTo, resolution: pick('NONE', 'STATIC', 'DNS'), protocol: pick('HTTP', 'TLS', 'TCP') })
+  .record({
+    namespace,
+    name,
+    host: pick('api.example.com', 'cart.shop.svc.cluster.local', 'db.example.com', '*.example.com'),
+    exportTo,
+    resolution: pick('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'),
+    protocol: pick('HTTP', 'TLS', 'TCP', 'HTTP2', ''),
+    port: pick(80, 443),
+    address: pick('', '192.0.2.77', '192.0.2.0/24', '10.96.0.1'),
+    inside: fc.boolean(),
+  })
   .map((v) =>
     object('networking.istio.io/v1', 'ServiceEntry', v, {
       spec: {
-        hosts: [v.host],
+        hosts: [v.host.startsWith('*') && v.resolution !== 'NONE' ? v.host.replace('*', 'all') : v.host],
         exportTo: v.exportTo,
         resolution: v.resolution,
-        ports: [{ number: 80, name: v.protocol.toLowerCase(), protocol: v.protocol }],
-        ...(v.resolution === 'STATIC' && { endpoints: [{ address: '192.0.2.1' }] }),
+        location: v.inside ? 'MESH_INTERNAL' : 'MESH_EXTERNAL',
+        ...(v.address && { addresses: [v.address] }),
+        ports: [{ number: v.port, name: `${v.protocol.toLowerCase() || 'any'}`, ...(v.protocol && { protocol: v.protocol }) }],
+        ...(v.resolution === 'STATIC' && { endpoints: [{ address: '192.0.2.1', locality: 'west/a' }, { address: '192.0.2.2', locality: 'east/a' }] }),
       },
     }),
   )
@@ -98,23 +157,37 @@ const peerAuthentication = fc
   .record({ namespace: pick(...NAMESPACES, 'istio-system'), name, mode: pick('STRICT', 'PERMISSIVE', 'DISABLE'), selects: pick('', 'cart') })
   .map((v) => object('security.istio.io/v1', 'PeerAuthentication', v, { spec: { mtls: { mode: v.mode }, ...(v.selects && { selector: { matchLabels: { app: v.selects } } }) } }))
 
+const server = fc
+  .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'shop/*', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
+  .map((v) => {
+    const tls = { HTTP: v.redirect ? { httpsRedirect: true } : undefined, HTTPS: { mode: 'SIMPLE', credentialName: 'door' }, TCP: undefined, PASSTHROUGH: { mode: 'PASSTHROUGH' }, TLS: { mode: 'MUTUAL', credentialName: 'door' } }[v.kind]
+    return { port: { number: v.port, name: `${v.kind.toLowerCase()}-${v.port}`, protocol: v.kind === 'PASSTHROUGH' ? 'TLS' : v.kind }, hosts: [v.host], ...(v.bind && { bind: v.bind }), ...(tls && { tls }) }
+  })
+
 const gateway = fc
-  .record({ port: pick(80, 8080), host: pick('*', 'api.example.com', 'shop/*') })
-  .map((v) => object('networking.istio.io/v1', 'Gateway', { namespace: 'shop', name: 'door' }, { spec: { selector: { istio: 'gate' }, servers: [{ port: { number: v.port, name: 'http', protocol: 'HTTP' }, hosts: [v.host] }] } }))
+  .record({ name: pick('door', 'side'), servers: fc.uniqueArray(server, { minLength: 1, maxLength: 4, selector: ({ port }) => port.name }) })
+  .map((v) => object('networking.istio.io/v1', 'Gateway', { namespace: 'shop', name: v.name }, { spec: { selector: { istio: 'gate' }, servers: v.servers } }))
+
+const ingressListener = pick<Readonly<Record<string, unknown>>>(
+  { port: { number: 9000, name: 'http', protocol: 'HTTP' }, defaultEndpoint: '127.0.0.1:8080' },
+  { port: { number: 9001, name: 'tcp', protocol: 'TCP' }, defaultEndpoint: 'unix:///run/app.sock' },
+  { port: { number: 9002, name: 'grpc', protocol: 'GRPC' }, defaultEndpoint: '0.0.0.0:8080' },
+  { port: { number: 9003, name: 'http', protocol: 'HTTP' }, captureMode: 'NONE', bind: '127.0.0.1' },
+)
 
 const sidecar = fc
-  .record({ namespace, imports: fc.uniqueArray(pick('./*', 'pay/*', '*/cart.shop.svc.cluster.local'), { minLength: 1 }) })
-  .map((v) => object('networking.istio.io/v1', 'Sidecar', { namespace: v.namespace, name: 'default' }, { spec: { egress: [{ hosts: v.imports }] } }))
+  .record({ namespace: pick(...NAMESPACES, 'istio-system'), imports: fc.uniqueArray(pick('./*', 'pay/*', '*/cart.shop.svc.cluster.local'), { minLength: 1 }), ingress: fc.uniqueArray(ingressListener, { maxLength: 2 }) })
+  .map((v) => object('networking.istio.io/v1', 'Sidecar', { namespace: v.namespace, name: 'default' }, { spec: { egress: [{ hosts: v.imports }], ...(v.ingress.length > 0 && { ingress: v.ingress }) } }))
 
 /** Any one object, mostly about the same few hosts, so that objects concern each other. */
-export const anyObject = fc.oneof(service, pod, slice, virtualService, destinationRule, serviceEntry, peerAuthentication, gateway, sidecar)
+export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, gateway, sidecar)
 /** Setting or deleting one of them. */
 export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneof({ weight: 4, arbitrary: fc.constant('set' as const) }, { weight: 1, arbitrary: fc.constant('delete' as const) }), object: anyObject })
 
 /** One proxy of each kind that sees things differently. */
 export const PROXIES = [
   { namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { app: 'cart' }, metadata: { DNS_CAPTURE: 'true' } },
-  { namespace: 'pay', name: 'till', ip: '10.0.1.2', labels: { app: 'till' } },
+  { namespace: 'pay', name: 'till', ip: '10.0.1.2', labels: { app: 'till', 'istio-locality': 'west.west-a', version: 'v1' } },
   { namespace: 'other', name: 'guest', ip: '10.0.9.9', labels: {}, wholeRoutes: true },
   { type: 'router' as const, namespace: 'shop', name: 'gate', ip: '10.0.9.1', labels: { istio: 'gate' } },
 ]

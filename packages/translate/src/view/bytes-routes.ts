@@ -43,7 +43,13 @@ export function tlsRoutes(vs: VirtualService, input: BytesInput): TcpRoute[] {
   return (vs.spec.tls ?? []).flatMap((route) =>
     (route.match ?? [])
       .filter((match) => applies(match, input))
-      .map((match): TcpRoute => ({ serverNames: match.sniHosts ?? [], ranges: match.destinationSubnets ?? [], targets: targetsOf(route.route, input) })),
+      .map(
+        (match): TcpRoute => ({
+          serverNames: match.sniHosts ?? [],
+          ranges: match.destinationSubnets ?? [],
+          targets: targetsOf(route.route, input),
+        }),
+      ),
   )
 }
 
@@ -53,7 +59,9 @@ export function tcpRoutes(vs: VirtualService, input: BytesInput): TcpRoute[] {
     const matches = (route.match ?? []).filter((match) => applies(match, input))
     if (route.match?.length && matches.length === 0) return []
     // One match without addresses takes them all.
-    const ranges = matches.every((match) => match.destinationSubnets?.length) ? matches.flatMap((match) => match.destinationSubnets ?? []) : []
+    const ranges = matches.every((match) => match.destinationSubnets?.length)
+      ? matches.flatMap((match) => match.destinationSubnets ?? [])
+      : []
     return [{ serverNames: [], ranges, targets: targetsOf(route.route, input) }]
   })
 }
@@ -69,5 +77,9 @@ function applies(match: Match, { port, caller }: BytesInput): boolean {
 }
 
 function targetsOf(destinations: readonly RouteDestination[] | undefined, input: BytesInput): TcpTarget[] {
-  return (destinations ?? []).map(({ destination, weight }) => ({ target: input.resolve(destination), subset: destination.subset ?? '', weight: weight ?? 0 }))
+  return (destinations ?? []).map(({ destination, weight }) => ({
+    target: input.resolve(destination),
+    subset: destination.subset ?? '',
+    weight: weight ?? 0,
+  }))
 }

@@ -1,17 +1,31 @@
 /** Gateways on the graph: listeners and routes of a gateway workload, from the Gateways that select it, and its credentials. */
 import type { Server } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import { type GatewayConfig, gatewaysFor, hostMatches, isWildcard, type MeshModel, type Proxy, settingsOf, type VirtualService } from '@lateen/model'
-import { byAge, bySpecificity, visibleTo } from '@lateen/model'
-import { gatewayListeners, type GatewayServer, routeNameOf, serverProtocol } from '../builders/gateway-listeners.ts'
-import { gatewayRouteConfiguration, type GatewayVirtualHost } from '../builders/gateway-routes.ts'
-import { secretResources } from '../builders/secrets.ts'
+import {
+  byAge,
+  bySpecificity,
+  type GatewayConfig,
+  gatewaysFor,
+  hostMatches,
+  isWildcard,
+  type MeshModel,
+  type MeshProxy,
+  settingsOf,
+  type VirtualService,
+  visibleTo,
+} from '@lateen/model'
+import { type GatewayServer, gatewayListeners, routeNameOf, serverProtocol } from '../builders/gateway-listeners.ts'
+import { type GatewayVirtualHost, gatewayRouteConfiguration } from '../builders/gateway-routes.ts'
 import { virtualServiceRoutes } from '../builders/routes.ts'
-import { equalParts, type Part, partOf } from '../resource.ts'
+import { secretResources } from '../builders/secrets.ts'
 import type { TcpRoute } from '../builders/tcp-routes.ts'
+import { equalParts, type Part, partOf } from '../resource.ts'
 import { type BytesInput, tcpRoutes, tlsRoutes } from './bytes-routes.ts'
 import { servedPorts } from './inbound.ts'
 import type { Outbound } from './outbound.ts'
+
+/** A label of services whose port numbers say nothing about where a gateway listens. */
+const NO_TRANSLATION = 'experimental.istio.io/disable-gateway-port-translation'
 
 /** What of a gateway workload its configuration depends on. */
 export interface GatewayScope {
@@ -23,27 +37,33 @@ export interface GatewayScope {
 }
 
 export interface Gateways {
-  readonly scopeOf: Family<Interned<Proxy>, Interned<GatewayScope>>
+  readonly scopeOf: Family<Interned<MeshProxy>, Interned<GatewayScope>>
   readonly listeners: Family<Interned<GatewayScope>, Part>
   readonly routes: Family<Interned<GatewayScope>, Part>
   readonly secrets: Family<Interned<GatewayScope>, Part>
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: families that read each other stand in one closure, each a few lines long
 export function createGateways(graph: Graph, model: MeshModel, outbound: Outbound): Gateways {
-  const scopeOf = new Family<Interned<Proxy>, Interned<GatewayScope>>('gatewayScope', (context, key) => {
+  const scopeOf = new Family<Interned<MeshProxy>, Interned<GatewayScope>>('gatewayScope', (context, key) => {
     const proxy = key.value
     return graph.intern<GatewayScope>({
       namespace: proxy.namespace,
       gateways: gatewaysFor(context, model.gateways, proxy.labels).map((gateway) => gateway.key),
-      served: servedPorts(context, model, proxy).map(({ service, port, target }) => ({ host: service.host, port: port.number, target })),
+      served: servedPorts(context, model, proxy)
+        .filter(({ service }) => service.labels[NO_TRANSLATION] !== 'true')
+        .map(({ service, port, target }) => ({ host: service.host, port: port.number, target })),
     })
   })
 
-  const configs = (context: Context, scope: GatewayScope): readonly GatewayConfig[] => scope.gateways.flatMap((key) => context.get(model.gateways, key) ?? [])
+  const configs = (context: Context, scope: GatewayScope): readonly GatewayConfig[] =>
+    scope.gateways.flatMap((key) => context.get(model.gateways, key) ?? [])
 
   const serversOf = (context: Context, scope: GatewayScope): GatewayServer[] =>
     configs(context, scope).flatMap((gateway) =>
-      (gateway.spec.servers ?? []).flatMap((server) => bindPorts(gateway, server.port.number, scope.served).map((bindPort) => ({ gateway, server, bindPort }))),
+      (gateway.spec.servers ?? []).flatMap((server) =>
+        bindPorts(gateway, server.port.number, scope.served).map((bindPort) => ({ gateway, server, bindPort })),
+      ),
     )
 
   /** Routes of servers that pass bytes on: TLS by its name, other bytes by the address dialled. */
@@ -56,7 +76,9 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
       caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
       resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
     }
-    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge).filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
+    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)]
+      .sort(byAge)
+      .filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
     return bound.flatMap((vs) => {
       const hosts = hostsOn(entry, vs)
       if (hosts.length === 0) return []
@@ -71,7 +93,8 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
 
   const listeners = new Family<Interned<GatewayScope>, Part>(
     'gatewayListeners',
-    (context, { value: scope }) => partOf(gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(context, scope, server))),
+    (context, { value: scope }) =>
+      partOf(gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(context, scope, server))),
     { equal: equalParts },
   )
 
@@ -111,18 +134,25 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
             // Two servers may carry the same VirtualService's host: its routes are there once.
             if (!known.host.sources.includes(vs.key)) known.routes.push(...routesOfHost)
             known.host = { ...known.host, sources: [...known.host.sources, vs.key], httpsOnly: known.host.httpsOnly || redirects }
-          } else hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: redirects, sources: [vs.key] }, routes: routesOfHost })
+          } else
+            hosts.set(host, {
+              host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: redirects, sources: [vs.key] },
+              routes: routesOfHost,
+            })
         }
       }
       // A server that redirects does so for its hosts also when no VirtualService speaks of them.
       if (redirects) {
         for (const text of entry.server.hosts) {
           const host = serverHost(text, entry.gateway.namespace).host
-          if (!hosts.has(host)) hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: true, sources: [] }, routes: [] })
+          if (!hosts.has(host))
+            hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: true, sources: [] }, routes: [] })
         }
       }
     }
-    return [...hosts.values()].map(({ host, routes: list }) => ({ ...host, routes: list })).sort((a, b) => bySpecificity(a.domain, b.domain))
+    return [...hosts.values()]
+      .map(({ host, routes: list }) => ({ ...host, routes: list }))
+      .sort((a, b) => bySpecificity(a.domain, b.domain))
   }
 
   const secrets = new Family<Interned<GatewayScope>, Part>(

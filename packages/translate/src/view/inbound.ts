@@ -5,24 +5,24 @@ import {
   type EffectivePeerPolicy,
   type EndpointSliceView,
   type MeshModel,
+  type MeshProxy,
   modeOfPort,
   parseProtocol,
   peerPolicyOf,
-  type Proxy,
-  selects,
   type Service,
   type ServicePort,
+  selects,
   settingsOf,
   sidecarFor,
 } from '@lateen/model'
-import { type ApplicationEndpoint, inboundClusters, type InboundInput, inboundListeners, type InboundPort } from '../builders/inbound.ts'
+import { type ApplicationEndpoint, type InboundInput, type InboundPort, inboundClusters, inboundListeners } from '../builders/inbound.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
 
 /** Everything that incoming traffic depends on, but for the mesh settings. */
 export type InboundScope = Omit<InboundInput, 'settings'>
 
 export interface Inbound {
-  readonly scopeOf: Family<Interned<Proxy>, Interned<InboundScope>>
+  readonly scopeOf: Family<Interned<MeshProxy>, Interned<InboundScope>>
   readonly listeners: Family<Interned<InboundScope>, Part>
   readonly clusters: Family<Interned<InboundScope>, Part>
 }
@@ -35,7 +35,7 @@ export interface ServedPort {
 }
 
 export function createInbound(graph: Graph, model: MeshModel): Inbound {
-  const scopeOf = new Family<Interned<Proxy>, Interned<InboundScope>>('inboundScope', (context, key) => {
+  const scopeOf = new Family<Interned<MeshProxy>, Interned<InboundScope>>('inboundScope', (context, key) => {
     const proxy = key.value
     const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, proxy.namespace, proxy.labels)
     const ports = new Map<number, InboundPort>()
@@ -72,13 +72,22 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
   const input = (context: Context, scope: InboundScope): InboundInput => ({ ...scope, settings: settingsOf(context, model.inputs) })
   return {
     scopeOf,
-    listeners: new Family('inboundListeners', (context, scope) => partOf(inboundListeners(input(context, scope.value))), { equal: equalParts }),
-    clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value))), { equal: equalParts }),
+    listeners: new Family('inboundListeners', (context, scope) => partOf(inboundListeners(input(context, scope.value))), {
+      equal: equalParts,
+    }),
+    clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value))), {
+      equal: equalParts,
+    }),
   }
 }
 
 /** A port as an ingress listener of a Sidecar describes it; undefined for one without a port. */
-function ingressPort(listener: IstioIngressListener, proxy: Proxy, policy: EffectivePeerPolicy, served: ReadonlyMap<number, InboundPort>): InboundPort | undefined {
+function ingressPort(
+  listener: IstioIngressListener,
+  proxy: MeshProxy,
+  policy: EffectivePeerPolicy,
+  served: ReadonlyMap<number, InboundPort>,
+): InboundPort | undefined {
   const port = listener.port?.number
   if (!port) return undefined
   return {
@@ -97,13 +106,18 @@ function ingressPort(listener: IstioIngressListener, proxy: Proxy, policy: Effec
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the pod's own address) or `unix:///path`. */
-function applicationEndpoint(text: string, proxy: Proxy): ApplicationEndpoint | undefined {
+function applicationEndpoint(text: string, proxy: MeshProxy): ApplicationEndpoint | undefined {
   if (text.startsWith('unix://')) return { path: text.slice('unix://'.length) }
   const colon = text.lastIndexOf(':')
   const port = Number(text.slice(colon + 1))
   if (colon < 0 || !(port > 0)) return undefined
   const host = text.slice(0, colon).replace(/^\[|\]$/g, '')
-  const own = host === '0.0.0.0' ? proxy.addresses.find((address) => !address.includes(':')) : host === '::' ? proxy.addresses.find((address) => address.includes(':')) : undefined
+  const own =
+    host === '0.0.0.0'
+      ? proxy.addresses.find((address) => !address.includes(':'))
+      : host === '::'
+        ? proxy.addresses.find((address) => address.includes(':'))
+        : undefined
   if (own !== undefined) return { address: own, port, ownAddress: true }
   return { address: host, port, ownAddress: false }
 }
@@ -112,7 +126,7 @@ function applicationEndpoint(text: string, proxy: Proxy): ApplicationEndpoint | 
  * The services that have an endpoint at one of a proxy's addresses, oldest first, with the port behind each of their ports. A
  * workload whose endpoints are not published yet is found by the services' selectors.
  */
-export function servedPorts(context: Context, model: MeshModel, proxy: Proxy): ServedPort[] {
+export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy): ServedPort[] {
   const found = new Map<string, ServedPort>()
   const add = (service: Service, port: ServicePort, target: number | undefined) => {
     if (target !== undefined) found.set(`${service.key}|${port.number}`, { service, port, target })
@@ -144,11 +158,12 @@ export function servedPorts(context: Context, model: MeshModel, proxy: Proxy): S
     for (const port of service.ports) if (!found.has(`${service.key}|${port.number}`)) add(service, port, named(port.target))
   }
   // Another namespace's service cannot speak for this workload, even with an endpoint at its address.
-  return [...found.values()].filter(({ service }) => service.namespace === proxy.namespace).sort((a, b) => order(a.service, b.service) || a.port.number - b.port.number)
+  return [...found.values()]
+    .filter(({ service }) => service.namespace === proxy.namespace)
+    .sort((a, b) => order(a.service, b.service) || a.port.number - b.port.number)
 }
 
 function order(a: Service, b: Service): number {
   if (a.created !== b.created) return a.created < b.created ? -1 : 1
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
-

@@ -17,7 +17,12 @@ const TABLE = 'name-table'
 
 export type NameTableFamily = Family<Interned<NameKey>, Part>
 
-export function createNameTable(graph: Graph, model: MeshModel, scopes: Scopes, outbound: Outbound): (context: Context, scope: Scope, namespace: string) => Part {
+export function createNameTable(
+  graph: Graph,
+  model: MeshModel,
+  scopes: Scopes,
+  outbound: Outbound,
+): (context: Context, scope: Scope, namespace: string) => Part {
   const family: NameTableFamily = new Family(
     'nameTable',
     (context, { value: { scope, namespace } }) => {
@@ -57,6 +62,10 @@ function addressesOf(context: Context, model: MeshModel, service: Service): stri
 
 function shortNames(service: Service, namespace: string, domain: string): string[] {
   const [first = ''] = domain.split('.')
-  const names = [`${service.name}.${service.namespace}`, `${service.name}.${service.namespace}.svc`, `${service.name}.${service.namespace}.svc.${first}`]
+  const names = [
+    `${service.name}.${service.namespace}`,
+    `${service.name}.${service.namespace}.svc`,
+    `${service.name}.${service.namespace}.svc.${first}`,
+  ]
   return service.namespace === namespace ? [service.name, ...names] : names
 }

@@ -1,6 +1,6 @@
 /** From a resource back to the objects that it was made from: by what was read when it was made. */
 import { type KubeObject, refOf } from '@lateen/api'
-import { objectName, type ObjectRef } from '@lateen/base'
+import { type ObjectRef, objectName } from '@lateen/base'
 import type { Resource } from '@lateen/envoy'
 import type { Graph } from '@lateen/graph'
 import type { MeshModel } from '@lateen/model'
@@ -21,10 +21,30 @@ export interface OriginQuery {
 }
 
 /** Kinds that a user would look at to find a mistake; pods and slices are read for every endpoint and say nothing. */
-const TELLING: ReadonlySet<string> = new Set(['Service', 'Secret', 'VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'Sidecar', 'PeerAuthentication', 'WorkloadEntry'])
+const TELLING: ReadonlySet<string> = new Set([
+  'Service',
+  'Secret',
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'ServiceEntry',
+  'Sidecar',
+  'PeerAuthentication',
+  'WorkloadEntry',
+])
 
 /** Made for one kind of object: others that were read stand behind it. */
-const PREFERRED = ['VirtualService', 'DestinationRule', 'Gateway', 'ServiceEntry', 'Sidecar', 'PeerAuthentication', 'Secret', 'WorkloadEntry', 'Service']
+const PREFERRED = [
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'ServiceEntry',
+  'Sidecar',
+  'PeerAuthentication',
+  'Secret',
+  'WorkloadEntry',
+  'Service',
+]
 
 export function originsOf(query: OriginQuery): readonly ObjectRef[] {
   const resource = heldResource(query)
@@ -33,7 +53,8 @@ export function originsOf(query: OriginQuery): readonly ObjectRef[] {
   const visit: ResourceVisitor = (family, holds) => {
     for (const [key, value] of query.graph.entries(family)) {
       if (!holds(value, resource)) continue
-      for (const [source, keys] of query.graph.origins(family, key)) for (const ref of refsOf(query.model, source, keys)) refs.set(objectName(ref), ref)
+      for (const [source, keys] of query.graph.origins(family, key))
+        for (const ref of refsOf(query.model, source, keys)) refs.set(objectName(ref), ref)
     }
   }
   query.outbound.visitResources(visit)
@@ -56,7 +77,16 @@ function heldResource(query: OriginQuery): Resource | undefined {
 }
 
 function refsOf(model: MeshModel, source: string, keys: readonly string[]): ObjectRef[] {
-  const collections = [model.virtualServices, model.destinationRules, model.gateways, model.sidecars, model.peerPolicies, model.kubernetesServices, model.serviceEntries, model.workloadEntries]
+  const collections = [
+    model.virtualServices,
+    model.destinationRules,
+    model.gateways,
+    model.sidecars,
+    model.peerPolicies,
+    model.kubernetesServices,
+    model.serviceEntries,
+    model.workloadEntries,
+  ]
   const collection = collections.find((candidate) => candidate.name === source)
   if (collection) {
     return keys.flatMap((key) => {

@@ -6,10 +6,10 @@ import type { Destination } from '@lateen/api'
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type FamilyKey, type Graph, type Interned } from '@lateen/graph'
 import {
-  effectiveRule,
+  bytesVirtualServicesFor,
   type EffectiveRule,
   type Endpoint,
-  bytesVirtualServicesFor,
+  effectiveRule,
   importsHost,
   isHttp,
   isWildcard,
@@ -29,15 +29,34 @@ import {
 import { outboundClusters } from '../builders/cluster.ts'
 import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
 import { outboundListeners, type PortService, sniffedRouteName, virtualOutbound } from '../builders/outbound-listeners.ts'
+import { defaultRoute, virtualServiceRoutes } from '../builders/routes.ts'
 import { policyOf } from '../builders/traffic-policy.ts'
 import { upstreamVersion } from '../builders/upstream-protocol.ts'
-import { defaultRoute, virtualServiceRoutes } from '../builders/routes.ts'
-import { catchAll, hostDomains, routeConfiguration, serviceDomains, virtualHostInit, virtualHostResource, wholeRouteConfiguration } from '../builders/virtual-hosts.ts'
+import {
+  catchAll,
+  hostDomains,
+  routeConfiguration,
+  serviceDomains,
+  virtualHostInit,
+  virtualHostResource,
+  wholeRouteConfiguration,
+} from '../builders/virtual-hosts.ts'
+import { asksForNearness, type Near, nearnessOf } from '../features/locality/locality.ts'
 import type { RouteInit, Target } from '../features/route-feature.ts'
 import { clusterName, spiffeId } from '../names.ts'
 import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
 import { bytesRoutes } from './bytes-routes.ts'
-import { type CallerScope, type ChunkScope, claimants, ownPorts, type Scope, type Scopes, serviceFor, servicesFor, type Viewer } from './scope.ts'
+import {
+  type CallerScope,
+  type ChunkScope,
+  claimants,
+  ownPorts,
+  type Scope,
+  type Scopes,
+  serviceFor,
+  servicesFor,
+  type Viewer,
+} from './scope.ts'
 
 /** One port of a service in a chunk: what its resources are keyed by. */
 interface PortKey {
@@ -46,6 +65,17 @@ interface PortKey {
   readonly client: string
   readonly gateway: boolean
   readonly selectedRules: readonly string[]
+}
+
+/** Where the client is, for ports whose policy looks at it: endpoints are ranked by it. */
+interface EndpointKey extends PortKey {
+  readonly near: Near | undefined
+}
+
+/** A chunk with the client's place, for what endpoints are in. */
+interface NearChunk {
+  readonly chunk: ChunkScope
+  readonly near: Near | undefined
 }
 
 interface RouteKey extends PortKey {
@@ -124,14 +154,22 @@ export interface Outbound {
 }
 
 const samePart = { equal: equalParts }
-const sameResources = { equal: (a: readonly Resource[], b: readonly Resource[]) => a.length === b.length && a.every((resource, i) => equalResources(resource, b[i])) }
+const sameResources = {
+  equal: (a: readonly Resource[], b: readonly Resource[]) =>
+    a.length === b.length && a.every((resource, i) => equalResources(resource, b[i])),
+}
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: families that read each other stand in one closure, each a few lines long
 export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): Outbound {
   const settings = (context: Context) => settingsOf(context, model.inputs)
-  const find = (context: Context, key: string): Service | undefined => context.get(model.kubernetesServices, key) ?? context.get(model.serviceEntries, key)
+  const find = (context: Context, key: string): Service | undefined =>
+    context.get(model.kubernetesServices, key) ?? context.get(model.serviceEntries, key)
 
   const servicesOf = new Family<Interned<ChunkScope>, readonly Service[]>('services', (context, { value: chunk }) => {
-    const all = [...context.list(model.kubernetesServices, 'namespace', chunk.namespace), ...context.list(model.serviceEntries, 'namespace', chunk.namespace)]
+    const all = [
+      ...context.list(model.kubernetesServices, 'namespace', chunk.namespace),
+      ...context.list(model.serviceEntries, 'namespace', chunk.namespace),
+    ]
     return all.flatMap((service) => {
       const ports = ownPorts(context, model, chunk, service)
       if (ports.length === 0 && service.resolution !== 'alias') return []
@@ -140,24 +178,61 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
   })
 
   const ruleFor = (context: Context, service: Service, key: Pick<PortKey, 'client' | 'selectedRules'>): EffectiveRule | undefined =>
-    effectiveRule(context, model.inputs, model.destinationRules, { client: key.client, host: service.host, namespace: service.namespace, selected: key.selectedRules })
+    effectiveRule(context, model.inputs, model.destinationRules, {
+      client: key.client,
+      host: service.host,
+      namespace: service.namespace,
+      selected: key.selectedRules,
+    })
 
   const portKeys = (chunk: ChunkScope, service: Service): Interned<PortKey>[] =>
     (service.resolution === 'alias' ? [] : service.ports)
       .filter((port) => port.protocol !== 'udp')
       .map((port) =>
-        graph.intern<PortKey>({ service: service.key, port: port.number, client: chunk.client, gateway: chunk.gateway, selectedRules: chunk.selectedRules }),
+        graph.intern<PortKey>({
+          service: service.key,
+          port: port.number,
+          client: chunk.client,
+          gateway: chunk.gateway,
+          selectedRules: chunk.selectedRules,
+        }),
       )
 
   /** Identities of a port's endpoints; they change seldom, so that endpoints come and go without touching the cluster. */
   const identities = new Family<string, readonly string[]>('identities', (context, key) => {
     const { trustDomain, trustDomainAliases } = settings(context)
     const accounts = context.read(model.endpoints, key).filter((endpoint) => endpoint.serviceAccount !== '')
-    const ids = accounts.flatMap((endpoint) => [trustDomain, ...trustDomainAliases].map((domain) => spiffeId(domain, endpoint.namespace, endpoint.serviceAccount)))
+    const ids = accounts.flatMap((endpoint) =>
+      [trustDomain, ...trustDomainAliases].map((domain) => spiffeId(domain, endpoint.namespace, endpoint.serviceAccount)),
+    )
     return [...new Set(ids)].sort()
   })
 
-  const clusters = new Family<Interned<PortKey>, readonly Resource[]>(
+  /** A workload that may use mutual TLS does not where a policy turns it off: clients must send plain text. */
+  const asServed = (context: Context, endpoint: Endpoint): Endpoint => {
+    if (endpoint.tlsMode !== 'istio') return endpoint
+    const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, endpoint.namespace, endpoint.labels)
+    return modeOfPort(policy, endpoint.port) === 'DISABLE' ? { ...endpoint, tlsMode: '' } : endpoint
+  }
+
+  /** Whether all endpoints of a port take mutual TLS; changes seldom, as identities do. */
+  const allMutual = new Family<string, 'all' | 'some'>('allMutual', (context, key) => {
+    const endpoints = context.read(model.endpoints, key)
+    return endpoints.length > 0 && endpoints.every((endpoint) => asServed(context, endpoint).tlsMode === 'istio') ? 'all' : 'some'
+  })
+
+  /** Keys of a service's ports; the client's place is in them where the policy looks at it. */
+  const endpointKeys = (context: Context, { chunk, near }: NearChunk, service: Service): Interned<EndpointKey>[] =>
+    portKeys(chunk, service).map(({ value: key }) => {
+      const rule = near && ruleFor(context, service, key)
+      const policies = near
+        ? ['', ...(rule?.subsets ?? []).map((subset) => subset.name)].map((subset) => policyOf(rule, subset, key.port))
+        : []
+      const asks = policies.some((policy) => asksForNearness(policy, service, settings(context)))
+      return graph.intern<EndpointKey>({ ...key, near: asks ? near : undefined })
+    })
+
+  const clusters = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'clusters',
     (context, { value: key }) => {
       const service = find(context, key.service)
@@ -173,31 +248,31 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
         settings: settings(context),
         gateway: key.gateway,
         identities: service.external ? [] : context.read(identities, endpointKey),
+        allMutual: !service.external && context.read(allMutual, endpointKey) === 'all',
         assignment: (subset) =>
           assignmentInit({
             cluster: clusterName('outbound', port.number, subset, service.host),
             endpoints: context.read(model.endpoints, endpointKey),
             labels: labels(subset),
+            nearness: nearnessOf(policyOf(rule, subset, port.number), service, settings(context), key.near),
           }),
       })
     },
     sameResources,
   )
 
-  const clusterChunk = new Family<Interned<ChunkScope>, Part>(
+  const clusterChunk = new Family<Interned<NearChunk>, Part>(
     'clusterChunk',
-    (context, chunk) => partOf(context.read(servicesOf, chunk).flatMap((service) => portKeys(chunk.value, service).flatMap((key) => context.read(clusters, key)))),
+    (context, { value: chunk }) =>
+      partOf(
+        context
+          .read(servicesOf, graph.intern(chunk.chunk))
+          .flatMap((service) => endpointKeys(context, chunk, service).flatMap((key) => context.read(clusters, key))),
+      ),
     samePart,
   )
 
-  /** A workload that may use mutual TLS does not where a policy turns it off: clients must send plain text. */
-  const asServed = (context: Context, endpoint: Endpoint): Endpoint => {
-    if (endpoint.tlsMode !== 'istio') return endpoint
-    const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, endpoint.namespace, endpoint.labels)
-    return modeOfPort(policy, endpoint.port) === 'DISABLE' ? { ...endpoint, tlsMode: '' } : endpoint
-  }
-
-  const assignments = new Family<Interned<PortKey>, readonly Resource[]>(
+  const assignments = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'assignments',
     (context, { value: key }) => {
       const service = find(context, key.service)
@@ -205,15 +280,25 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       const endpoints = context.read(model.endpoints, `${service.key}|${key.port}`).map((endpoint) => asServed(context, endpoint))
       const rule = ruleFor(context, service, key)
       return [{ name: '', labels: {} }, ...(rule?.subsets ?? [])].map((subset) =>
-        loadAssignment({ cluster: clusterName('outbound', key.port, subset.name, service.host), endpoints, labels: subset.labels ?? {} }),
+        loadAssignment({
+          cluster: clusterName('outbound', key.port, subset.name, service.host),
+          endpoints,
+          labels: subset.labels ?? {},
+          nearness: nearnessOf(policyOf(rule, subset.name, key.port), service, settings(context), key.near),
+        }),
       )
     },
     sameResources,
   )
 
-  const endpointChunk = new Family<Interned<ChunkScope>, Part>(
+  const endpointChunk = new Family<Interned<NearChunk>, Part>(
     'endpointChunk',
-    (context, chunk) => partOf(context.read(servicesOf, chunk).flatMap((service) => portKeys(chunk.value, service).flatMap((key) => context.read(assignments, key)))),
+    (context, { value: chunk }) =>
+      partOf(
+        context
+          .read(servicesOf, graph.intern(chunk.chunk))
+          .flatMap((service) => endpointKeys(context, chunk, service).flatMap((key) => context.read(assignments, key))),
+      ),
     samePart,
   )
 
@@ -224,7 +309,10 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       const all = [...context.list(model.kubernetesServices, 'port', text), ...context.list(model.serviceEntries, 'port', text)]
       const seen = all.flatMap((service): PortService[] => {
         const chunk = scopes.chunk(scope, service.namespace).value
-        const servicePort = service.resolution === 'alias' ? undefined : ownPorts(context, model, chunk, service).find((candidate) => candidate.number === port)
+        const servicePort =
+          service.resolution === 'alias'
+            ? undefined
+            : ownPorts(context, model, chunk, service).find((candidate) => candidate.number === port)
         if (!servicePort) return []
         if (isHttp(servicePort.protocol)) return [{ service, port: servicePort, addresses: [], routes: [], target: undefined }]
         const goTo = (destination: Destination) => resolve(context, chunk.client, destination, port, chunk.selectedRules)
@@ -238,7 +326,9 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
         const target = complete ? undefined : { target: goTo({ host: service.host, port: { number: port } }), subset: '', weight: 1 }
         return [{ service, port: servicePort, addresses: addressesOf(context, scope, service, port), routes, target }]
       })
-      seen.sort((a, b) => (a.service.created < b.service.created ? -1 : a.service.created > b.service.created ? 1 : a.service.key < b.service.key ? -1 : 1))
+      seen.sort((a, b) =>
+        a.service.created < b.service.created ? -1 : a.service.created > b.service.created ? 1 : a.service.key < b.service.key ? -1 : 1,
+      )
       return partOf(outboundListeners({ port, services: seen, settings: settings(context), allowAny: scope.allowAny }))
     },
     samePart,
@@ -251,12 +341,25 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     return scope.autoAddresses ? service.autoAddresses : []
   }
 
-  const outboundListener = new Family<string, Part>('virtualOutbound', (context, allow) => partOf([virtualOutbound(settings(context), allow === 'allow')]), samePart)
+  const outboundListener = new Family<string, Part>(
+    'virtualOutbound',
+    (context, allow) => partOf([virtualOutbound(settings(context), allow === 'allow')]),
+    samePart,
+  )
 
-  const resolve = (context: Context, client: string, destination: Destination, listenPort: number, selectedRules: readonly string[] = []): Target => {
+  const resolve = (
+    context: Context,
+    client: string,
+    destination: Destination,
+    listenPort: number,
+    selectedRules: readonly string[] = [],
+  ): Target => {
     const viewer: Viewer = { client, imports: undefined }
     const meant = serviceFor(context, model, viewer, destination.host, destination.port?.number)
-    const concrete = meant?.resolution === 'alias' && meant.externalName ? serviceFor(context, model, viewer, meant.externalName, destination.port?.number) : undefined
+    const concrete =
+      meant?.resolution === 'alias' && meant.externalName
+        ? serviceFor(context, model, viewer, meant.externalName, destination.port?.number)
+        : undefined
     const service = concrete ?? meant
     const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined
     const port = destination.port?.number ?? only ?? listenPort
@@ -267,7 +370,9 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       service,
       port,
       rule,
-      followsCaller: servicePort !== undefined && upstreamVersion(servicePort, policyOf(rule, destination.subset ?? '', port), settings(context)) === 'caller',
+      followsCaller:
+        servicePort !== undefined &&
+        upstreamVersion(servicePort, policyOf(rule, destination.subset ?? '', port), settings(context)) === 'caller',
     }
   }
 
@@ -281,7 +386,12 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     return routesFrom(context, vs, port.number, key)
   }
 
-  const routesFrom = (context: Context, vs: VirtualService, port: number, key: Pick<RouteKey, 'caller' | 'client' | 'selectedRules'>): readonly RouteInit[] =>
+  const routesFrom = (
+    context: Context,
+    vs: VirtualService,
+    port: number,
+    key: Pick<RouteKey, 'caller' | 'client' | 'selectedRules'>,
+  ): readonly RouteInit[] =>
     virtualServiceRoutes({
       virtualService: vs,
       settings: settings(context),
@@ -290,7 +400,8 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       resolve: (destination) => resolve(context, key.client, destination, port, key.selectedRules),
     })
 
-  const inPortRoutes = (service: Service, port: ServicePort): boolean => isHttp(port.protocol) || (port.protocol === 'auto' && service.addresses.length === 0)
+  const inPortRoutes = (service: Service, port: ServicePort): boolean =>
+    isHttp(port.protocol) || (port.protocol === 'auto' && service.addresses.length === 0)
 
   const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
     'virtualHost',
@@ -302,15 +413,24 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
       const name = (host: string) => `${host}:${port.number}`
       const configuration = String(port.number)
       // A VirtualService for another name of the service speaks for that name alone.
-      const aliases = context.list(model.kubernetesServices, 'alias', service.host).filter((alias) => visibleTo(alias.visibility, key.client))
-      const spoken = new Map(aliases.flatMap((alias) => {
-        const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: alias.host })
-        return vs?.spec.http?.length ? [[alias.host, vs] as const] : []
-      }))
-      const names = [...serviceDomains(service, key.local, domain), ...aliases.flatMap((alias) => serviceDomains(alias, key.local, domain).filter((own) => !spoken.has(own)))]
+      const aliases = context
+        .list(model.kubernetesServices, 'alias', service.host)
+        .filter((alias) => visibleTo(alias.visibility, key.client))
+      const spoken = new Map(
+        aliases.flatMap((alias) => {
+          const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: alias.host })
+          return vs?.spec.http?.length ? [[alias.host, vs] as const] : []
+        }),
+      )
+      const names = [
+        ...serviceDomains(service, key.local, domain),
+        ...aliases.flatMap((alias) => serviceDomains(alias, key.local, domain).filter((own) => !spoken.has(own))),
+      ]
       const hosts = [{ host: service.host, domains: [...new Set(names)], routes: routesOf(context, service, port, key) }]
       for (const [host, vs] of spoken) hosts.push({ host, domains: [host], routes: routesFrom(context, vs, port.number, key) })
-      return hosts.filter(({ routes }) => routes.length > 0).map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes))
+      return hosts
+        .filter(({ routes }) => routes.length > 0)
+        .map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes))
     },
     sameResources,
   )
@@ -332,19 +452,31 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   const virtualHostChunk = new Family<Interned<RoutesScope>, Part>(
     'virtualHostChunk',
-    (context, { value: scope }) => partOf(context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(virtualHost, key)))),
+    (context, { value: scope }) =>
+      partOf(
+        context
+          .read(servicesOf, graph.intern(scope.chunk))
+          .flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(virtualHost, key))),
+      ),
     samePart,
   )
 
   const sniffedChunk = new Family<Interned<RoutesScope>, Part>(
     'sniffedChunk',
-    (context, { value: scope }) => partOf(context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(sniffedRoutes, key)))),
+    (context, { value: scope }) =>
+      partOf(
+        context
+          .read(servicesOf, graph.intern(scope.chunk))
+          .flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(sniffedRoutes, key))),
+      ),
     samePart,
   )
 
   /** Ports of a chunk that have a route configuration of their own. */
   const portsOfChunk = new Family<Interned<ChunkScope>, readonly number[]>('portsOfChunk', (context, chunk) => {
-    const ports = context.read(servicesOf, chunk).flatMap((service) => service.ports.filter((port) => inPortRoutes(service, port)).map((port) => port.number))
+    const ports = context
+      .read(servicesOf, chunk)
+      .flatMap((service) => service.ports.filter((port) => inPortRoutes(service, port)).map((port) => port.number))
     return [...new Set(ports)].sort((a, b) => a - b)
   })
 
@@ -360,7 +492,8 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   const configuration = new Family<Interned<ConfigurationKey>, Part>(
     'routeConfiguration',
-    (context, { value: key }) => partOf([routeConfiguration(String(key.port), catchAll(settings(context), key.allowAny), { vhds: key.vhds })]),
+    (context, { value: key }) =>
+      partOf([routeConfiguration(String(key.port), catchAll(settings(context), key.allowAny), { vhds: key.vhds })]),
     samePart,
   )
 
@@ -371,7 +504,9 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
   const orphanHosts = new Family<Interned<OrphanKey>, Part>(
     'orphanHosts',
     (context, { value: key }) => {
-      const candidates = context.list(model.virtualServices, 'gateway', MESH_GATEWAY).filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
+      const candidates = context
+        .list(model.virtualServices, 'gateway', MESH_GATEWAY)
+        .filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
       const resources: Resource[] = []
       for (const vs of candidates) {
         if (!vs.hosts.some((host) => importsHost(key.imports, vs.namespace, host))) continue
@@ -393,10 +528,20 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   /** Ports on which services with a host, or under a wildcard, are called by HTTP. */
   const portsServing = (context: Context, key: OrphanKey, host: string): ReadonlySet<number> => {
-    const under = isWildcard(host) ? [...context.list(model.kubernetesServices, 'pattern', host), ...context.list(model.serviceEntries, 'pattern', host)] : []
-    const seen = [...claimants(context, model, host), ...under].filter((service) => visibleTo(service.visibility, key.client) && importsHost(key.imports, service.namespace, service.host))
-    const concrete = seen.flatMap((service) => (service.resolution === 'alias' && service.externalName ? servicesFor(context, model, key, service.externalName) : [service]))
-    return new Set(concrete.flatMap((service) => service.ports.filter((port) => isHttp(port.protocol) || port.protocol === 'auto').map((port) => port.number)))
+    const under = isWildcard(host)
+      ? [...context.list(model.kubernetesServices, 'pattern', host), ...context.list(model.serviceEntries, 'pattern', host)]
+      : []
+    const seen = [...claimants(context, model, host), ...under].filter(
+      (service) => visibleTo(service.visibility, key.client) && importsHost(key.imports, service.namespace, service.host),
+    )
+    const concrete = seen.flatMap((service) =>
+      service.resolution === 'alias' && service.externalName ? servicesFor(context, model, key, service.externalName) : [service],
+    )
+    return new Set(
+      concrete.flatMap((service) =>
+        service.ports.filter((port) => isHttp(port.protocol) || port.protocol === 'auto').map((port) => port.number),
+      ),
+    )
   }
 
   const chunksOf = new Family<Interned<Scope>, readonly Interned<ChunkScope>[]>(
@@ -407,13 +552,19 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
 
   const clusterParts = new Family<Interned<Scope>, readonly Part[]>(
     'clusterParts',
-    (context, scope) => context.read(chunksOf, scope).map((chunk) => context.read(clusterChunk, chunk)),
+    (context, scope) =>
+      context
+        .read(chunksOf, scope)
+        .map(({ value: chunk }) => context.read(clusterChunk, graph.intern<NearChunk>({ chunk, near: scope.value.near }))),
     { equal: sameList },
   )
 
   const endpointParts = new Family<Interned<Scope>, readonly Part[]>(
     'endpointParts',
-    (context, scope) => context.read(chunksOf, scope).map((chunk) => context.read(endpointChunk, chunk)),
+    (context, scope) =>
+      context
+        .read(chunksOf, scope)
+        .map(({ value: chunk }) => context.read(endpointChunk, graph.intern<NearChunk>({ chunk, near: scope.value.near }))),
     { equal: sameList },
   )
 
@@ -435,9 +586,17 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
     (context, { value: { scope, caller, namespace, vhds } }) => {
       const inView = context.read(chunksOf, graph.intern(scope))
       const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
-      const routeScopes = inView.map(({ value: chunk }) => graph.intern<RoutesScope>({ chunk, local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '', caller }))
+      const routeScopes = inView.map(({ value: chunk }) =>
+        graph.intern<RoutesScope>({
+          chunk,
+          local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '',
+          caller,
+        }),
+      )
       const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports, caller })
-      const fixed = ports.map((port) => context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.allowAny, vhds })))
+      const fixed = ports.map((port) =>
+        context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.allowAny, vhds })),
+      )
       return {
         routes: [...fixed, ...routeScopes.map((key) => context.read(sniffedChunk, key))],
         virtualHosts: [...routeScopes.map((key) => context.read(virtualHostChunk, key)), context.read(orphanHosts, orphans)],

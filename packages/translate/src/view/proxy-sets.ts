@@ -1,14 +1,14 @@
 /** The resource sets of a proxy: parts of its scopes put together, shared with every proxy that has the same scopes. */
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import type { MeshModel, Proxy } from '@lateen/model'
+import type { MeshModel, MeshProxy } from '@lateen/model'
 import { blackHoleCluster, passthroughCluster } from '../builders/fixed-clusters.ts'
 import { type Part, partOf, resourceOf } from '../resource.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { createNameTable } from './name-table.ts'
 import type { ListenerScope, Outbound, RouteClass } from './outbound.ts'
-import type { Scopes } from './scope.ts'
+import type { Scope, Scopes } from './scope.ts'
 
 /** Sets by type URL. */
 export type ProxySets = ReadonlyMap<string, ResourceSet>
@@ -26,29 +26,36 @@ const sameSets = (a: ProxySets, b: ProxySets): boolean => a.size === b.size && [
 
 export const NOTHING: ResourceSet = { parts: [] }
 
-export function createProxySets(graph: Graph, input: ProxySetInput): Family<Interned<Proxy>, ProxySets> {
+export function createProxySets(graph: Graph, input: ProxySetInput): Family<Interned<MeshProxy>, ProxySets> {
   const shared = new SharedSets()
   const sidecarFixed = partOf([blackHoleCluster(), passthroughCluster()])
   const gatewayFixed = partOf([blackHoleCluster()])
   const { scopes, outbound, inbound, gateways } = input
 
-  const sidecar = (context: Context, proxy: Interned<Proxy>): [string, readonly Part[]][] => {
+  const sidecar = (context: Context, proxy: Interned<MeshProxy>): [string, readonly Part[]][] => {
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(inbound.scopeOf, proxy)
     const { namespace, vhds } = proxy.value
-    const listeners = graph.intern<ListenerScope>({ scope: scope.value, caller: context.read(scopes.bytesCallerOf, proxy).value })
-    const { routes, virtualHosts } = context.read(outbound.routes, graph.intern<RouteClass>({ scope: scope.value, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }))
+    // Neither listeners nor routes look at where the client is.
+    const anywhere: Scope = { ...scope.value, near: undefined }
+    const listeners = graph.intern<ListenerScope>({ scope: anywhere, caller: context.read(scopes.bytesCallerOf, proxy).value })
+    const { routes, virtualHosts } = context.read(
+      outbound.routes,
+      graph.intern<RouteClass>({ scope: anywhere, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }),
+    )
     return [
       [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), sidecarFixed]],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
       [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],
       ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
-      ...(proxy.value.dnsCapture ? ([[TYPE_URL.NDS, [input.nameTable(context, scope.value, namespace)]]] satisfies [string, readonly Part[]][]) : []),
+      ...(proxy.value.dnsCapture
+        ? ([[TYPE_URL.NDS, [input.nameTable(context, anywhere, namespace)]]] satisfies [string, readonly Part[]][])
+        : []),
     ]
   }
 
-  const router = (context: Context, proxy: Interned<Proxy>): [string, readonly Part[]][] => {
+  const router = (context: Context, proxy: Interned<MeshProxy>): [string, readonly Part[]][] => {
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(gateways.scopeOf, proxy)
     return [
@@ -60,7 +67,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     ]
   }
 
-  return new Family<Interned<Proxy>, ProxySets>(
+  return new Family<Interned<MeshProxy>, ProxySets>(
     'proxySets',
     (context, proxy) => {
       const parts = proxy.value.type === 'router' ? router(context, proxy) : proxy.value.type === 'sidecar' ? sidecar(context, proxy) : []

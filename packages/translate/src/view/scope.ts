@@ -9,8 +9,9 @@ import {
   importsHost,
   importsOf,
   type MeshModel,
+  type MeshProxy,
   namespaceOfHost,
-  type Proxy,
+  policiesOf,
   type Service,
   type ServicePort,
   selects,
@@ -18,6 +19,7 @@ import {
   sidecarFor,
   visibleTo,
 } from '@lateen/model'
+import { askedLabels, type Near } from '../features/locality/locality.ts'
 
 /** Every service namespace. */
 export const EVERYWHERE = '*'
@@ -37,6 +39,8 @@ export interface Scope {
   readonly autoAddresses: boolean
   /** Rules that select the client by its labels. */
   readonly selectedRules: readonly string[]
+  /** Where the client is, where some rule asks for it. */
+  readonly near: Near | undefined
 }
 
 /** What routes may ask of the caller, reduced to what some route does ask. */
@@ -56,10 +60,10 @@ export interface ChunkScope {
 
 export interface Scopes {
   readonly touched: Family<string, readonly string[]>
-  readonly scopeOf: Family<Interned<Proxy>, Interned<Scope>>
-  readonly callerOf: Family<Interned<Proxy>, Interned<CallerScope>>
+  readonly scopeOf: Family<Interned<MeshProxy>, Interned<Scope>>
+  readonly callerOf: Family<Interned<MeshProxy>, Interned<CallerScope>>
   /** The same for routes of bytes, which listeners are made from. */
-  readonly bytesCallerOf: Family<Interned<Proxy>, Interned<CallerScope>>
+  readonly bytesCallerOf: Family<Interned<MeshProxy>, Interned<CallerScope>>
   readonly namespaces: Family<string, readonly string[]>
   chunk(scope: Scope, namespace: string): Interned<ChunkScope>
 }
@@ -69,7 +73,7 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
   const namespaces = new Family<string, readonly string[]>('serviceNamespaces', (context) =>
     [...new Set([...context.texts(model.kubernetesServices, 'namespace'), ...context.texts(model.serviceEntries, 'namespace')])].sort(),
   )
-  const scopeOf = new Family<Interned<Proxy>, Interned<Scope>>('scope', (context, key) => {
+  const scopeOf = new Family<Interned<MeshProxy>, Interned<Scope>>('scope', (context, key) => {
     const proxy = key.value
     const settings = settingsOf(context, model.inputs)
     const sidecar = proxy.type === 'sidecar' ? sidecarFor(context, model.inputs, model.sidecars, proxy.namespace, proxy.labels) : undefined
@@ -88,11 +92,12 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       gateway: proxy.type === 'router',
       autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
       selectedRules,
+      near: nearOf(context, model, proxy),
     }
     return graph.intern(scope)
   })
   const callers = (name: string, conditions: (spec: VirtualServiceSpec) => readonly CallerCondition[]) =>
-    new Family<Interned<Proxy>, Interned<CallerScope>>(name, (context, key) => {
+    new Family<Interned<MeshProxy>, Interned<CallerScope>>(name, (context, key) => {
       const asking = context.list(model.virtualServices, 'source', '').flatMap((vs) => conditions(vs.spec))
       const names = new Set(asking.flatMap((match) => Object.keys(match.sourceLabels ?? {})))
       const byNamespace = asking.some((match) => match.sourceNamespace)
@@ -116,6 +121,27 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       })
     },
   }
+}
+
+/** Where a proxy is, if any rule, service or the mesh looks at it; labels only as far as some rule names them. */
+function nearOf(context: Context, model: MeshModel, proxy: MeshProxy): Near | undefined {
+  const { mesh } = settingsOf(context, model.inputs)
+  const rules = context.list(model.destinationRules, 'nearness', '')
+  const asked =
+    rules.length > 0 ||
+    mesh.localityLbSetting?.distribute?.length ||
+    [model.kubernetesServices, model.serviceEntries].some((source) => context.texts(source, 'nearness').length > 0)
+  if (!asked) return undefined
+  const settings = [
+    mesh.localityLbSetting,
+    ...rules.flatMap((rule) => policiesOf(rule.spec).map((policy) => policy.loadBalancer?.localityLbSetting)),
+  ]
+  const names = [...new Set(settings.flatMap(askedLabels))].sort()
+  const labels = Object.fromEntries(
+    names.flatMap((name) => (proxy.labels[name] === undefined ? [] : [[name, proxy.labels[name]] as const])),
+  )
+  const own = proxy.locality.region === '' ? context.get(model.pods, `${proxy.namespace}/${proxy.name}`)?.locality : undefined
+  return { locality: own ?? proxy.locality, labels }
 }
 
 interface CallerCondition {
@@ -167,9 +193,14 @@ export interface Viewer {
  */
 export function servicesFor(context: Context, model: MeshModel, viewer: Viewer, host: string): readonly Service[] {
   const all = claimants(context, model, host)
-  const seen = all.filter((service) => visibleTo(service.visibility, viewer.client) && importsHost(viewer.imports, service.namespace, service.host))
+  const seen = all.filter(
+    (service) => visibleTo(service.visibility, viewer.client) && importsHost(viewer.imports, service.namespace, service.host),
+  )
   if (seen.length < 2) return seen
-  const sorted = [...seen].sort((a, b) => rank(a, viewer.client) - rank(b, viewer.client) || (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1))
+  const sorted = [...seen].sort(
+    (a, b) =>
+      rank(a, viewer.client) - rank(b, viewer.client) || (a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1),
+  )
   const [first] = sorted
   if (first?.origin.kind !== 'ServiceEntry') return first ? [first] : []
   return sorted.filter((service) => service === first || (service.namespace === first.namespace && service.origin.kind === 'ServiceEntry'))

@@ -28,7 +28,8 @@ export const clientTls: ClusterFeature = (policy, at) => {
 
 function automatic(policy: TrafficPolicy, at: ClusterContext): ClusterContribution | undefined {
   if (at.settings.mesh.enableAutoMtls === false || at.service.external) return undefined
-  if (at.service.resolution === 'alias') return undefined
+  const keepsAddress = (at.service.resolution === 'passthrough' && !at.gateway) || policy.loadBalancer?.simple === 'PASSTHROUGH'
+  if (keepsAddress) return at.allMutual ? { cluster: { transportSocket: meshSocket(policy, at, undefined) } } : undefined
   return {
     cluster: {
       transportSocketMatches: [
@@ -39,10 +40,17 @@ function automatic(policy: TrafficPolicy, at: ClusterContext): ClusterContributi
   }
 }
 
-const RAW: TransportSocketInit = { name: 'envoy.transport_sockets.raw_buffer', configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) } }
+const RAW: TransportSocketInit = {
+  name: 'envoy.transport_sockets.raw_buffer',
+  configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) },
+}
 
 function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSettings | undefined): TransportSocketInit {
-  const names = tls?.subjectAltNames?.length ? tls.subjectAltNames : at.service.subjectAltNames.length > 0 ? at.service.subjectAltNames : at.identities
+  const names = tls?.subjectAltNames?.length
+    ? tls.subjectAltNames
+    : at.service.subjectAltNames.length > 0
+      ? at.service.subjectAltNames
+      : at.identities
   return meshClientSocket({
     sni: tls?.sni || clusterSni(at.port.number, at.subset, at.service.host),
     alpn: alpnOf(policy, at),
@@ -87,7 +95,8 @@ const ALPN: Readonly<Record<UpstreamVersion, string[]>> = { caller: ['h2', 'http
 const verifies = (tls: ClientTLSSettings): boolean => !tls.insecureSkipVerify
 
 function certificateSecrets(tls: ClientTLSSettings) {
-  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [{ name: `kubernetes://${tls.credentialName}`, sdsConfig: ads() }] }
+  if (tls.credentialName)
+    return { tlsCertificateSdsSecretConfigs: [{ name: `kubernetes://${tls.credentialName}`, sdsConfig: ads(CREDENTIAL_WAIT) }] }
   return { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.clientCertificate ?? '', tls.privateKey ?? '')] }
 }
 
@@ -99,7 +108,7 @@ function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>
         case: 'combinedValidationContext' as const,
         value: {
           defaultValidationContext: { matchTypedSubjectAltNames: names },
-          validationContextSdsSecretConfig: { name: `kubernetes://${tls.credentialName}-cacert`, sdsConfig: ads() },
+          validationContextSdsSecretConfig: { name: `kubernetes://${tls.credentialName}-cacert`, sdsConfig: ads(CREDENTIAL_WAIT) },
         },
       },
     }
@@ -115,10 +124,16 @@ function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>
   return {
     validationContextType: {
       case: 'combinedValidationContext' as const,
-      value: { defaultValidationContext: { matchTypedSubjectAltNames: names }, validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates) },
+      value: {
+        defaultValidationContext: { matchTypedSubjectAltNames: names },
+        validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates),
+      },
     },
   }
 }
+
+/** How long a cluster waits for a credential that may never come, before it refuses connections instead (milliseconds). */
+const CREDENTIAL_WAIT = 1000
 
 /** The proxy's own certificate store. */
 const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt'

@@ -25,7 +25,9 @@ function policyOf(policy: TrafficPolicy): NonNullable<RouteActionInit['hashPolic
             name,
             ...(path && { path }),
             ...(ttl !== undefined && { ttl: duration(parseDuration(ttl) ?? 0) }),
-            ...(attributes?.length && { attributes: attributes.map((attribute) => ({ name: attribute.name, value: attribute.value ?? '' })) }),
+            ...(attributes?.length && {
+              attributes: attributes.map((attribute) => ({ name: attribute.name, value: attribute.value ?? '' })),
+            }),
           },
         },
       },

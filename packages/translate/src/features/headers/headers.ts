@@ -1,7 +1,11 @@
 /** `http[].headers` of a VirtualService, at the route; destinations' own headers are put on their weighted cluster. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { HeaderOperations, Headers } from '@lateen/api'
-import { type HeaderValueOption_HeaderAppendAction, HeaderValueOption_HeaderAppendAction as Append, type HeaderValueOptionSchema } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import {
+  HeaderValueOption_HeaderAppendAction as Append,
+  type HeaderValueOption_HeaderAppendAction,
+  type HeaderValueOptionSchema,
+} from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import type { RouteFeature } from '../route-feature.ts'
 
 type OptionInit = MessageInitShape<typeof HeaderValueOptionSchema>
@@ -36,10 +40,7 @@ export function hostOf(operations: Headers | undefined): string | undefined {
 const isHost = (name: string): boolean => name.toLowerCase() === 'host' || name.toLowerCase() === ':authority'
 
 function added(operations: HeaderOperations | undefined): OptionInit[] {
-  return [
-    ...options(operations?.add, Append.APPEND_IF_EXISTS_OR_ADD),
-    ...options(operations?.set, Append.OVERWRITE_IF_EXISTS_OR_ADD),
-  ]
+  return [...options(operations?.add, Append.APPEND_IF_EXISTS_OR_ADD), ...options(operations?.set, Append.OVERWRITE_IF_EXISTS_OR_ADD)]
 }
 
 function options(map: Readonly<Record<string, string>> | undefined, appendAction: HeaderValueOption_HeaderAppendAction): OptionInit[] {

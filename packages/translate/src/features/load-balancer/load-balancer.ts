@@ -1,6 +1,7 @@
 /** `loadBalancer` of a DestinationRule: which host gets the next request. Istio's default is LEAST_REQUEST. */
-import { parseDuration } from '@lateen/base'
+
 import type { LoadBalancerSettings } from '@lateen/api'
+import { parseDuration } from '@lateen/base'
 import { duration } from '@lateen/envoy'
 import { Cluster_LbPolicy, Cluster_RingHashLbConfig_HashFunction } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { ClusterContribution, ClusterFeature, ClusterInit } from '../cluster-feature.ts'

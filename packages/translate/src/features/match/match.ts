@@ -1,7 +1,11 @@
 /** `http[].match` of a VirtualService: Envoy's route match. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { HTTPMatchRequest, StringMatch } from '@lateen/api'
-import type { HeaderMatcherSchema, QueryParameterMatcherSchema, RouteMatchSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import type {
+  HeaderMatcherSchema,
+  QueryParameterMatcherSchema,
+  RouteMatchSchema,
+} from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { stringMatcher } from '../../builders/string-match.ts'
 
 export type RouteMatchInit = Exclude<MessageInitShape<typeof RouteMatchSchema>, { $typeName: string }>
@@ -37,7 +41,14 @@ export function matchesAll(match: HTTPMatchRequest | undefined): boolean {
     if (!everything) return false
   }
   const conditions = [match.headers, match.withoutHeaders, match.queryParams, match.sourceLabels]
-  return !match.method && !match.authority && !match.scheme && match.port === undefined && !match.sourceNamespace && conditions.every((map) => Object.keys(map ?? {}).length === 0)
+  return (
+    !match.method &&
+    !match.authority &&
+    !match.scheme &&
+    match.port === undefined &&
+    !match.sourceNamespace &&
+    conditions.every((map) => Object.keys(map ?? {}).length === 0)
+  )
 }
 
 function path(uri: StringMatch | undefined, ignoreCase: boolean): RouteMatchInit {

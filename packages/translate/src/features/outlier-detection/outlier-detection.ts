@@ -16,13 +16,15 @@ export const outlierDetection: ClusterFeature = (policy) => {
         // Envoy ejects for 5xx and gateway errors on its own; Istio lets a rule set one of them, or turn each off by 0.
         enforcingSuccessRate: 0,
         ...(errors !== undefined && errors !== null && { consecutive5xx: errors, enforcingConsecutive5xx: errors > 0 ? 100 : 0 }),
-        ...(gateway !== undefined && gateway !== null && { consecutiveGatewayFailure: gateway, enforcingConsecutiveGatewayFailure: gateway > 0 ? 100 : 0 }),
+        ...(gateway !== undefined &&
+          gateway !== null && { consecutiveGatewayFailure: gateway, enforcingConsecutiveGatewayFailure: gateway > 0 ? 100 : 0 }),
         ...(outlier.interval !== undefined && { interval: duration(parseDuration(outlier.interval) ?? 10_000) }),
         ...(outlier.baseEjectionTime !== undefined && { baseEjectionTime: duration(parseDuration(outlier.baseEjectionTime) ?? 30_000) }),
         ...(outlier.maxEjectionPercent ? { maxEjectionPercent: outlier.maxEjectionPercent } : {}),
         ...(split && {
           splitExternalLocalOriginErrors: true,
-          ...(local !== undefined && local !== null && { consecutiveLocalOriginFailure: local, enforcingConsecutiveLocalOriginFailure: local > 0 ? 100 : 0 }),
+          ...(local !== undefined &&
+            local !== null && { consecutiveLocalOriginFailure: local, enforcingConsecutiveLocalOriginFailure: local > 0 ? 100 : 0 }),
           enforcingLocalOriginSuccessRate: 0,
         }),
       },

@@ -26,7 +26,12 @@ export function retryPolicyOf(policy: HTTPRetry | undefined): RouteActionInit['r
     ...(policy?.perTryTimeout && { perTryTimeout: duration(parseDuration(policy.perTryTimeout) ?? 0) }),
     ...(policy?.backoff && { retryBackOff: { baseInterval: duration(parseDuration(policy.backoff) ?? 25) } }),
     ...(policy?.retryIgnorePreviousHosts !== false && {
-      retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts', configType: { case: 'typedConfig' as const, value: packAny(PreviousHostsPredicateSchema, {}) } }],
+      retryHostPredicate: [
+        {
+          name: 'envoy.retry_host_predicates.previous_hosts',
+          configType: { case: 'typedConfig' as const, value: packAny(PreviousHostsPredicateSchema, {}) },
+        },
+      ],
       hostSelectionRetryMaxAttempts: BigInt(HOST_ATTEMPTS),
     }),
     ...(policy?.retryRemoteLocalities && {

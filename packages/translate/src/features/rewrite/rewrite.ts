@@ -1,6 +1,7 @@
 /** `http[].rewrite` of a VirtualService, and the host that a header operation sets. */
-import type { RouteActionInit, RouteFeature } from '../route-feature.ts'
+
 import { hostOf } from '../headers/headers.ts'
+import type { RouteActionInit, RouteFeature } from '../route-feature.ts'
 
 export const rewrite: RouteFeature = (route, at) => {
   const authority = route.rewrite?.authority ?? hostOf(route.headers)
