@@ -43,8 +43,14 @@ export interface Gateways {
   readonly secrets: Family<Interned<GatewayScope>, Part>
 }
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: families that read each other stand in one closure, each a few lines long
+/** Where routes of gateways are looked up, and where their destinations lead. */
+interface Around {
+  readonly model: MeshModel
+  readonly outbound: Outbound
+}
+
 export function createGateways(graph: Graph, model: MeshModel, outbound: Outbound): Gateways {
+  const around: Around = { model, outbound }
   const scopeOf = new Family<Interned<MeshProxy>, Interned<GatewayScope>>('gatewayScope', (context, key) => {
     const proxy = key.value
     return graph.intern<GatewayScope>({
@@ -66,35 +72,12 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
       ),
     )
 
-  /** Routes of servers that pass bytes on: TLS by its name, other bytes by the address dialled. */
-  const bytesOf = (context: Context, scope: GatewayScope, entry: GatewayServer): readonly TcpRoute[] => {
-    const port = entry.server.port.number
-    const input: BytesInput = {
-      virtualServices: [],
-      protocol: 'tcp',
-      port,
-      caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
-      resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
-    }
-    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)]
-      .sort(byAge)
-      .filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
-    return bound.flatMap((vs) => {
-      const hosts = hostsOn(entry, vs)
-      if (hosts.length === 0) return []
-      if (serverProtocol(entry.server) !== 'tls-passthrough') return tcpRoutes(vs, input)
-      // A name that the server does not take stays out.
-      return tlsRoutes(vs, input).flatMap((route) => {
-        const serverNames = route.serverNames.filter((name) => hosts.some((host) => hostMatches(host, name)))
-        return serverNames.length > 0 ? [{ ...route, serverNames }] : []
-      })
-    })
-  }
-
   const listeners = new Family<Interned<GatewayScope>, Part>(
     'gatewayListeners',
     (context, { value: scope }) =>
-      partOf(gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(context, scope, server))),
+      partOf(
+        gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(around, context, scope, server)),
+      ),
     { equal: equalParts },
   )
 
@@ -107,53 +90,10 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
         if (name === undefined) continue
         groups.set(name, [...(groups.get(name) ?? []), entry])
       }
-      return partOf([...groups].map(([name, servers]) => gatewayRouteConfiguration(name, virtualHosts(context, scope, servers))))
+      return partOf([...groups].map(([name, servers]) => gatewayRouteConfiguration(name, virtualHosts(around, context, scope, servers))))
     },
     { equal: equalParts },
   )
-
-  const virtualHosts = (context: Context, scope: GatewayScope, servers: readonly GatewayServer[]): GatewayVirtualHost[] => {
-    const hosts = new Map<string, { host: GatewayVirtualHost; routes: GatewayVirtualHost['routes'][number][] }>()
-    const settings = settingsOf(context, model.inputs)
-    for (const entry of servers) {
-      const port = entry.server.port.number
-      const redirects = entry.server.tls?.httpsRedirect === true
-      const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge)
-      for (const vs of bound) {
-        if (!vs.spec.http?.length || !visibleTo(vs.visibility, entry.gateway.namespace)) continue
-        for (const host of hostsOn(entry, vs)) {
-          const routesOfHost = virtualServiceRoutes({
-            virtualService: vs,
-            settings,
-            listenPort: port,
-            caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
-            resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
-          })
-          const known = hosts.get(host)
-          if (known) {
-            // Two servers may carry the same VirtualService's host: its routes are there once.
-            if (!known.host.sources.includes(vs.key)) known.routes.push(...routesOfHost)
-            known.host = { ...known.host, sources: [...known.host.sources, vs.key], httpsOnly: known.host.httpsOnly || redirects }
-          } else
-            hosts.set(host, {
-              host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: redirects, sources: [vs.key] },
-              routes: routesOfHost,
-            })
-        }
-      }
-      // A server that redirects does so for its hosts also when no VirtualService speaks of them.
-      if (redirects) {
-        for (const text of entry.server.hosts) {
-          const host = serverHost(text, entry.gateway.namespace).host
-          if (!hosts.has(host))
-            hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: true, sources: [] }, routes: [] })
-        }
-      }
-    }
-    return [...hosts.values()]
-      .map(({ host, routes: list }) => ({ ...host, routes: list }))
-      .sort((a, b) => bySpecificity(a.domain, b.domain))
-  }
 
   const secrets = new Family<Interned<GatewayScope>, Part>(
     'gatewaySecrets',
@@ -170,6 +110,78 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
   )
 
   return { scopeOf, listeners, routes, secrets }
+}
+
+/** Routes of servers that pass bytes on: TLS by its name, other bytes by the address dialled. */
+function bytesOf({ model, outbound }: Around, context: Context, scope: GatewayScope, entry: GatewayServer): readonly TcpRoute[] {
+  const port = entry.server.port.number
+  const input: BytesInput = {
+    virtualServices: [],
+    protocol: 'tcp',
+    port,
+    caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
+    resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
+  }
+  const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)]
+    .sort(byAge)
+    .filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
+  return bound.flatMap((vs) => {
+    const hosts = hostsOn(entry, vs)
+    if (hosts.length === 0) return []
+    if (serverProtocol(entry.server) !== 'tls-passthrough') return tcpRoutes(vs, input)
+    // A name that the server does not take stays out.
+    return tlsRoutes(vs, input).flatMap((route) => {
+      const serverNames = route.serverNames.filter((name) => hosts.some((host) => hostMatches(host, name)))
+      return serverNames.length > 0 ? [{ ...route, serverNames }] : []
+    })
+  })
+}
+
+/** The virtual hosts of servers that share a route configuration, the most specific first. */
+function virtualHosts(
+  { model, outbound }: Around,
+  context: Context,
+  scope: GatewayScope,
+  servers: readonly GatewayServer[],
+): GatewayVirtualHost[] {
+  const hosts = new Map<string, { host: GatewayVirtualHost; routes: GatewayVirtualHost['routes'][number][] }>()
+  const settings = settingsOf(context, model.inputs)
+  for (const entry of servers) {
+    const port = entry.server.port.number
+    const redirects = entry.server.tls?.httpsRedirect === true
+    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge)
+    for (const vs of bound) {
+      if (!vs.spec.http?.length || !visibleTo(vs.visibility, entry.gateway.namespace)) continue
+      for (const host of hostsOn(entry, vs)) {
+        const routesOfHost = virtualServiceRoutes({
+          virtualService: vs,
+          settings,
+          listenPort: port,
+          caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
+          resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
+        })
+        const known = hosts.get(host)
+        if (known) {
+          // Two servers may carry the same VirtualService's host: its routes are there once.
+          if (!known.host.sources.includes(vs.key)) known.routes.push(...routesOfHost)
+          known.host = { ...known.host, sources: [...known.host.sources, vs.key], httpsOnly: known.host.httpsOnly || redirects }
+        } else
+          hosts.set(host, {
+            host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: redirects, sources: [vs.key] },
+            routes: routesOfHost,
+          })
+      }
+    }
+    // A server that redirects does so for its hosts also when no VirtualService speaks of them.
+    if (redirects) {
+      for (const text of entry.server.hosts) {
+        const host = serverHost(text, entry.gateway.namespace).host
+        if (!hosts.has(host))
+          hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: true, sources: [] }, routes: [] })
+      }
+    }
+  }
+  return [...hosts.values()].map(({ host, routes: list }) => ({ ...host, routes: list })).sort((a, b) => bySpecificity(a.domain, b.domain))
 }
 
 function credentialsOf(server: Server): readonly string[] {
