@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import packet from 'dns-packet'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { eventually } from '../../testdata/agent-harness.ts'
 import { queryDns } from '../../testdata/dns-client.ts'
 import { type DnsServer, startDnsServer } from './dns-server.ts'
 import { readQuery } from './message.ts'
@@ -55,7 +56,14 @@ async function startResolver(): Promise<{
     }
     udp.send(reply, from.port, from.address)
   })
-  await new Promise<void>((resolve) => udp.bind(port, '127.0.0.1', resolve))
+  // The port is free for TCP; should a client hold it for UDP, it soon lets go.
+  await eventually(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        udp.once('error', reject)
+        udp.bind(port, '127.0.0.1', () => resolve())
+      }),
+  )
   return Object.assign(state, {
     port,
     close: () => {

@@ -68,11 +68,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   }
 
   const { host, port } = hostAndPort(options.address)
-  const udp = await listenUdp(host, port, answer)
-  const tcp = await listenTcp(host, udp.address().port, answer).catch((error: unknown) => {
-    udp.close()
-    throw error
-  })
+  const { udp, tcp } = await listenBoth(host, port, answer)
   log.info(`answering DNS on ${host}:${udp.address().port}`)
   return {
     counts,
@@ -102,6 +98,22 @@ function answerFromTable(query: Query, table: NameTable, turn: number, limit: nu
 }
 
 type Answerer = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>
+
+/** How often a free port is looked for: one that is free for UDP may be taken for TCP. */
+const FREE_PORT_TRIES = 20
+
+/** UDP and TCP on one port; port 0 finds one that is free for both. */
+async function listenBoth(host: string, port: number, answer: Answerer) {
+  for (let tries = 1; ; tries++) {
+    const udp = await listenUdp(host, port, answer)
+    try {
+      return { udp, tcp: await listenTcp(host, udp.address().port, answer) }
+    } catch (error) {
+      udp.close()
+      if (port !== 0 || tries === FREE_PORT_TRIES) throw error
+    }
+  }
+}
 
 async function listenUdp(host: string, port: number, answer: Answerer): Promise<Socket> {
   const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' })
