@@ -4,6 +4,9 @@
  */
 import { defineConfig } from 'vitest/config'
 
+/** On a shared machine one more try; the reporter names every test that needed it. */
+const retry = process.env['CI'] ? 1 : 0
+
 const ignored = ['**/node_modules/**', '**/dist/**', '**/gen/**']
 
 export default defineConfig({
@@ -15,6 +18,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', '*.test.ts'],
           exclude: ignored,
           environment: 'node',
+          retry,
           pool: 'forks',
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -26,6 +30,7 @@ export default defineConfig({
           include: ['conformance/**/*.test.ts'],
           exclude: ignored,
           environment: 'node',
+          retry,
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,

@@ -23,6 +23,8 @@ export default class LineReporter implements Reporter {
     const name = `${test.module.relativeModuleId} > ${test.fullName}`
     record({ state, name })
     if (state === 'failed') tell(`FAIL ${name}`, errors ?? [])
+    // Counted as passed, and said: a test that fails now and then has a fault, in itself or in what it tests.
+    if (test.diagnostic()?.flaky) tell(`FLAKY ${name}: passed when tried again`, errors ?? [])
     if (result.state === 'skipped' && result.note) tell(`SKIP ${name}: ${result.note}`, [])
   }
 
