@@ -16,7 +16,7 @@ import { policyOf } from '../builders/traffic-policy.ts'
 import { upstreamVersion } from '../builders/upstream-protocol.ts'
 import type { Target } from '../features/route-feature.ts'
 import { clusterName } from '../names.ts'
-import { equalParts, equalResources, type Part } from '../resource.ts'
+import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
 import { type CallerScope, type ChunkScope, ownPorts, type Scope, type Scopes, serviceFor, type Viewer } from './scope.ts'
 
 /** One port of a service in a chunk: what its resources are keyed by. */
@@ -65,6 +65,18 @@ export interface OutboundBase {
   portKeys(chunk: ChunkScope, service: Service): Interned<PortKey>[]
   /** Where a destination leads, for routes of gateways too. */
   resolve(context: Context, client: string, destination: Destination, listenPort: number, selectedRules?: readonly string[]): Target
+}
+
+/** The part that a chunk's services make up: for each of their keys what a family made of it. */
+export function chunkPart<K extends FamilyKey>(
+  { graph, servicesOf }: Pick<OutboundBase, 'graph' | 'servicesOf'>,
+  context: Context,
+  chunk: ChunkScope,
+  keysOf: (service: Service) => readonly K[],
+  family: Family<K, readonly Resource[]>,
+): Part {
+  const services = context.read(servicesOf, graph.intern(chunk))
+  return partOf(services.flatMap((service) => keysOf(service).flatMap((key) => context.read(family, key))))
 }
 
 export function createOutboundBase(graph: Graph, model: MeshModel, scopes: Scopes): OutboundBase {

@@ -7,8 +7,9 @@ import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
 import { policyOf } from '../builders/traffic-policy.ts'
 import { asksForNearness, type Near, nearnessOf } from '../features/locality/locality.ts'
 import { clusterName, spiffeId } from '../names.ts'
-import { type Part, partOf } from '../resource.ts'
+import type { Part } from '../resource.ts'
 import {
+  chunkPart,
   inList,
   type OutboundBase,
   type PartsFamily,
@@ -119,7 +120,7 @@ function endpointKeys(base: OutboundBase, context: Context, { chunk, near }: Nea
 }
 
 function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
-  const { graph, model, settings, find, servicesOf, ruleFor } = base
+  const { model, settings, find, ruleFor } = base
   const clusters = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'clusters',
     (context, { value: key }) => {
@@ -151,12 +152,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
 
   const clusterChunk = new Family<Interned<NearChunk>, Part>(
     'clusterChunk',
-    (context, { value: chunk }) =>
-      partOf(
-        context
-          .read(servicesOf, graph.intern(chunk.chunk))
-          .flatMap((service) => endpointKeys(base, context, chunk, service).flatMap((key) => context.read(clusters, key))),
-      ),
+    (context, { value: near }) => chunkPart(base, context, near.chunk, (service) => endpointKeys(base, context, near, service), clusters),
     samePart,
   )
 
@@ -164,7 +160,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
 }
 
 function createAssignments(base: OutboundBase, { asServed }: Peers) {
-  const { graph, model, settings, find, servicesOf, ruleFor } = base
+  const { model, settings, find, ruleFor } = base
   const assignments = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'assignments',
     (context, { value: key }) => {
@@ -186,12 +182,8 @@ function createAssignments(base: OutboundBase, { asServed }: Peers) {
 
   const endpointChunk = new Family<Interned<NearChunk>, Part>(
     'endpointChunk',
-    (context, { value: chunk }) =>
-      partOf(
-        context
-          .read(servicesOf, graph.intern(chunk.chunk))
-          .flatMap((service) => endpointKeys(base, context, chunk, service).flatMap((key) => context.read(assignments, key))),
-      ),
+    (context, { value: near }) =>
+      chunkPart(base, context, near.chunk, (service) => endpointKeys(base, context, near, service), assignments),
     samePart,
   )
 

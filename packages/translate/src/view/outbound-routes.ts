@@ -16,6 +16,7 @@ import type { RouteInit } from '../features/route-feature.ts'
 import { type Part, partOf } from '../resource.ts'
 import { createOrphanHosts, type OrphanKey, routesFrom } from './orphan-hosts.ts'
 import {
+  chunkPart,
   inList,
   inPart,
   type OutboundBase,
@@ -146,7 +147,7 @@ function routesOf(base: OutboundBase, context: Context, service: Service, port: 
 }
 
 function createVirtualHosts(base: OutboundBase) {
-  const { graph, servicesOf, portKeys } = base
+  const { graph, portKeys } = base
   const routeKeys = (scope: RoutesScope, service: Service) =>
     portKeys(scope.chunk, service).map((key) => graph.intern<RouteKey>({ ...key.value, local: scope.local, caller: scope.caller }))
   const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
@@ -162,23 +163,13 @@ function createVirtualHosts(base: OutboundBase) {
 
   const virtualHostChunk = new Family<Interned<RoutesScope>, Part>(
     'virtualHostChunk',
-    (context, { value: scope }) =>
-      partOf(
-        context
-          .read(servicesOf, graph.intern(scope.chunk))
-          .flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(virtualHost, key))),
-      ),
+    (context, { value: scope }) => chunkPart(base, context, scope.chunk, (service) => routeKeys(scope, service), virtualHost),
     samePart,
   )
 
   const sniffedChunk = new Family<Interned<RoutesScope>, Part>(
     'sniffedChunk',
-    (context, { value: scope }) =>
-      partOf(
-        context
-          .read(servicesOf, graph.intern(scope.chunk))
-          .flatMap((service) => routeKeys(scope, service).flatMap((key) => context.read(sniffedRoutes, key))),
-      ),
+    (context, { value: scope }) => chunkPart(base, context, scope.chunk, (service) => routeKeys(scope, service), sniffedRoutes),
     samePart,
   )
 

@@ -1,6 +1,7 @@
 /** The check of faults on purpose. */
 import type { At } from '../../diagnostics/at.ts'
 import { didYouMean } from '../../diagnostics/suggest.ts'
+import { GRPC_STATUSES } from '../../grpc-status.ts'
 import { checkDuration } from '../../validation/values.ts'
 import type { HTTPFaultAbort, HTTPFaultDelay, HTTPFaultInjection, Percent } from './virtual-service.ts'
 
@@ -10,26 +11,6 @@ export function checkFault(fault: HTTPFaultInjection | undefined, at: At): void 
   checkAbort(fault.abort, at.in('abort'))
   checkDelay(fault.delay, at.in('delay'))
 }
-
-const GRPC_STATUSES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'UNAUTHENTICATED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]
 
 function checkAbort(abort: HTTPFaultAbort | undefined, at: At): void {
   if (!abort) return

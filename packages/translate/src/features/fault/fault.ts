@@ -1,11 +1,10 @@
 /** `http[].fault` of a VirtualService: delays and aborts, by Envoy's fault filter. */
 import { create } from '@bufbuild/protobuf'
-import type { HTTPFaultAbort, HTTPFaultDelay } from '@lateen/api'
+import { grpcStatusCode, type HTTPFaultAbort, type HTTPFaultDelay } from '@lateen/api'
 import { parseDuration } from '@lateen/base'
 import { duration, packAny } from '@lateen/envoy'
 import { FaultDelaySchema } from '@lateen/envoy/gen/envoy/extensions/filters/common/fault/v3/fault_pb.js'
 import { FaultAbortSchema, HTTPFaultSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
-import { grpcStatusCode } from '../../builders/grpc-status.ts'
 import { percentage } from '../../builders/percentage.ts'
 import type { RouteFeature } from '../route-feature.ts'
 

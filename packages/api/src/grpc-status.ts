@@ -1,6 +1,7 @@
 /** gRPC status names as VirtualServices write them. */
 
-const CODES = [
+/** In the order of their numbers, from 0. */
+export const GRPC_STATUSES: readonly string[] = [
   'OK',
   'CANCELLED',
   'UNKNOWN',
@@ -22,6 +23,6 @@ const CODES = [
 
 /** The number of a gRPC status name, or undefined. */
 export function grpcStatusCode(name: string): number | undefined {
-  const code = CODES.indexOf(name)
+  const code = GRPC_STATUSES.indexOf(name)
   return code < 0 ? undefined : code
 }
