@@ -161,16 +161,21 @@ function headersOf(
   connection: Connection,
   userAgent = 'lateen',
 ): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { accept: 'application/json', 'user-agent': userAgent }
+  const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent }
   if (request.body !== undefined) {
     headers['content-type'] = request.contentType ?? 'application/json'
     headers['content-length'] = String(Buffer.byteLength(request.body))
   }
+  return { ...headers, ...identityHeaders(credentials, connection) }
+}
+
+/** Who asks, and as whom. */
+export function identityHeaders(credentials: Credentials, { impersonate }: Connection): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
   if (credentials.token) headers.authorization = `Bearer ${credentials.token}`
   else if (credentials.basic) {
     headers.authorization = `Basic ${Buffer.from(`${credentials.basic.username}:${credentials.basic.password}`).toString('base64')}`
   }
-  const { impersonate } = connection
   if (impersonate) {
     headers['impersonate-user'] = impersonate.user
     if (impersonate.groups.length > 0) headers['impersonate-group'] = [...impersonate.groups]

@@ -25,14 +25,17 @@ export const completion = command<string>({
 
 /** What may follow which words. */
 async function completions(tree: Tree, foreign: readonly Foreign[]): Promise<Line[]> {
-  const nodes = Object.entries(tree).filter(([, node]) => isBranch(node) || !node.hidden)
-  const top: Line = { words: '', next: [...nodes.map(([name]) => name), ...foreign.map(({ name }) => name)] }
+  const [top, ...below] = await branchLines('', tree)
+  return [{ words: '', next: [...(top?.next ?? []), ...foreign.map(({ name }) => name)] }, ...below]
+}
+
+async function branchLines(words: string, tree: Tree): Promise<Line[]> {
+  const nodes = Object.entries(tree).filter(([, node]) => !node.hidden)
   const below = nodes.map(async ([name, node]) => {
-    if (!isBranch(node)) return [await flagsLine(name, node)]
-    const leaves = Object.entries(node.children).map(([child, leaf]) => flagsLine(`${name} ${child}`, leaf))
-    return [{ words: name, next: Object.keys(node.children) }, ...(await Promise.all(leaves))]
+    const path = words === '' ? name : `${words} ${name}`
+    return isBranch(node) ? branchLines(path, node.children) : [await flagsLine(path, node)]
   })
-  return [top, ...(await Promise.all(below)).flat()]
+  return [{ words, next: nodes.map(([name]) => name) }, ...(await Promise.all(below)).flat()]
 }
 
 async function flagsLine(words: string, leaf: Leaf): Promise<Line> {

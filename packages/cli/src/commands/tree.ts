@@ -12,8 +12,32 @@ export const TREE: Tree = {
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
   supervise: { summary: "the mesh's supervisor", hidden: true, load: async () => (await import('./mesh/supervise.ts')).supervise },
   cluster: { summary: "the mesh's cluster process", hidden: true, load: async () => (await import('./mesh/cluster.ts')).cluster },
+  'proxy-config': {
+    summary: 'what configuration a proxy has',
+    aliases: ['pc'],
+    children: {
+      all: { summary: 'everything', aliases: ['a'], load: async () => (await import('./proxy-config/all.ts')).all },
+      bootstrap: {
+        summary: 'what the proxy was started with',
+        aliases: ['b'],
+        load: async () => (await import('./proxy-config/bootstrap.ts')).bootstrap,
+      },
+      cluster: { summary: 'clusters', aliases: ['clusters', 'c'], load: async () => (await import('./proxy-config/cluster.ts')).cluster },
+      ecds: { summary: 'filters that came apart', aliases: ['ec'], load: async () => (await import('./proxy-config/ecds.ts')).ecds },
+      endpoint: {
+        summary: 'endpoints and their health',
+        aliases: ['endpoints', 'ep'],
+        load: async () => (await import('./proxy-config/endpoint.ts')).endpoint,
+      },
+      listener: { summary: 'listeners', aliases: ['listeners', 'l'], load: async () => (await import('./proxy-config/listener.ts')).listener },
+      log: { summary: 'levels of its loggers', aliases: ['o'], load: async () => (await import('./proxy-config/log.ts')).log },
+      route: { summary: 'routes', aliases: ['routes', 'r'], load: async () => (await import('./proxy-config/route.ts')).route },
+      secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },
+    },
+  },
   x: {
     summary: 'experimental and rarely needed commands',
+    aliases: ['experimental', 'exp'],
     children: {
       simulate: {
         summary: 'where calls go, by the configuration that a proxy would get',

@@ -16,3 +16,9 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 }
 
 const width = (text: string) => [...text].length
+
+/** Lines of a name and a value, the values below each other. */
+export function definitions(lines: readonly (readonly [string, string])[]): string {
+  const widest = Math.max(0, ...lines.map(([name]) => width(name)))
+  return lines.map(([name, value]) => `${name}${' '.repeat(widest - width(name) + 1)}${value}`.trimEnd()).join('\n')
+}

@@ -8,10 +8,13 @@ export interface Flag {
   readonly name: string
   readonly short?: string
   readonly help: string
-  /** What the value is called in help; a flag without it is a switch. */
+  /** What the value is called in help; a flag without it is a switch, which also takes `=true` and `=false`. */
   readonly value?: string
-  readonly type?: 'text' | 'integer'
+  /** `list` may be repeated; `commas` may be repeated and split at commas; `duration` is as Go writes it. Default: text. */
+  readonly type?: 'text' | 'integer' | 'duration' | 'list' | 'commas'
   readonly choices?: readonly string[]
+  /** What is read when the flag is not given; a duration in its text form. */
+  readonly default?: string | number | boolean
   readonly hidden?: true
 }
 
@@ -26,7 +29,12 @@ export interface Argument {
 export interface Flags {
   text(name: string): string | undefined
   integer(name: string): number | undefined
+  /** Milliseconds. */
+  duration(name: string): number | undefined
+  list(name: string): readonly string[]
   on(name: string): boolean
+  /** Whether the user gave the flag, so that what is read is not its default. */
+  given(name: string): boolean
 }
 
 export interface Context {

@@ -6,13 +6,15 @@
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command as Commander, CommanderError, Option } from 'commander'
 import type { Command, Context, Flag, Flags } from './command.ts'
 import { Outcome } from './command.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
+import { collect, collectCommas, parseDuration, parseInteger, plainWords, splitSwitches } from './flag-values.ts'
+import { KUBE_FLAGS } from './kube-flags.ts'
 import { progressOn } from './progress.ts'
 import { renderResult } from './render.ts'
-import { type Branch, type Foreign, isBranch, type Leaf, type Tree } from './tree.ts'
+import { childNamed, type Foreign, isBranch, type Leaf, type Tree } from './tree.ts'
 
 export interface Streams {
   readonly stdout: NodeJS.WriteStream | Writer
@@ -53,27 +55,28 @@ export async function runShell(argv: readonly string[], options: ShellOptions): 
 
 async function dispatch(argv: readonly string[], options: ShellOptions): Promise<ExitCode> {
   const program = newCommand(NAME, options).description("A service mesh with Istio's API, on Kubernetes or on one machine.")
-  let exitCode: ExitCode = EXIT.ok
-  const path = leafPath(argv, options.tree)
-  for (const [name, node] of Object.entries(options.tree)) {
-    const child = program.command(name, node && !isBranch(node) && node.hidden ? { hidden: true } : {}).summary(node.summary)
-    prepare(child, options)
-    if (isBranch(node)) addBranch(child, node, options)
-  }
+  addChildren(program, options.tree, options)
   for (const { name, summary } of options.foreign) program.command(name).summary(summary)
-  if (path) {
-    const loaded = await path.leaf.load()
-    const target = findCommand(program, path.words)
-    declare(target, loaded)
-    target.action(async () => {
-      exitCode = await execute(loaded, target, options)
-    })
-  }
   if (argv.length === 0) {
     program.outputHelp()
     return EXIT.ok
   }
-  await program.parseAsync([...argv], { from: 'user' })
+  const path = leafPath(argv, options.tree)
+  if (!path) {
+    // Commander says which word is unknown, and which was probably meant.
+    await program.parseAsync([...argv], { from: 'user' })
+    return EXIT.ok
+  }
+  const loaded = await path.leaf.load()
+  const target = findCommand(program, path.names)
+  declare(target, loaded)
+  const { argv: rest, switches, faults } = splitSwitches(path.rest, loaded.flags)
+  if (faults.length > 0) throw new CommandError(faults.join('; '), { exitCode: EXIT.usage })
+  let exitCode: ExitCode = EXIT.ok
+  target.action(async () => {
+    exitCode = await execute(loaded, target, switches, options)
+  })
+  await target.parseAsync([...rest], { from: 'user' })
   return exitCode
 }
 
@@ -94,21 +97,39 @@ function prepare(command: Commander, { streams }: ShellOptions): Commander {
     })
 }
 
-function addBranch(parent: Commander, branch: Branch, options: ShellOptions): void {
-  parent.description(`${branch.summary}.`)
-  for (const [name, leaf] of Object.entries(branch.children)) {
-    prepare(parent.command(name, leaf.hidden ? { hidden: true } : {}).summary(leaf.summary), options)
+function addChildren(parent: Commander, tree: Tree, options: ShellOptions): void {
+  for (const [name, node] of Object.entries(tree)) {
+    const child = parent.command(name, node.hidden ? { hidden: true } : {}).summary(node.summary)
+    prepare(child, options)
+    child.aliases([...(node.aliases ?? [])])
+    if (!isBranch(node)) continue
+    child.description(`${node.summary}.`)
+    addChildren(child, node.children, options)
   }
 }
 
-/** The words of `argv` that name a leaf; flags between them are stepped over. */
-function leafPath(argv: readonly string[], tree: Tree): { leaf: Leaf; words: string[] } | undefined {
-  const words = argv.filter((word) => !word.startsWith('-'))
-  const node = Object.hasOwn(tree, words[0] ?? '') ? tree[words[0] ?? ''] : undefined
-  if (!node) return undefined
-  if (!isBranch(node)) return { leaf: node, words: words.slice(0, 1) }
-  const leaf = Object.hasOwn(node.children, words[1] ?? '') ? node.children[words[1] ?? ''] : undefined
-  return leaf && { leaf, words: words.slice(0, 2) }
+interface LeafPath {
+  readonly leaf: Leaf
+  /** Proper names from the top. */
+  readonly names: readonly string[]
+  /** The arguments without the words that led here. */
+  readonly rest: readonly string[]
+}
+
+/** The leaf that the first words of `argv` name; flags between them are stepped over, with the values of those that all know. */
+function leafPath(argv: readonly string[], tree: Tree): LeafPath | undefined {
+  const names: string[] = []
+  const used = new Set<number>()
+  let level = tree
+  for (const position of plainWords(argv, KUBE_FLAGS)) {
+    const found = childNamed(level, argv[position] ?? '')
+    if (!found) return undefined
+    names.push(found.name)
+    used.add(position)
+    if (!isBranch(found.node)) return { leaf: found.node, names, rest: argv.filter((_, index) => !used.has(index)) }
+    level = found.node.children
+  }
+  return undefined
 }
 
 function findCommand(program: Commander, words: readonly string[]): Commander {
@@ -129,22 +150,29 @@ function declare(target: Commander, loaded: Command): void {
   if (loaded.examples.length > 0) target.addHelpText('after', `\nExamples:\n${loaded.examples.map((example) => `  ${example}`).join('\n')}`)
 }
 
+const PARSERS = { integer: parseInteger, duration: parseDuration, list: collect, commas: collectCommas } as const
+
 function option(flag: Flag): Option {
-  const made = new Option(`${flag.short ? `-${flag.short}, ` : ''}--${flag.name}${flag.value ? ` <${flag.value}>` : ''}`, flag.help)
+  const made = new Option(`${flag.short ? `-${flag.short}, ` : ''}--${flag.name}${flag.value ? ` <${flag.value}>` : ''}`, helpOf(flag))
+  // Choices come first: they bring a parser of their own.
   if (flag.choices) made.choices([...flag.choices])
-  if (flag.type === 'integer') made.argParser(parseInteger)
+  if (flag.type && flag.type !== 'text') made.argParser<unknown>(PARSERS[flag.type])
   if (flag.hidden) made.hideHelp()
   return made
 }
 
-function parseInteger(text: string): number {
-  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number is wanted.')
-  return Number(text)
+function helpOf(flag: Flag): string {
+  return flag.default === undefined || flag.default === '' || flag.default === false ? flag.help : `${flag.help} (default: ${flag.default})`
 }
 
-async function execute(loaded: Command, target: Commander, options: ShellOptions): Promise<ExitCode> {
+async function execute(
+  loaded: Command,
+  target: Commander,
+  switches: ReadonlyMap<string, boolean>,
+  options: ShellOptions,
+): Promise<ExitCode> {
   const { streams, env, signal, tree, foreign } = options
-  const flags = flagsOf(loaded, target)
+  const flags = flagsOf(loaded, target, switches)
   const context: Context = {
     args: target.args,
     flags,
@@ -172,22 +200,30 @@ function formatOf(wanted: string | undefined, loaded: Command, flags: Flags): 't
   return loaded.flags.some(({ name }) => name === 'short') && flags.on('short') ? 'short' : 'table'
 }
 
-function flagsOf(loaded: Command, target: Commander): Flags {
+function flagsOf(loaded: Command, target: Commander, switches: ReadonlyMap<string, boolean>): Flags {
   const values: Readonly<Record<string, unknown>> = target.opts()
-  const read = (name: string): unknown => {
+  const given = (name: string): unknown => {
     if (!loaded.flags.some((flag) => flag.name === name)) throw new Error(`flag --${name} is read but not declared`)
-    return values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())]
+    return switches.get(name) ?? values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())]
   }
+  const read = (name: string): unknown => given(name) ?? loaded.flags.find((flag) => flag.name === name)?.default
+  const number = (value: unknown) => (typeof value === 'number' ? value : undefined)
   return {
     text: (name) => {
       const value = read(name)
       return typeof value === 'string' ? value : undefined
     },
-    integer: (name) => {
+    integer: (name) => number(read(name)),
+    duration: (name) => {
       const value = read(name)
-      return typeof value === 'number' ? value : undefined
+      return typeof value === 'string' ? parseDuration(value) : number(value)
+    },
+    list: (name) => {
+      const value = read(name)
+      return Array.isArray(value) ? value.map(String) : typeof value === 'string' && value !== '' ? [value] : []
     },
     on: (name) => read(name) === true,
+    given: (name) => given(name) !== undefined,
   }
 }
 

@@ -3,16 +3,21 @@ import type { Command } from './command.ts'
 
 export interface Leaf {
   readonly summary: string
+  /** Other names, as istioctl's short ones. */
+  readonly aliases?: readonly string[]
   readonly hidden?: true
   load(): Promise<Command>
 }
 
 export interface Branch {
   readonly summary: string
-  readonly children: Readonly<Record<string, Leaf>>
+  readonly aliases?: readonly string[]
+  readonly hidden?: true
+  readonly children: Tree
 }
 
-export type Tree = Readonly<Record<string, Leaf | Branch>>
+export type Node = Leaf | Branch
+export type Tree = Readonly<Record<string, Node>>
 
 /** Commands of other programs, listed in help; the dispatcher runs them before the tree is looked at. */
 export interface Foreign {
@@ -20,6 +25,14 @@ export interface Foreign {
   readonly summary: string
 }
 
-export function isBranch(node: Leaf | Branch): node is Branch {
+export function isBranch(node: Node): node is Branch {
   return 'children' in node
+}
+
+/** The node below `tree` that has this name or alias, with its proper name. */
+export function childNamed(tree: Tree, word: string): { readonly name: string; readonly node: Node } | undefined {
+  const own = Object.hasOwn(tree, word) ? tree[word] : undefined
+  if (own) return { name: word, node: own }
+  const found = Object.entries(tree).find(([, node]) => node.aliases?.includes(word))
+  return found && { name: found[0], node: found[1] }
 }

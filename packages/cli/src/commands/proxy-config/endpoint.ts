@@ -1,0 +1,25 @@
+import { HOST_HEADINGS, hostRows, readClusterStatuses, statusesOf } from '../../config-dump/endpoints.ts'
+import { command } from '../../shell/command.ts'
+import { ADDRESS, CLUSTER, endpointFilter, PORT, STATUS } from './filters.ts'
+import { renderTable, report } from './report.ts'
+import { OUTPUT, POD_ARGUMENT, readSource, SOURCE_FLAGS } from './source.ts'
+
+export const endpoint = command({
+  help: "The endpoints that a proxy sees, with their health. A file holds the answer of Envoy's /clusters?format=json.",
+  args: [POD_ARGUMENT],
+  flags: [ADDRESS, PORT, CLUSTER, STATUS, OUTPUT, ...SOURCE_FLAGS],
+  examples: [
+    'lateen proxy-config endpoints POD.NAMESPACE --status unhealthy',
+    'lateen proxy-config endpoints POD.NAMESPACE --cluster "outbound|9080||reviews.default.svc.cluster.local"',
+  ],
+  async run(context) {
+    const { json, origin } = await readSource(context, 'clusters?format=json')
+    const statuses = readClusterStatuses(json, origin)
+    const filter = endpointFilter(context.flags)
+    return report(context, 'envoy.admin.v3.ClusterStatus', statusesOf(statuses, filter), () => ({
+      headings: HOST_HEADINGS,
+      rows: hostRows(statuses, filter),
+    }))
+  },
+  render: renderTable,
+})

@@ -1,0 +1,135 @@
+/**
+ * Commands in containers, as `kubectl exec` runs them: over WebSocket, one channel byte before each message.
+ * Source: Kubernetes' remote command protocol, `v5.channel.k8s.io` and `v4.channel.k8s.io`.
+ */
+import { WebSocket } from 'ws'
+import type { Connection } from './connection.ts'
+import { ApiError, ConnectionError, connectionError } from './errors.ts'
+import { identityHeaders } from './transport.ts'
+
+export interface ExecRequest {
+  readonly namespace: string
+  readonly pod: string
+  readonly container: string
+  readonly command: readonly string[]
+  /** How long the command may take. Default 30 s. */
+  readonly timeoutMs?: number
+  /** The most that is kept of its output. Default 256 MiB. */
+  readonly maxBytes?: number
+}
+
+export interface ExecResult {
+  readonly stdout: Buffer
+  readonly stderr: string
+  readonly code: number
+}
+
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
+const STDOUT = 1
+const STDERR = 2
+const STATUS = 3
+const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_MAX_BYTES = 256 << 20
+const MAX_REFUSAL_BYTES = 1 << 16
+
+/**
+ * Runs a command to its end.
+ *
+ * @throws ApiError when the server refuses; ConnectionError when it is not reached, the command takes too long or says too much
+ */
+export async function execInPod(connection: Connection, request: ExecRequest): Promise<ExecResult> {
+  const socket = await open(connection, request)
+  return new Promise((resolve, reject) => {
+    const output = { [STDOUT]: [] as Buffer[], [STDERR]: [] as Buffer[] }
+    const where = `${request.command.join(' ')} in container ${request.container} of pod ${request.pod}.${request.namespace}`
+    let bytes = 0
+    let status: unknown
+    const fail = (error: Error) => {
+      clearTimeout(timer)
+      reject(error)
+      socket.terminate()
+    }
+    const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    const timer = setTimeout(() => fail(new ConnectionError('ETIMEDOUT', `${where} did not end within ${timeoutMs} ms`)), timeoutMs)
+    socket.on('message', (data) => {
+      if (!Buffer.isBuffer(data)) return
+      bytes += data.length
+      if (bytes > (request.maxBytes ?? DEFAULT_MAX_BYTES)) {
+        fail(new ConnectionError('TOO_LARGE', `${where} wrote more than ${request.maxBytes ?? DEFAULT_MAX_BYTES} bytes`))
+      } else if (data[0] === STDOUT || data[0] === STDERR) output[data[0]].push(data.subarray(1))
+      else if (data[0] === STATUS) status = parseJson(data.subarray(1).toString('utf8'))
+    })
+    socket.on('error', (cause) => fail(connectionError(connection.server.href, connection.origin, cause)))
+    socket.on('close', () => {
+      clearTimeout(timer)
+      const code = exitCode(status)
+      if (code === undefined) {
+        reject(new ConnectionError('BROKEN', `${where}: ${messageOf(status) ?? 'the connection ended before the command did'}`))
+      } else resolve({ stdout: Buffer.concat(output[STDOUT]), stderr: Buffer.concat(output[STDERR]).toString('utf8'), code })
+    })
+  })
+}
+
+async function open(connection: Connection, request: ExecRequest): Promise<WebSocket> {
+  const credentials = await connection.credentials.current()
+  const query = new URLSearchParams({ container: request.container, stdout: 'true', stderr: 'true' })
+  for (const word of request.command) query.append('command', word)
+  const server = connection.server.href.replace(/\/$/, '').replace(/^http/, 'ws')
+  const path = `/api/v1/namespaces/${encodeURIComponent(request.namespace)}/pods/${encodeURIComponent(request.pod)}/exec`
+  const socket = new WebSocket(`${server}${path}?${query}`, PROTOCOLS, {
+    headers: identityHeaders(credentials, connection),
+    handshakeTimeout: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    maxPayload: request.maxBytes ?? DEFAULT_MAX_BYTES,
+    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.tlsServerName === undefined ? {} : { servername: connection.tlsServerName }),
+    ...(credentials.certificate ? { cert: credentials.certificate.cert, key: credentials.certificate.key } : {}),
+    rejectUnauthorized: !connection.insecureSkipTlsVerify,
+  })
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+    socket.once('unexpected-response', (_request, response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => {
+        if (text.length < MAX_REFUSAL_BYTES) text += chunk.toString('utf8')
+      })
+      response.on('end', () => {
+        const code = response.statusCode ?? 0
+        if (code === 401) connection.credentials.invalidate()
+        const refused = parseJson(text)
+        reject(new ApiError(code, '', messageOf(refused) ?? `exec in pod ${request.pod}: the API server answered ${code}`))
+      })
+    })
+    socket.once('error', (cause) => reject(connectionError(connection.server.href, connection.origin, cause)))
+  })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function messageOf(status: unknown): string | undefined {
+  return typeof status === 'object' && status !== null && 'message' in status && typeof status.message === 'string'
+    ? status.message
+    : undefined
+}
+
+/** From the Status at the end: success, or a cause that holds the code. */
+function exitCode(status: unknown): number | undefined {
+  if (typeof status !== 'object' || status === null || !('status' in status)) return undefined
+  if (status.status === 'Success') return 0
+  const details = 'details' in status && typeof status.details === 'object' && status.details !== null ? status.details : {}
+  const causes: readonly unknown[] = 'causes' in details && Array.isArray(details.causes) ? details.causes : []
+  for (const cause of causes) {
+    if (typeof cause !== 'object' || cause === null || !('reason' in cause) || cause.reason !== 'ExitCode') continue
+    const code = 'message' in cause ? Number(cause.message) : Number.NaN
+    if (Number.isInteger(code)) return code
+  }
+  return undefined
+}
