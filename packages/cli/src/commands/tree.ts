@@ -12,6 +12,11 @@ export const TREE: Tree = {
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
   supervise: { summary: "the mesh's supervisor", hidden: true, load: async () => (await import('./mesh/supervise.ts')).supervise },
   cluster: { summary: "the mesh's cluster process", hidden: true, load: async () => (await import('./mesh/cluster.ts')).cluster },
+  'proxy-status': {
+    summary: 'whether every proxy has its configuration',
+    aliases: ['ps'],
+    load: async () => (await import('./proxy-status/proxy-status.ts')).proxyStatus,
+  },
   'proxy-config': {
     summary: 'what configuration a proxy has',
     aliases: ['pc'],
@@ -29,7 +34,11 @@ export const TREE: Tree = {
         aliases: ['endpoints', 'ep'],
         load: async () => (await import('./proxy-config/endpoint.ts')).endpoint,
       },
-      listener: { summary: 'listeners', aliases: ['listeners', 'l'], load: async () => (await import('./proxy-config/listener.ts')).listener },
+      listener: {
+        summary: 'listeners',
+        aliases: ['listeners', 'l'],
+        load: async () => (await import('./proxy-config/listener.ts')).listener,
+      },
       log: { summary: 'levels of its loggers', aliases: ['o'], load: async () => (await import('./proxy-config/log.ts')).log },
       route: { summary: 'routes', aliases: ['routes', 'r'], load: async () => (await import('./proxy-config/route.ts')).route },
       secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },

@@ -1,5 +1,5 @@
 /** What a proxy is sent, in the shape of Envoy's own `/config_dump`. Secrets are shown without their keys. */
-import { type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf'
+import { type DescMessage, fromBinary, type JsonObject, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf'
 import { TYPE_URL } from '@lateen/envoy'
 import type { OpenSession } from '../xds/mesh-source.ts'
 
@@ -10,23 +10,32 @@ const DUMPS = [
   { typeUrl: TYPE_URL.EDS, dump: 'EndpointsConfigDump', list: 'dynamicEndpointConfigs', field: 'endpointConfig' },
 ] as const
 
-/** `{configs: [...]}` with clusters, listeners, routes and endpoints; virtual hosts sent apart from their routes come as well. */
+/** `{configs: [...]}` with clusters, listeners, routes and endpoints. */
 export async function configDump(session: OpenSession): Promise<unknown> {
   const registry = await loadRegistry()
   const configs = DUMPS.map(({ typeUrl, dump, list, field }) => ({
     '@type': `type.googleapis.com/envoy.admin.v3.${dump}`,
-    [list]: decodeAll(session, typeUrl, registry).map(({ name, version, value }) => {
+    [list]: resourcesOf(session, typeUrl, registry).map(({ name, version, value }) => {
       const entry = { [field]: withType(typeUrl, value), version_info: version }
       return typeUrl === TYPE_URL.LDS ? { name, active_state: entry } : entry
     }),
   }))
-  const virtualHosts = decodeAll(session, TYPE_URL.VHDS, registry).map(({ name, version, value }) => ({
-    name,
-    version_info: version,
-    virtual_host: value,
-  }))
-  return { configs, ...(virtualHosts.length > 0 ? { virtual_hosts: virtualHosts } : {}) }
+  return { configs }
 }
+
+/** As Envoy shows them: virtual hosts that were sent apart stand in the route configurations that they belong to. */
+function withVirtualHosts(routes: readonly Decoded[], virtualHosts: readonly Decoded[]): Decoded[] {
+  // Named `<route configuration>/<virtual host>`; route configurations have no slash in their names.
+  const byRoutes = Map.groupBy(virtualHosts, ({ name }) => name.slice(0, name.indexOf('/')))
+  return routes.map((entry) => {
+    const own = byRoutes.get(entry.name)
+    if (!own || !isObject(entry.value)) return entry
+    const { vhds: _, virtual_hosts: inline, ...rest } = entry.value
+    return { ...entry, value: { ...rest, virtual_hosts: [...(Array.isArray(inline) ? inline : []), ...own.map(({ value }) => value)] } }
+  })
+}
+
+const isObject = (value: JsonValue): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** All resources of one type. */
 export function typeDump(typeUrl: string): (session: OpenSession) => Promise<unknown> {
@@ -39,11 +48,22 @@ async function loadRegistry(): Promise<Registry> {
   return envoyRegistry()
 }
 
+function resourcesOf(session: OpenSession, typeUrl: string, registry: Registry): Decoded[] {
+  const own = decodeAll(session, typeUrl, registry)
+  return typeUrl === TYPE_URL.RDS ? withVirtualHosts(own, decodeAll(session, TYPE_URL.VHDS, registry)) : own
+}
+
+interface Decoded {
+  readonly name: string
+  readonly version: string
+  readonly value: JsonValue
+}
+
 function withType(typeUrl: string, value: JsonValue): JsonValue {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { '@type': typeUrl, ...value } : value
 }
 
-function decodeAll(session: OpenSession, typeUrl: string, registry: Registry): { name: string; version: string; value: JsonValue }[] {
+function decodeAll(session: OpenSession, typeUrl: string, registry: Registry): Decoded[] {
   const schema = registry.getMessage(typeUrl.slice(typeUrl.indexOf('/') + 1))
   if (!schema) return []
   return session

@@ -131,8 +131,18 @@ function syncStatus({ node, types }: ConnectionStatus, clusterId: string): Recor
     proxy_type: proxyType,
     istio_version: textOf(node.metadata.ISTIO_VERSION),
     ...Object.fromEntries(nonces.filter(([, nonce]) => nonce !== '')),
+    types: types.map(({ typeUrl, state, sentAt, answeredAt, error }) => ({
+      type_url: typeUrl,
+      state,
+      ...timeOf('sent_at', sentAt),
+      ...timeOf('answered_at', answeredAt),
+      ...(error ? { error } : {}),
+    })),
   }
 }
+
+const timeOf = (name: string, milliseconds: number): Record<string, string> =>
+  milliseconds > 0 ? { [name]: new Date(milliseconds).toISOString() } : {}
 
 function clients(connections: readonly ConnectionStatus[]): unknown {
   return {

@@ -1,8 +1,8 @@
 /** Where `proxy-config` reads from: a file, or the proxy of a pod. */
-import { readFileSync } from 'node:fs'
 import { withCluster } from '../../cluster/connect.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
+import { readText } from '../../input/read-text.ts'
 import type { Argument, Context, Flag } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
@@ -52,13 +52,4 @@ export async function readSource(context: Context, path: string): Promise<{ json
 export async function readDump(context: Context, query = ''): Promise<ConfigDump> {
   const { json, origin } = await readSource(context, `config_dump${query}`)
   return readConfigDump(json, origin)
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8')
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unknown fault'
-    throw new CommandError(`cannot read ${path}: ${reason}`, { exitCode: EXIT.data, cause: error })
-  }
 }

@@ -1,0 +1,151 @@
+/** `proxy-status`: whether every proxy has the configuration that the control plane has for it. */
+import { withCluster } from '../../cluster/connect.ts'
+import { proxyAdmin } from '../../cluster/envoy-admin.ts'
+import { askIstiods } from '../../cluster/istiod.ts'
+import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
+import { readText } from '../../input/read-text.ts'
+import { table } from '../../render/table.ts'
+import { type Context, command } from '../../shell/command.ts'
+import { CommandError } from '../../shell/exit-codes.ts'
+import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
+import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
+import { type ProxyState, readSyncStatus } from './sync-status.ts'
+
+interface Overview {
+  readonly proxies: readonly ProxyState[]
+  readonly faults: readonly string[]
+}
+
+interface OneProxy {
+  readonly proxy: ProxyState
+  readonly differences: readonly KindDifference[]
+}
+
+export const proxyStatus = command<Overview | OneProxy>({
+  help: 'Without a pod: for every connected proxy and type of configuration, whether it has what was last sent, and why it was refused. With a pod: how what it holds differs from what it was sent.',
+  args: [{ name: 'pod', help: '[<type>/]<name>[.<namespace>]', optional: true }],
+  flags: [
+    { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'json', 'yaml'], default: 'table', help: 'table, json or yaml' },
+    { name: 'file', value: 'FILE', help: "the proxy's config dump, instead of asking the pod" },
+    { name: 'revision', short: 'r', value: 'REVISION', help: 'only control planes of this revision' },
+    { name: 'verbosity', short: 'v', value: 'N', type: 'integer', default: 0, help: '1: every type, with the time of the last push' },
+    { name: 'all-namespaces', short: 'A', help: 'accepted: all namespaces are shown unless --namespace is given' },
+    { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', help: 'longest wait for an answer' },
+    { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: 'accepted' },
+    ...['authority', 'cert-dir', 'xds-address', 'xds-label'].map((name) => ({
+      name,
+      value: 'TEXT',
+      hidden: true as const,
+      help: 'accepted',
+    })),
+    { name: 'xds-port', value: 'PORT', type: 'integer', default: 15012, hidden: true, help: 'accepted' },
+    ...['insecure', 'plaintext'].map((name) => ({ name, hidden: true as const, help: 'accepted' })),
+    ...KUBE_FLAGS,
+  ],
+  examples: ['lateen proxy-status', 'lateen proxy-status -n shop -v 1', 'lateen proxy-status deployment/reviews-v1.shop'],
+  run: (context) => (context.args[0] === undefined ? overview(context) : oneProxy(context, context.args[0])),
+  render: (found) => ('proxies' in found ? overviewText(found) : differenceText(found)),
+})
+
+async function overview(context: Context): Promise<Overview> {
+  return withCluster(context, async (cluster) => {
+    const { answers, faults } = await askIstiods(cluster, '/debug/syncz', context.flags.text('revision'))
+    const only = context.flags.given('namespace') ? `.${cluster.namespace}` : ''
+    const detail = (context.flags.integer('verbosity') ?? 0) > 0
+    const proxies = readSyncStatus(answers).filter(({ proxy }) => proxy.endsWith(only))
+    return { proxies: detail ? proxies : proxies.map(withoutTimes), faults }
+  })
+}
+
+/** Times are for those who ask: without them the output of two calls can be compared. */
+function withoutTimes(proxy: ProxyState): ProxyState {
+  return { ...proxy, types: proxy.types.map(({ sentAt: _, ...type }) => type) }
+}
+
+const COLUMNS = ['CDS', 'LDS', 'EDS', 'RDS', 'ECDS']
+
+function overviewText({ proxies, faults }: Overview): string {
+  if (proxies.length === 0) return ['no proxy is connected', ...faults].join('\n')
+  const detail = proxies.some(({ types }) => types.some(({ sentAt }) => sentAt !== undefined))
+  const names = new Set([...COLUMNS, ...(detail ? proxies.flatMap(({ types }) => types.map(({ type }) => type)) : [])])
+  const columns = [...names]
+  const rows = proxies.map(({ proxy, cluster, istiod, version, types }) => [
+    proxy,
+    cluster,
+    ...columns.map((name) => cellOf(types.find(({ type }) => type === name))),
+    istiod,
+    version,
+  ])
+  const refusals = proxies.flatMap(({ proxy, types }) =>
+    types.flatMap(({ type, error }) => (error ? [`${proxy}: ${type} refused: ${error}`] : [])),
+  )
+  const parts = [
+    table(['NAME', 'CLUSTER', ...columns, 'ISTIOD', 'VERSION'], rows),
+    ...(refusals.length > 0 ? ['', ...refusals] : []),
+    ...faults,
+  ]
+  return parts.join('\n')
+}
+
+function cellOf(state: ProxyState['types'][number] | undefined): string {
+  // As istioctl: what a proxy does not ask for is not missing.
+  if (!state) return 'IGNORED'
+  const shown = state.error ? 'REJECTED' : state.state
+  return state.sentAt === undefined ? shown : `${shown} (${age(state.sentAt)})`
+}
+
+function age(time: string): string {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000))
+  if (seconds < 120) return `${seconds}s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)}m` : `${Math.round(seconds / 3600)}h`
+}
+
+async function oneProxy(context: Context, reference: string): Promise<OneProxy> {
+  return withCluster(context, async (cluster) => {
+    const admin = await proxyAdmin(cluster, reference)
+    const file = context.flags.text('file')
+    const held = readConfigDump(file === undefined ? await admin.ask('GET', 'config_dump') : readText(file), file ?? `pod ${admin.pod}`)
+    const [status, dumps] = await Promise.all([
+      askIstiods(cluster, '/debug/syncz', context.flags.text('revision')),
+      askIstiods(cluster, `/debug/config_dump?proxyID=${encodeURIComponent(admin.pod)}`, context.flags.text('revision')).catch(
+        () => undefined,
+      ),
+    ])
+    const proxy = readSyncStatus(status.answers).find((each) => each.proxy === admin.pod)
+    const answer = dumps?.answers.find(({ istiod }) => istiod === proxy?.istiod)
+    if (!proxy || !answer) {
+      throw new CommandError(
+        `no control plane has a connection of ${admin.pod}: see kubectl logs ${admin.pod.split('.')[0]} -c istio-proxy`,
+      )
+    }
+    return { proxy, differences: await difference(readConfigDump(answer.body, answer.istiod), dynamicPart(held)) }
+  })
+}
+
+/** What a proxy has of its bootstrap was never sent. */
+function dynamicPart(dump: ConfigDump): ConfigDump {
+  return {
+    ...dump,
+    section: (name) => {
+      const section = dump.section(name)
+      return Object.fromEntries(Object.entries(section).filter(([field]) => !field.startsWith('static_')))
+    },
+  }
+}
+
+function differenceText({ proxy, differences }: OneProxy): string {
+  const lines = differences.flatMap((found) => {
+    if (isEmpty(found)) return [`${found.kind} Match`]
+    return [
+      `${found.kind} Don't Match`,
+      ...found.onlySent.map((name) => `  sent, not held: ${name}`),
+      ...found.onlyHeld.map((name) => `  held, not sent: ${name}`),
+      ...found.different.flatMap(({ name, fields }) => [`  differs: ${name}`, ...fields.map(fieldText)]),
+    ]
+  })
+  const errors = proxy.types.flatMap(({ type, error }) => (error ? [`${type} refused: ${error}`] : []))
+  return [...lines, ...errors].join('\n')
+}
+
+const fieldText = ({ field, sent, held }: FieldDifference): string =>
+  `    ${field}: sent ${JSON.stringify(sent) ?? 'nothing'}, held ${JSON.stringify(held) ?? 'nothing'}`
