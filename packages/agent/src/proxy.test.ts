@@ -258,6 +258,10 @@ describe.skipIf(!ENVOY)('an agent with Envoy', () => {
     expect(await agent.exit).toBe(0)
     expect(await runWait(['--url', url, '--timeoutSeconds=1', '--periodMillis', '50'], io)).toBe(1)
     expect(printed).toContain(`the proxy is not ready after 1 s: ${url}: connect ECONNREFUSED`)
+    // A name may stand for several addresses, which fail together.
+    const byName = url.replace('127.0.0.1', 'localhost')
+    expect(await runWait(['--url', byName, '--timeoutSeconds=1', '--periodMillis', '50'], io)).toBe(1)
+    expect(printed).toMatch(/localhost:\d+\/healthz\/ready: connect ECONNREFUSED/)
   })
 
   test('uses mounted certificates in place of the CA, and follows them when they are replaced', async () => {

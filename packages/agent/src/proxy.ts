@@ -11,7 +11,7 @@ import { createRelay } from './discovery/relay.ts'
 import { openDns } from './dns/mesh-dns.ts'
 import { EnvoyAdmin } from './envoy/admin.ts'
 import { envoyArguments } from './envoy/arguments.ts'
-import { beginDrain, drain } from './envoy/drain.ts'
+import { beginDrain, drain, finishDrain } from './envoy/drain.ts'
 import { EnvoySupervisor } from './envoy/supervisor.ts'
 import { EXIT, type ProgramIo, processIo } from './program.ts'
 import { startSecretServer } from './sds/secret-server.ts'
@@ -99,6 +99,7 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
       },
       Date.now(),
     )
+  let drained = false
   const status = await startStatusServer({
     port: ports.status,
     readiness,
@@ -108,8 +109,12 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
       scrapes++
       return serveMergedMetrics({ adminPort: ports.admin, app, own }, request, response, (part) => scrapesFailed[part]++)
     },
-    onQuit: ending.now,
-    onDrain: () => beginDrain(admin, settings.role),
+    onQuit: ending.quit,
+    onDrain: async () => {
+      drained = true
+      readiness.beginDrain()
+      await beginDrain(admin, settings.role, 'stay open')
+    },
     metricsLocalOnly: booleanOf(env, 'METRICS_LOCALHOST_ACCESS_ONLY', false),
   })
   stack.defer(() => status.close())
@@ -134,8 +139,16 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   const code = await Promise.race([envoy.ended, ending.asked])
   if (code !== 'end') return code
   readiness.beginDrain()
-  const stop = AbortSignal.any([ending.atOnce, aborted(envoy.ended)])
-  await drain({ ...settings.drain, role: settings.role, admin, ownPorts: [ports.prometheus, ports.envoyStatus], signal: stop })
+  await (drained ? finishDrain : drain)({
+    ...settings.drain,
+    // Who asks from within the pod to be rid of the proxy needs it no more.
+    besideApplication: settings.drain.besideApplication && !ending.wasQuit(),
+    role: settings.role,
+    admin,
+    ownPorts: [ports.prometheus, ports.envoyStatus],
+    pids: [process.pid, ...(envoy.pid === undefined ? [] : [envoy.pid])],
+    signal: AbortSignal.any([ending.atOnce, aborted(envoy.ended)]),
+  })
   await envoy.stop()
   return EXIT.ok
 }
@@ -147,21 +160,26 @@ async function writeBootstrap(settings: AgentSettings): Promise<void> {
   await writeFile(settings.files.bootstrap, JSON.stringify(whole, undefined, 1), { mode: 0o640 })
 }
 
-/** The first signal or call of `now` asks for an orderly end, the second one for an end at once. */
+/** The first signal or call of `quit` asks for an orderly end, the second one for an end at once. */
 function endOnSignal(io: ProgramIo) {
   const asked = Promise.withResolvers<'end'>()
   const atOnce = new AbortController()
   let times = 0
+  let quits = 0
   const now = () => {
     times++
     asked.resolve('end')
     if (times > 1) atOnce.abort()
   }
+  const quit = () => {
+    quits++
+    now()
+  }
   const stop = io.onSignal((signal) => {
     log.info(`${signal} received`)
     now()
   })
-  return { asked: asked.promise, atOnce: atOnce.signal, now, stop }
+  return { asked: asked.promise, atOnce: atOnce.signal, quit, wasQuit: () => quits > 0, stop }
 }
 
 /** A signal that is aborted when a promise is fulfilled. */

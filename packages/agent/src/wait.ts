@@ -32,28 +32,34 @@ export async function runWait(argv: readonly string[], io: ProgramIo = processIo
 
 async function waitFor(url: string, times: { periodMs: number; requestMs: number; totalMs: number }, io: ProgramIo): Promise<number> {
   const end = Date.now() + times.totalMs
-  let problem = ''
+  let problem: string | undefined
   do {
     problem = await ask(url, times.requestMs)
-    if (problem === '') return EXIT.ok
+    if (problem === undefined) return EXIT.ok
     await new Promise((resolve) => setTimeout(resolve, times.periodMs))
   } while (Date.now() < end)
   io.stderr(`the proxy is not ready after ${times.totalMs / 1000} s: ${url}: ${problem}\n`)
   return EXIT.failed
 }
 
-/** Nothing when the answer was 200; else what happened instead. */
-function ask(url: string, timeoutMs: number): Promise<string> {
+/** `undefined` when the answer was 200; else what happened instead. */
+function ask(url: string, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const request = http.get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (text = (text + chunk).slice(0, 1000)))
-      response.on('end', () => resolve(response.statusCode === 200 ? '' : `HTTP status ${response.statusCode} ${text.trim()}`.trim()))
-      response.on('error', (error) => resolve(error.message))
+      response.on('end', () => resolve(response.statusCode === 200 ? undefined : `HTTP status ${response.statusCode} ${text.trim()}`.trim()))
+      response.on('error', (error) => resolve(reasonOf(error)))
     })
-    request.on('error', (error) => resolve(error.message))
+    request.on('error', (error) => resolve(reasonOf(error)))
   })
+}
+
+/** A name with several addresses fails with an error for each, and no message of its own. */
+function reasonOf(error: Error): string {
+  const errors = error instanceof AggregateError ? error.errors.filter((each) => each instanceof Error) : [error]
+  return errors.map(({ message }) => message).join(', ') || error.name
 }
 
 function positive(text: string, flag: string): number {

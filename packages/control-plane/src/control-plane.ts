@@ -19,6 +19,7 @@ import { startOperatorPorts } from './http/operator-ports.ts'
 import { type Authenticator, createAuthenticator } from './identity/authenticator.ts'
 import { authenticatePeer } from './identity/peer-authentication.ts'
 import { createTokenReviewer } from './identity/token-reviewer.ts'
+import { type KeyService, startKeyService } from './keys/key-service.ts'
 import { MeshConfigError, type MeshDocuments, type MeshView, meshView } from './mesh-config/mesh-documents.ts'
 import { type MeshWatcher, watchMesh } from './mesh-config/mesh-watcher.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
@@ -83,6 +84,7 @@ class RunningControlPlane implements ControlPlane {
   #access: DebugAccess | undefined
   #watcher: MeshWatcher | undefined
   #mesh: MeshState | undefined
+  #keys: KeyService | undefined
   #kube: KubeSource | undefined
   #source: ConfigSource = memorySource()
   #duties: ClusterDuties | undefined
@@ -112,6 +114,8 @@ class RunningControlPlane implements ControlPlane {
     const certificates = await this.#startCertificates()
     this.#beginDuties(certificates.ca)
     await pipeline.synced
+    // Proxies that connect find the keys of their issuers, as far as those can be had.
+    await this.#keys?.settled()
     if (this.#closing) return
     await this.#openXds(certificates)
     await this.#openWebhooks(certificates)
@@ -205,10 +209,15 @@ class RunningControlPlane implements ControlPlane {
       log.error(`translation of ${where} failed; what it made before stays`, {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
-    const mesh = createMesh({ clusterId, domain, rootNamespace, trustDomain, revision, onFault })
+    const { keysFetchedBy, severalAuthorizers, keys } = this.#options.policies
+    const switches = { keysFetchedBy, severalAuthorizers }
+    const mesh = createMesh({ clusterId, domain, rootNamespace, trustDomain, revision, switches, onFault })
     mesh.setMeshConfig(watcher.current.mesh)
     mesh.setMeshNetworks(watcher.current.networks)
     this.#mesh = mesh
+    const service = startKeyService(mesh, keys, this.#metrics.keys)
+    this.#keys = service
+    this.#closers.push(() => service.stop())
   }
 
   #startPipeline(): Pipeline {
@@ -255,6 +264,7 @@ class RunningControlPlane implements ControlPlane {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
     }
+    this.#keys?.follow()
     const applyMs = performance.now() - start
     this.#metrics.config.applied({ changes, events, waitedMs, applyMs })
     log.debug(`applied ${changes.length} changes in ${applyMs.toFixed(1)} ms`)

@@ -171,4 +171,23 @@ describe('the graph', () => {
       }),
     )
   })
+
+  test('a union holds what its sources hold, of a key in two the first one has', () => {
+    const graph = new Graph()
+    const [first, second] = [graph.source<string>('first'), graph.source<string>('second')]
+    const both = graph.union('both', [first, second], { letter: (value) => [value.slice(0, 1)] })
+    const page = new Family<string, string>('page', (context) => context.list(both, 'letter', 'x').join(','))
+    const watch = graph.watch(page, '', () => {})
+    graph.batch(() => {
+      first.set('a', 'x1')
+      second.set('a', 'x2')
+      second.set('b', 'x3')
+      second.set('c', 'y4')
+    })
+    expect(watch.value()).toBe('x1,x3')
+    graph.batch(() => first.delete('a'))
+    expect(watch.value()).toBe('x2,x3')
+    graph.batch(() => second.delete('a'))
+    expect(watch.value()).toBe('x3')
+  })
 })

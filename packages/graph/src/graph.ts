@@ -252,6 +252,28 @@ export class Graph {
     return output
   }
 
+  /** The values of several sources in one, with indexes of its own. Of a key that two of them have, the first one's value counts. */
+  union<V>(name: string, inputs: readonly Source<V>[], indexes?: Indexes<V>): Source<V> {
+    const output = this.addSource<V>(name, indexes)
+    const stale = new Set<string>()
+    for (const input of inputs) {
+      input.subscribe((key) => void stale.add(key))
+      for (const key of input.keys()) stale.add(key)
+    }
+    this.collections.push({
+      settle: () => {
+        const work = [...stale].sort()
+        stale.clear()
+        for (const key of work) {
+          const value = inputs.find((input) => input.peek(key) !== undefined)?.peek(key)
+          if (value === undefined) output.delete(key)
+          else output.set(key, value)
+        }
+      },
+    })
+    return output
+  }
+
   /** Hears of derivations that threw: a fault of ours, never of the user's objects. */
   onError: (label: string, error: unknown) => void = () => {}
 

@@ -66,7 +66,8 @@ export function peerPolicyOf(
   const root = rootNamespace === namespace ? own : [...context.list(policies, 'namespace', rootNamespace)].sort(byAge)
   const mesh = root.find((policy) => !policy.selector)
   const wide = rootNamespace === namespace ? undefined : own.find((policy) => !policy.selector)
-  const narrow = own.find((policy) => policy.selector && selects(policy.selector, labels))
+  // A selector in the root namespace selects nothing, not even there: that namespace speaks for the mesh.
+  const narrow = rootNamespace === namespace ? undefined : own.find((policy) => policy.selector && selects(policy.selector, labels))
   const inherited = wide?.mode ?? mesh?.mode ?? 'PERMISSIVE'
   const mode = narrow?.mode ?? inherited
   // A port's UNSET takes the workload's mode; ports are read from workload policies only.

@@ -1,12 +1,14 @@
 /** Endpoints of a service's port: from EndpointSlices, from ServiceEntries' own lists, and from the workloads they select. */
 import type { KubeObject } from '@lateen/api'
 import { type Context, Family, type Source } from '@lateen/graph'
-import { type Endpoint, type Health, type Locality, NOWHERE, parseLocality } from './endpoint.ts'
+import { isIpv6 } from './address-family.ts'
+import { type Endpoint, type Health, type Locality, NOWHERE } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
 import type { Service, ServicePort } from './service.ts'
 import { settingsOf } from './services.ts'
 import type { EndpointSliceView, ServiceEntrySpec } from './views.ts'
 import { selects, type Workload } from './workload.ts'
+import { entryLocality, NETWORK_LABEL, TLS_MODE_LABEL } from './workloads.ts'
 
 export interface EndpointSources {
   readonly inputs: Inputs
@@ -35,7 +37,7 @@ export function endpointFamily(sources: EndpointSources): EndpointFamily {
 function fromSlices(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
   const settings = settingsOf(context, sources.inputs)
   const slices = context.list(sources.inputs.kinds['discovery.k8s.io/EndpointSlice'], 'service', `${service.namespace}/${service.name}`)
-  const found = new Map<string, Endpoint>()
+  const found = new Map<string, { readonly endpoint: Endpoint; readonly pod: string }>()
   for (const slice of slices) {
     const view = slice as KubeObject & EndpointSliceView
     if (view.addressType === 'FQDN') continue
@@ -43,12 +45,14 @@ function fromSlices(context: Context, sources: EndpointSources, service: Service
     if (target?.port === undefined) continue
     for (const entry of view.endpoints ?? []) {
       const health = healthOf(entry.conditions, service)
+      const pod = entry.targetRef?.kind === 'Pod' ? `${entry.targetRef.namespace ?? ''}/${entry.targetRef.name ?? ''}` : ''
       for (const address of entry.addresses) {
         const workload = workloadOf(context, sources, entry.targetRef, address)
         const endpoint: Endpoint = {
           address,
+          otherAddresses: [],
           port: target.port,
-          health,
+          health: workload?.draining ? 'draining' : health,
           labels: workload?.labels ?? {},
           locality: workload?.locality ?? zoneOnly(entry.zone),
           network: workload?.network ?? '',
@@ -59,14 +63,28 @@ function fromSlices(context: Context, sources: EndpointSources, service: Service
           workload: workload?.workload ?? '',
           node: workload?.node ?? entry.nodeName ?? '',
           cluster: settings.clusterId,
+          hostname: entry.hostname ?? '',
         }
         // One address may be in two slices while endpoints move between them: the better state counts.
         const known = found.get(address)
-        if (!known || RANK[known.health] > RANK[health]) found.set(address, endpoint)
+        if (!known || RANK[known.endpoint.health] > RANK[health]) found.set(address, { endpoint, pod })
       }
     }
   }
-  return [...found.values(), ...selectedEntries(context, sources, service, port)]
+  return [...onePerPod([...found.values()]), ...selectedEntries(context, sources, service, port)]
+}
+
+/** A pod with addresses of both families, which are in different slices, is one endpoint; its IPv4 address comes first. */
+function onePerPod(found: readonly { readonly endpoint: Endpoint; readonly pod: string }[]): Endpoint[] {
+  const pods = new Map<string, Endpoint>()
+  for (const { endpoint, pod } of [...found].sort((a, b) => Number(isIpv6(a.endpoint.address)) - Number(isIpv6(b.endpoint.address)))) {
+    const key = pod === '' ? endpoint.address : `${pod} ${endpoint.port}`
+    const known = pods.get(key)
+    if (!known) pods.set(key, endpoint)
+    else if (isIpv6(known.address) === isIpv6(endpoint.address)) pods.set(endpoint.address, endpoint)
+    else pods.set(key, { ...known, otherAddresses: [...known.otherAddresses, endpoint.address] })
+  }
+  return [...pods.values()]
 }
 
 /** WorkloadEntries that a Kubernetes Service selects count as its endpoints (VMs behind a Service). */
@@ -105,7 +123,25 @@ function workloadOf(
 
 const zoneOnly = (zone: string | undefined): Locality => (zone ? { region: '', zone, subzone: '' } : NOWHERE)
 
+/** Entries of one namespace for one host are one service: the endpoints of all that have the port are its endpoints. */
 function fromEntry(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
+  const found = new Map<string, Endpoint>()
+  for (const entry of context.list(sources.serviceEntries, 'host', service.host)) {
+    const own = entry.namespace === service.namespace ? entry.ports.find(({ number }) => number === port.number) : undefined
+    if (!own) continue
+    for (const endpoint of ofOneEntry(context, sources, entry, own)) {
+      if (service.resolution === 'static' && !isDialled(endpoint.address)) continue
+      const key = `${endpoint.address} ${endpoint.port}`
+      if (!found.has(key)) found.set(key, endpoint)
+    }
+  }
+  return [...found.values()]
+}
+
+/** An IP address or the path of a socket; a name must be resolved first. */
+const isDialled = (address: string): boolean => address.startsWith('unix://') || isIpv6(address) || /^[\d.]+$/.test(address)
+
+function ofOneEntry(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
   const { selector } = service
   if (selector) {
     const inNamespace = [
@@ -139,10 +175,10 @@ function fromEntry(context: Context, sources: EndpointSources, service: Service,
     address: endpoint.address ?? '',
     port: endpoint.address?.startsWith('unix://') ? 0 : (endpoint.ports?.[port.name] ?? Number(port.target)),
     labels: endpoint.labels ?? {},
-    locality: endpoint.locality ? parseLocality(endpoint.locality) : NOWHERE,
-    network: endpoint.network ?? '',
-    weight: endpoint.weight ?? 1,
-    tlsMode: endpoint.labels?.['security.istio.io/tlsMode'] ?? (endpoint.serviceAccount ? 'istio' : ''),
+    locality: entryLocality(endpoint, endpoint.labels ?? {}),
+    network: endpoint.network || (endpoint.labels?.[NETWORK_LABEL] ?? ''),
+    weight: endpoint.weight || 1,
+    tlsMode: endpoint.labels?.[TLS_MODE_LABEL] ?? (endpoint.serviceAccount ? 'istio' : ''),
     namespace: service.namespace,
     serviceAccount: endpoint.serviceAccount ?? '',
     cluster: settings.clusterId,
@@ -150,6 +186,7 @@ function fromEntry(context: Context, sources: EndpointSources, service: Service,
 }
 
 const PLAIN = {
+  otherAddresses: [],
   health: 'healthy' as const,
   locality: NOWHERE,
   network: '',
@@ -158,25 +195,32 @@ const PLAIN = {
   serviceAccount: '',
   workload: '',
   node: '',
+  hostname: '',
 }
 
 function endpointsOfWorkload(context: Context, sources: EndpointSources, workload: Workload, port: ServicePort): Endpoint[] {
   const settings = settingsOf(context, sources.inputs)
   const number = workload.ports[port.name] ?? (typeof port.target === 'string' ? workload.ports[port.target] : port.target)
   if (number === undefined) return []
-  return workload.addresses.slice(0, 1).map((address) => ({
-    address,
-    port: number,
-    health: workload.ready ? 'healthy' : 'unhealthy',
-    labels: workload.labels,
-    locality: workload.locality,
-    network: workload.network,
-    weight: workload.weight,
-    tlsMode: workload.tlsMode,
-    namespace: workload.namespace,
-    serviceAccount: workload.serviceAccount,
-    workload: workload.workload,
-    node: workload.node,
-    cluster: settings.clusterId,
-  }))
+  const [address, ...others] = workload.addresses
+  if (address === undefined) return []
+  return [
+    {
+      address,
+      otherAddresses: others.filter((other) => isIpv6(other) !== isIpv6(address)),
+      port: address.startsWith('unix://') ? 0 : number,
+      health: workload.draining ? 'draining' : workload.ready ? 'healthy' : 'unhealthy',
+      labels: workload.labels,
+      locality: workload.locality,
+      network: workload.network,
+      weight: workload.weight,
+      tlsMode: workload.tlsMode,
+      namespace: workload.namespace,
+      serviceAccount: workload.serviceAccount,
+      workload: workload.workload,
+      node: workload.node,
+      cluster: settings.clusterId,
+      hostname: '',
+    },
+  ]
 }

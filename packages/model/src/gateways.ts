@@ -1,7 +1,7 @@
 /** Gateways: the servers that a gateway workload opens. */
 import { type GatewaySpec, type KubeObject, objectKey, refOf } from '@lateen/api'
 import type { ObjectRef } from '@lateen/base'
-import type { Context, Graph, Source } from '@lateen/graph'
+import type { Context, Graph, Indexes, Source } from '@lateen/graph'
 import { byAge } from './destination-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { selects } from './workload.ts'
@@ -21,8 +21,9 @@ export interface GatewayConfig {
   readonly origin: ObjectRef
 }
 
-export function gatewayCollection(graph: Graph, inputs: Inputs): Source<GatewayConfig> {
-  return graph.collection<KubeObject, GatewayConfig>('gateways', inputs.kinds['networking.istio.io/Gateway'], (_, object) => {
+/** All Gateways: Istio's own, and those that other kinds stand for. */
+export function gatewayCollection(graph: Graph, inputs: Inputs, others: readonly Source<GatewayConfig>[]): Source<GatewayConfig> {
+  const own = graph.collection<KubeObject, GatewayConfig>('istioGateways', inputs.kinds['networking.istio.io/Gateway'], (_, object) => {
     const spec = (object.spec ?? {}) as GatewaySpec
     const config: GatewayConfig = {
       key: objectKey(object),
@@ -35,16 +36,26 @@ export function gatewayCollection(graph: Graph, inputs: Inputs): Source<GatewayC
     }
     return [[config.key, config]]
   })
+  return graph.union('gateways', [own, ...others], INDEXES)
 }
 
-/** The Gateways whose selector a workload's labels fit, oldest first. */
-export function gatewaysFor(
-  context: Context,
-  gateways: Source<GatewayConfig>,
-  labels: Readonly<Record<string, string>>,
-): readonly GatewayConfig[] {
-  return context
-    .all(gateways)
-    .filter((gateway) => selects(gateway.selector, labels))
+const INDEXES: Indexes<GatewayConfig> = { namespace: (gateway) => [gateway.namespace] }
+
+/** The workload that asks for its Gateways. */
+export interface GatewayWorkload {
+  readonly labels: Readonly<Record<string, string>>
+  /** Hosts of the services that lead to it. */
+  readonly hosts: ReadonlySet<string>
+  /** Its namespace, where only Gateways of that namespace count; undefined for all. */
+  readonly only: string | undefined
+}
+
+/** The Gateways of a workload, oldest first: those that its labels fit, and those called by one of its services. */
+export function gatewaysFor(context: Context, gateways: Source<GatewayConfig>, workload: GatewayWorkload): readonly GatewayConfig[] {
+  const candidates = workload.only === undefined ? context.all(gateways) : context.list(gateways, 'namespace', workload.only)
+  return candidates
+    .filter(({ services, selector }) =>
+      services ? services.some((host) => workload.hosts.has(host)) : selects(selector, workload.labels),
+    )
     .sort(byAge)
 }

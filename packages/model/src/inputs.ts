@@ -36,6 +36,14 @@ const KINDS = {
   },
   'networking.k8s.io/Ingress': NAMESPACED,
   'networking.k8s.io/IngressClass': {},
+  'gateway.networking.k8s.io/GatewayClass': {},
+  'gateway.networking.k8s.io/Gateway': NAMESPACED,
+  'gateway.networking.k8s.io/ListenerSet': NAMESPACED,
+  'gateway.networking.k8s.io/HTTPRoute': NAMESPACED,
+  'gateway.networking.k8s.io/GRPCRoute': NAMESPACED,
+  'gateway.networking.k8s.io/TCPRoute': NAMESPACED,
+  'gateway.networking.k8s.io/TLSRoute': NAMESPACED,
+  'gateway.networking.k8s.io/ReferenceGrant': NAMESPACED,
   'networking.istio.io/VirtualService': NAMESPACED,
   'networking.istio.io/DestinationRule': NAMESPACED,
   'networking.istio.io/Gateway': NAMESPACED,
@@ -59,6 +67,8 @@ export interface Inputs {
   readonly kinds: Readonly<Record<InputKind, Source<KubeObject>>>
   /** One value under the empty key. */
   readonly settings: Source<MeshSettings>
+  /** Fetched public keys (JSON Web Key Sets, as text), by the name under which they were asked for. */
+  readonly keySets: Source<string>
 }
 
 /** `networking.istio.io/VirtualService` of an object; the core group is called `core`. */
@@ -77,7 +87,7 @@ export function createInputs(graph: Graph): Inputs {
     ([kind, indexes]) => [kind, graph.source<KubeObject>(kind, indexes)] as const,
   )
   const kinds = Object.fromEntries(sources)
-  return { kinds: kinds as Inputs['kinds'], settings: graph.source<MeshSettings>('settings') }
+  return { kinds: kinds as Inputs['kinds'], settings: graph.source<MeshSettings>('settings'), keySets: graph.source<string>('keySets') }
 }
 
 /** Writes one change to its source; kinds that the mesh does not read are passed over. Call inside `Graph.batch`. */

@@ -1,10 +1,13 @@
 /** The model as a whole: every collection, made on one graph in the order in which they read each other. */
 import type { Graph, Source } from '@lateen/graph'
 import { type PeerPolicy, peerPolicyCollection } from './authentication.ts'
+import { type AuthorizationPolicy, authorizationPolicyCollection } from './authorization-policies.ts'
 import { type DestinationRule, destinationRuleCollection } from './destination-rules.ts'
 import { type EndpointFamily, endpointFamily } from './endpoints.ts'
 import { type GatewayConfig, gatewayCollection } from './gateways.ts'
+import { ingressCollections } from './ingress.ts'
 import type { Inputs } from './inputs.ts'
+import { type RequestAuthentication, requestAuthenticationCollection } from './request-authentications.ts'
 import type { Service } from './service.ts'
 import { serviceCollections } from './services.ts'
 import { type SidecarConfig, sidecarCollection } from './sidecars.ts'
@@ -23,23 +26,28 @@ export interface MeshModel {
   readonly gateways: Source<GatewayConfig>
   readonly sidecars: Source<SidecarConfig>
   readonly peerPolicies: Source<PeerPolicy>
+  readonly authorizationPolicies: Source<AuthorizationPolicy>
+  readonly requestAuthentications: Source<RequestAuthentication>
   readonly endpoints: EndpointFamily
 }
 
 export function createModel(graph: Graph, inputs: Inputs): MeshModel {
   const workloads = workloadCollections(graph, inputs)
   const services = serviceCollections(graph, inputs)
+  const ingress = ingressCollections(graph, inputs, services.kubernetes)
   return {
     inputs,
     pods: workloads.pods,
     workloadEntries: workloads.entries,
     kubernetesServices: services.kubernetes,
     serviceEntries: services.entries,
-    virtualServices: virtualServiceCollection(graph, inputs),
+    virtualServices: virtualServiceCollection(graph, inputs, [ingress.virtualServices]),
     destinationRules: destinationRuleCollection(graph, inputs),
-    gateways: gatewayCollection(graph, inputs),
+    gateways: gatewayCollection(graph, inputs, [ingress.gateways]),
     sidecars: sidecarCollection(graph, inputs),
     peerPolicies: peerPolicyCollection(graph, inputs),
+    authorizationPolicies: authorizationPolicyCollection(graph, inputs),
+    requestAuthentications: requestAuthenticationCollection(graph, inputs),
     endpoints: endpointFamily({
       inputs,
       pods: workloads.pods,

@@ -1,4 +1,5 @@
 /** A proxy as it introduced itself: what of its node the translation may depend on. */
+import type { MeshProxyConfig } from '@lateen/api'
 import { type Locality, NOWHERE, parseLocality } from './endpoint.ts'
 
 export type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel'
@@ -25,8 +26,16 @@ export interface MeshProxy {
   readonly vhds: boolean
   /** Sockets of the proxy carry this mark, where its user id cannot tell them apart (single-user namespaces). */
   readonly socketMark: number | undefined
+  /** HTTP/1.0 is taken too. */
+  readonly http10: boolean
+  /** How long connections may be idle, as a Go duration; undefined for Envoy's own hour. */
+  readonly idleTimeout: string | undefined
+  /** Port of a listener that is an HTTP proxy; undefined for the mesh's. */
+  readonly httpProxyPort: number | undefined
   /** A gateway without privileges cannot listen below 1024. */
   readonly unprivileged: boolean
+  /** The proxy's own settings, as its agent sent them; undefined where the mesh's defaults hold. */
+  readonly proxyConfig: MeshProxyConfig | undefined
 }
 
 export interface NodeView {
@@ -83,11 +92,23 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Me
     dnsAutoAllocate: metadata['DNS_AUTO_ALLOCATE'] === undefined || truthy(metadata['DNS_AUTO_ALLOCATE']),
     vhds: options.vhds,
     socketMark: mark > 0 ? mark : undefined,
+    http10: truthy(metadata['HTTP10']),
+    idleTimeout: text(metadata['IDLE_TIMEOUT']) || undefined,
+    httpProxyPort: portOf(metadata['HTTP_PROXY_PORT']),
     unprivileged: truthy(metadata['UNPRIVILEGED_POD']),
+    proxyConfig: isRecord(metadata['PROXY_CONFIG']) ? (metadata['PROXY_CONFIG'] as MeshProxyConfig) : undefined,
   }
 }
 
+/** A port, written as a number or as text. */
+function portOf(value: unknown): number | undefined {
+  const port = Number(value)
+  return value !== undefined && Number.isInteger(port) && port > 0 && port < 65536 ? port : undefined
+}
+
 const isType = (type: string): type is ProxyType => TYPES.includes(type)
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 const truthy = (value: unknown): boolean => value === true || value === 'true' || value === '1'
 

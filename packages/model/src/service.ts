@@ -10,10 +10,14 @@ import type { Visibility } from './visibility.ts'
  * How a client finds the endpoints.
  * - `static`: the control plane sends them
  * - `dns`, `dns-round-robin`: the proxy resolves the endpoints' (or the host's) names
+ * - `dynamic-dns`: the proxy resolves the name that each request or connection asks for
  * - `passthrough`: the address that the application dialled is kept (headless services, ServiceEntry `NONE`)
  * - `alias`: another name of a service (ExternalName)
  */
-export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'passthrough' | 'alias'
+export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'passthrough' | 'alias'
+
+/** Endpoints of the client's own zone, or of its own node, before others. */
+export type TrafficDistribution = 'PreferSameZone' | 'PreferSameNode'
 
 export interface ServicePort {
   readonly name: string
@@ -35,7 +39,7 @@ export interface Service {
   readonly external: boolean
   /** Addresses that clients dial, IPv4 before IPv6; CIDR ranges of ServiceEntries too. Empty: any address. */
   readonly addresses: readonly string[]
-  /** Address given by the control plane to a ServiceEntry without one, for DNS capture. */
+  /** Addresses given by the control plane to a ServiceEntry without one, for DNS capture; IPv4 before IPv6. */
   readonly autoAddresses: readonly string[]
   readonly ports: readonly ServicePort[]
   readonly visibility: Visibility
@@ -46,9 +50,11 @@ export interface Service {
   /** Endpoints that are not ready are used too. */
   readonly publishNotReady: boolean
   readonly externalName: string | undefined
+  /** `Local`: only endpoints on the client's own node. */
   readonly internalTrafficPolicy: 'Cluster' | 'Local'
-  readonly trafficDistribution: string | undefined
-  /** Identities accepted of its servers, besides what the endpoints say. */
+  /** Which endpoints are used first, where no rule says. */
+  readonly trafficDistribution: TrafficDistribution | undefined
+  /** Identities or names accepted of its servers, besides what the endpoints say. */
   readonly subjectAltNames: readonly string[]
   /** Addresses of the endpoints that a ServiceEntry lists itself. */
   readonly listed: readonly string[]

@@ -1,17 +1,21 @@
 /** The collection of services: from Kubernetes Services and from ServiceEntries. */
 import { type KubeObject, refOf } from '@lateen/api'
 import type { Context, Graph, Source } from '@lateen/graph'
-import { autoAddressOf } from './auto-address.ts'
+import { autoAddressesOf } from './auto-address.ts'
 import { patternsOver } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { kubernetesProtocol, parseProtocol } from './protocol.ts'
-import type { Resolution, Service, ServicePort } from './service.ts'
+import type { Resolution, Service, ServicePort, TrafficDistribution } from './service.ts'
 import type { MeshSettings } from './settings.ts'
 import type { ServiceEntrySpec, ServiceSpec } from './views.ts'
 import { visibilityOf } from './visibility.ts'
 
 const EXPORT_ANNOTATION = 'networking.istio.io/exportTo'
-const SANS_ANNOTATION = 'alpha.istio.io/kubernetes-serviceaccounts'
+const DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution'
+/** Service accounts of the own namespace. */
+const ACCOUNTS_ANNOTATION = 'alpha.istio.io/kubernetes-serviceaccounts'
+/** Identities as they are. */
+const IDENTITIES_ANNOTATION = 'alpha.istio.io/canonical-serviceaccounts'
 
 export interface ServiceCollections {
   /** Keyed by `Service/ns/name`. */
@@ -29,12 +33,17 @@ const INDEXES = {
   object: (service: Service) => [`${service.namespace}/${service.origin.name}`],
   /** Addresses of endpoints that the object itself lists. */
   endpoint: (service: Service) => service.listed,
+  /** Addresses that clients dial. */
+  address: (service: Service) => [...service.addresses, ...service.autoAddresses],
   /** Wildcards that cover the host, but for `*`. */
   pattern: (service: Service) => patternsOver(service.host).filter((pattern) => pattern !== service.host && pattern !== '*'),
   /** The service that this one is another name of. */
   alias: (service: Service) => (service.resolution === 'alias' && service.externalName ? [service.externalName] : []),
-  /** Services that want near endpoints used first. */
-  nearness: (service: Service) => (service.trafficDistribution === undefined ? [] : ['']),
+  /** Services for which it matters where the client is: in which zone, or on which node. */
+  nearness: (service: Service) => [
+    ...(service.trafficDistribution === undefined ? [] : ['zone']),
+    ...(service.trafficDistribution === 'PreferSameNode' || service.internalTrafficPolicy === 'Local' ? ['node'] : []),
+  ],
   selecting: (service: Service) => (service.selector ? [service.namespace] : []),
 }
 
@@ -43,7 +52,7 @@ export function serviceCollections(graph: Graph, inputs: Inputs): ServiceCollect
     'services',
     inputs.kinds['core/Service'],
     (context, object) => {
-      const service = fromKubernetes(object, settingsOf(context, inputs))
+      const service = fromKubernetes(context, inputs, object)
       return [[service.key, service]]
     },
     INDEXES,
@@ -64,13 +73,13 @@ export function settingsOf(context: Context, inputs: Inputs): MeshSettings {
   return settings
 }
 
-function fromKubernetes(object: KubeObject, settings: MeshSettings): Service {
+function fromKubernetes(context: Context, inputs: Inputs, object: KubeObject): Service {
+  const settings = settingsOf(context, inputs)
   const spec = (object.spec ?? {}) as ServiceSpec
   const namespace = object.metadata.namespace ?? ''
   const annotations = object.metadata.annotations ?? {}
   const headless = spec.clusterIP === 'None'
   const clusterIPs = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).filter((ip) => ip !== 'None' && ip !== '')
-  const exportTo = annotations[EXPORT_ANNOTATION]?.split(',').map((name) => name.trim())
   return {
     key: `Service/${namespace}/${object.metadata.name}`,
     host: `${object.metadata.name}.${namespace}.svc.${settings.domain}`,
@@ -86,18 +95,18 @@ function fromKubernetes(object: KubeObject, settings: MeshSettings): Service {
       protocol: kubernetesProtocol(port),
       target: port.targetPort ?? port.port,
     })),
-    visibility: visibilityOf(exportTo, namespace, settings.mesh.defaultServiceExportTo ?? ['*']),
+    visibility: visibilityOf(listOf(annotations[EXPORT_ANNOTATION]), namespace, settings.mesh.defaultServiceExportTo ?? ['*']),
     labels: object.metadata.labels ?? {},
     selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
     headless,
     publishNotReady: spec.publishNotReadyAddresses ?? false,
     externalName: spec.type === 'ExternalName' ? spec.externalName : undefined,
     internalTrafficPolicy: spec.internalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
-    trafficDistribution: spec.trafficDistribution,
-    subjectAltNames: (annotations[SANS_ANNOTATION] ?? '')
-      .split(',')
-      .filter((name) => name !== '')
-      .map((name) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${name}`),
+    trafficDistribution: distributionOf(context, inputs, object, spec.trafficDistribution),
+    subjectAltNames: [
+      ...listOf(annotations[IDENTITIES_ANNOTATION]),
+      ...listOf(annotations[ACCOUNTS_ANNOTATION]).map((name) => `spiffe://${settings.trustDomain}/ns/${namespace}/sa/${name}`),
+    ],
     listed: [],
     created: object.metadata.creationTimestamp ?? '',
     origin: refOf(object),
@@ -109,6 +118,7 @@ const RESOLUTIONS: Readonly<Record<string, Resolution>> = {
   STATIC: 'static',
   DNS: 'dns',
   DNS_ROUND_ROBIN: 'dns-round-robin',
+  DYNAMIC_DNS: 'dynamic-dns',
 }
 
 function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject): Service[] {
@@ -124,10 +134,6 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
     }),
   )
   const external = spec.location !== 'MESH_INTERNAL'
-  const autoAddresses = (host: string): readonly string[] => {
-    const address = autoAddressOf(context, inputs.kinds['networking.istio.io/ServiceEntry'], object, host)
-    return address === undefined ? [] : [address]
-  }
   return (spec.hosts ?? []).map((host) => ({
     key: `ServiceEntry/${namespace}/${object.metadata.name}/${host}`,
     host,
@@ -135,8 +141,8 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
     name: host,
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'] ?? 'passthrough',
     external,
-    addresses: ipv4First(spec.addresses ?? []),
-    autoAddresses: autoAddresses(host),
+    addresses: ipv4First((spec.addresses ?? []).map(withoutFullLength)),
+    autoAddresses: autoAddressesOf(context, inputs.kinds['networking.istio.io/ServiceEntry'], object, host),
     ports,
     visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultServiceExportTo ?? ['*']),
     labels: object.metadata.labels ?? {},
@@ -145,7 +151,7 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
     publishNotReady: false,
     externalName: undefined,
     internalTrafficPolicy: 'Cluster',
-    trafficDistribution: object.metadata.annotations?.['networking.istio.io/traffic-distribution'],
+    trafficDistribution: distributionOf(context, inputs, object, undefined),
     subjectAltNames: spec.subjectAltNames ?? [],
     listed: (spec.endpoints ?? []).flatMap((endpoint) => endpoint.address ?? []),
     created: object.metadata.creationTimestamp ?? '',
@@ -154,3 +160,28 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
 }
 
 const ipv4First = (addresses: readonly string[]) => [...addresses].sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
+
+/** A list in an annotation, its items separated by commas. */
+const listOf = (text: string | undefined): readonly string[] =>
+  (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+/** A range of one address is that address. */
+const withoutFullLength = (address: string): string => address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '')
+
+const DISTRIBUTIONS: Readonly<Record<string, TrafficDistribution>> = {
+  preferclose: 'PreferSameZone',
+  prefersamezone: 'PreferSameZone',
+  prefersamenode: 'PreferSameNode',
+}
+
+/** What the object's own field says, else its annotation, else its namespace's. */
+function distributionOf(context: Context, inputs: Inputs, object: KubeObject, field: string | undefined): TrafficDistribution | undefined {
+  const known = (text: string | undefined) => DISTRIBUTIONS[(text ?? '').toLowerCase()]
+  const own = known(field) ?? known(object.metadata.annotations?.[DISTRIBUTION_ANNOTATION])
+  if (own) return own
+  const namespace = context.get(inputs.kinds['core/Namespace'], object.metadata.namespace ?? '')
+  return known(namespace?.metadata.annotations?.[DISTRIBUTION_ANNOTATION])
+}

@@ -1,5 +1,6 @@
 /** What the mesh configuration and the program's own settings say that translation depends on. */
-import type { HTTPRetry, LocalityLoadBalancerSetting, TcpKeepalive } from '@lateen/api'
+import type { ExtensionProvider, HTTPRetry, LocalityLoadBalancerSetting, MeshProxyConfig, TcpKeepalive } from '@lateen/api'
+import type { ProxyTraffic } from './proxy-traffic.ts'
 
 /** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */
 export interface MeshSettings {
@@ -12,7 +13,24 @@ export interface MeshSettings {
   /** The mesh configuration as given, merged over the defaults; fields by their JSON names. */
   readonly mesh: MeshConfigView
   readonly networks: unknown
+  readonly switches: MeshSwitches
+  /** How the proxies that are spoken of pass requests on: the mesh's defaults, or what a class of proxies has instead. */
+  readonly traffic: ProxyTraffic
 }
+
+/** What is set for the whole control plane, outside the mesh configuration. */
+export interface MeshSwitches {
+  /** Who fetches public keys: the control plane, the proxies where a service of the mesh has the keys, or always the proxies. */
+  readonly keysFetchedBy: 'control-plane' | 'proxy-where-possible' | 'proxy'
+  /** CUSTOM policies for one workload may name different providers. */
+  readonly severalAuthorizers: boolean
+  /** Gateways concern only workloads of their own namespace. */
+  readonly gatewaysOfOwnNamespace: boolean
+  /** HTTPS servers of gateways take HTTP/3 as well, where a service of the gateway has the port for UDP. */
+  readonly http3: boolean
+}
+
+export const DEFAULT_SWITCHES: MeshSwitches = { keysFetchedBy: 'control-plane', severalAuthorizers: false, gatewaysOfOwnNamespace: false, http3: false }
 
 /** TLS versions and ciphers of a kind of connection. */
 export interface TlsSettingsView {
@@ -26,8 +44,7 @@ export interface MeshConfigView {
   readonly connectTimeout?: string
   readonly protocolDetectionTimeout?: string
   readonly outboundTrafficPolicy?: {
-    readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY'
-    readonly egressProxy?: { readonly host: string; readonly port?: { readonly number?: number }; readonly subset?: string }
+    readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY' | 'ALLOW_ANY_DYNAMIC_DNS'
   }
   readonly inboundTrafficPolicy?: { readonly mode?: 'PASSTHROUGH' | 'LOCALHOST' }
   readonly enableAutoMtls?: boolean
@@ -45,9 +62,22 @@ export interface MeshConfigView {
   readonly meshMTLS?: TlsSettingsView
   readonly tlsDefaults?: TlsSettingsView
   readonly dnsRefreshRate?: string
+  readonly outboundClusterStatName?: string
+  readonly inboundClusterStatName?: string
   readonly proxyListenPort?: number
+  /** Port of a listener that is an HTTP proxy; 0 for none. */
+  readonly proxyHttpPort?: number
+  /** Listeners log nothing of connections that no filter chain takes. */
+  readonly disableEnvoyListenerLog?: boolean
   readonly proxyInboundListenPort?: number
   readonly trustDomain?: string
   readonly trustDomainAliases?: readonly string[]
   readonly rootNamespace?: string
+  readonly extensionProviders?: readonly ExtensionProvider[]
+  readonly ingressControllerMode?: 'OFF' | 'DEFAULT' | 'STRICT'
+  readonly ingressClass?: string
+  readonly ingressService?: string
+  readonly ingressSelector?: string
+  /** Settings of proxies that bring none of their own. */
+  readonly defaultConfig?: MeshProxyConfig
 }

@@ -1,10 +1,11 @@
 /** Sidecar objects: what a workload wants to see of the mesh. */
-import { type KubeObject, objectKey, refOf, type SidecarSpec } from '@lateen/api'
+import { type IstioEgressListener, type KubeObject, objectKey, refOf, type SidecarSpec } from '@lateen/api'
 import type { ObjectRef } from '@lateen/base'
 import type { Context, Graph, Source } from '@lateen/graph'
 import { byAge } from './destination-rules.ts'
 import { hostsOverlap } from './host.ts'
 import type { Inputs } from './inputs.ts'
+import { type Protocol, parseProtocol } from './protocol.ts'
 import { settingsOf } from './services.ts'
 import { selects } from './workload.ts'
 
@@ -14,12 +15,26 @@ export interface Import {
   readonly host: string
 }
 
+/** One entry of an egress list. */
+export interface EgressListener {
+  readonly imports: readonly Import[]
+  /** The port that it is about; undefined for one that takes every port of its services. 0 on a unix socket. */
+  readonly port: number | undefined
+  readonly protocol: Protocol
+  /** Address or `unix://` path; empty where the services' addresses are meant. */
+  readonly bind: string
+  /** It has a socket of its own: the application connects to it itself. */
+  readonly bound: boolean
+}
+
 export interface SidecarConfig {
   readonly key: string
   readonly namespace: string
   readonly selector: Readonly<Record<string, string>> | undefined
   /** Undefined when the object has no egress list: everything is imported. */
   readonly imports: readonly Import[] | undefined
+  /** The same, listener by listener. */
+  readonly egress: readonly EgressListener[] | undefined
   readonly spec: SidecarSpec
   readonly created: string
   readonly origin: ObjectRef
@@ -33,12 +48,14 @@ export function sidecarCollection(graph: Graph, inputs: Inputs): Source<SidecarC
       const spec = (object.spec ?? {}) as SidecarSpec
       const namespace = object.metadata.namespace ?? ''
       const labels = spec.workloadSelector?.labels
-      const hosts = spec.egress?.flatMap((listener) => listener.hosts ?? [])
+      // An empty list says as little as none.
+      const egress = spec.egress?.length ? spec.egress.map(egressListener) : undefined
       const config: SidecarConfig = {
         key: objectKey(object),
         namespace,
         selector: labels && Object.keys(labels).length > 0 ? labels : undefined,
-        imports: hosts?.map(parseImport),
+        imports: egress?.flatMap((listener) => listener.imports),
+        egress,
         spec,
         created: object.metadata.creationTimestamp ?? '',
         origin: refOf(object),
@@ -48,6 +65,20 @@ export function sidecarCollection(graph: Graph, inputs: Inputs): Source<SidecarC
     { namespace: (config) => [config.namespace] },
   )
 }
+
+function egressListener({ hosts, port, bind, captureMode }: IstioEgressListener): EgressListener {
+  const unix = bind?.startsWith(UNIX) === true
+  return {
+    imports: (hosts ?? []).map(parseImport),
+    port: port && (unix ? 0 : port.number),
+    protocol: parseProtocol(port?.protocol ?? ''),
+    bind: bind ?? '',
+    bound: unix || captureMode === 'NONE',
+  }
+}
+
+/** How binds that are paths of unix sockets begin. */
+export const UNIX = 'unix://'
 
 /** `./reviews`, `*\/*`, `~/*` (nothing), `reviews` (any namespace). */
 function parseImport(text: string): Import {

@@ -75,3 +75,24 @@ export interface ServiceEntrySpec {
   readonly exportTo?: readonly string[]
   readonly subjectAltNames?: readonly string[]
 }
+
+export interface IngressBackend {
+  readonly service?: { readonly name: string; readonly port?: { readonly number?: number; readonly name?: string } }
+}
+
+export interface IngressPath {
+  readonly path?: string
+  readonly pathType?: string
+  readonly backend?: IngressBackend
+}
+
+export interface IngressSpec {
+  readonly ingressClassName?: string
+  readonly defaultBackend?: IngressBackend
+  readonly tls?: readonly { readonly hosts?: readonly string[]; readonly secretName?: string }[]
+  readonly rules?: readonly { readonly host?: string; readonly http?: { readonly paths?: readonly IngressPath[] } }[]
+}
+
+export interface IngressClassSpec {
+  readonly controller?: string
+}

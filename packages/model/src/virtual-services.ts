@@ -5,17 +5,26 @@
 import { type HTTPRoute, type KubeObject, objectKey, refOf, type VirtualServiceSpec } from '@lateen/api'
 import type { ObjectRef } from '@lateen/base'
 import type { Context, Graph, Source } from '@lateen/graph'
+import { mergeDelegate } from './delegates.ts'
 import { byAge } from './destination-rules.ts'
-import { bySpecificity, hostMatches, isWildcard, patternsOver, resolveHost } from './host.ts'
+import { bySpecificity, isWildcard, patternsOver, resolveHost } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { settingsOf } from './services.ts'
+import { type Import, importsHost } from './sidecars.ts'
 import { type Visibility, visibilityOf, visibleTo } from './visibility.ts'
 
 /** The gateway name that stands for all sidecars. */
 export const MESH_GATEWAY = 'mesh'
 
+/**
+ * How a route's fields are meant. Objects that were made from an Ingress or an HTTPRoute compare path prefixes by whole segments;
+ * an HTTPRoute's missing destination answers 500.
+ */
+export type RouteSemantics = 'virtual-service' | 'ingress' | 'gateway-api'
+
 export interface VirtualService {
   readonly key: string
+  readonly semantics: RouteSemantics
   readonly namespace: string
   readonly name: string
   /** Fully qualified. */
@@ -25,34 +34,41 @@ export interface VirtualService {
   readonly visibility: Visibility
   /** Routes with destinations fully qualified and delegates merged in. */
   readonly spec: VirtualServiceSpec
+  /**
+   * Where each of `spec.http` is written: `spec.http[1]`; with `namespace/name:` before it when it is a delegate's. Absent where it is
+   * not known.
+   */
+  readonly httpPaths?: readonly string[]
   readonly created: string
   /** The object itself and the delegates put into it. */
   readonly origins: readonly ObjectRef[]
   readonly origin: ObjectRef
 }
 
-export function virtualServiceCollection(graph: Graph, inputs: Inputs): Source<VirtualService> {
-  const source = inputs.kinds['networking.istio.io/VirtualService']
-  return graph.collection<KubeObject, VirtualService>(
-    'virtualServices',
-    source,
+/** All VirtualServices: Istio's own, and those that other kinds stand for. */
+export function virtualServiceCollection(
+  graph: Graph,
+  inputs: Inputs,
+  others: readonly Source<VirtualService>[],
+): Source<VirtualService> {
+  const own = graph.collection<KubeObject, VirtualService>(
+    'istioVirtualServices',
+    inputs.kinds['networking.istio.io/VirtualService'],
     (context, object) => {
       const virtualService = resolve(context, inputs, object)
       return virtualService ? [[objectKey(object), virtualService]] : []
     },
-    {
-      host: (vs) => vs.hosts,
-      gateway: (vs) => vs.gateways,
-      /** Wildcards that cover one of its hosts. */
-      pattern: (vs) => [
-        ...new Set(vs.hosts.flatMap((host) => patternsOver(host).filter((pattern) => pattern !== host && pattern !== '*'))),
-      ],
-      /** Namespaces for which it is special: it is not exported to all. */
-      influence: (vs) => (vs.visibility === '*' ? [] : vs.visibility),
-      /** Those whose matches ask for the caller's labels or namespace. */
-      source: (vs) => (asksForSource(vs.spec) ? [''] : []),
-    },
   )
+  return graph.union('virtualServices', [own, ...others], {
+    host: (vs) => vs.hosts,
+    gateway: (vs) => vs.gateways,
+    /** Wildcards that cover one of its hosts. */
+    pattern: (vs) => [...new Set(vs.hosts.flatMap((host) => patternsOver(host).filter((pattern) => pattern !== host && pattern !== '*')))],
+    /** Namespaces for which it is special: it is not exported to all. */
+    influence: (vs) => (vs.visibility === '*' ? [] : vs.visibility),
+    /** Those whose matches ask for the caller's labels or namespace. */
+    source: (vs) => (asksForSource(vs.spec) ? [''] : []),
+  })
 }
 
 function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualService | undefined {
@@ -62,8 +78,12 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
   // One without hosts is a delegate: it takes effect only through those that name it.
   if (!spec.hosts || spec.hosts.length === 0) return undefined
   const origins: ObjectRef[] = [refOf(object)]
-  const http = (spec.http ?? []).flatMap((route) => {
-    if (!route.delegate) return [qualify(route, namespace, settings.domain)]
+  const httpPaths: string[] = []
+  const http = (spec.http ?? []).flatMap((route, index) => {
+    if (!route.delegate) {
+      httpPaths.push(`spec.http[${index}]`)
+      return [qualify(route, namespace, settings.domain)]
+    }
     const delegateNamespace = route.delegate.namespace || namespace
     const delegate = context.get(inputs.kinds['networking.istio.io/VirtualService'], `${delegateNamespace}/${route.delegate.name ?? ''}`)
     if (!delegate) return []
@@ -72,8 +92,9 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
     const visibility = visibilityOf(delegated.exportTo, delegateNamespace, settings.mesh.defaultVirtualServiceExportTo ?? ['*'])
     if (!visibleTo(visibility, namespace)) return []
     origins.push(refOf(delegate))
-    return (delegated.http ?? []).flatMap((inner) => {
+    return (delegated.http ?? []).flatMap((inner, at) => {
       const merged = mergeDelegate(route, inner)
+      if (merged) httpPaths.push(`${delegateNamespace}/${delegate.metadata.name}:spec.http[${at}]`)
       return merged ? [qualify(merged, delegateNamespace, settings.domain)] : []
     })
   })
@@ -82,9 +103,10 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
   const gateways = (spec.gateways ?? []).map((name) => gatewayName(name, namespace))
   return {
     key: objectKey(object),
+    semantics: 'virtual-service',
     namespace,
     name: object.metadata.name,
-    hosts: [...new Set(spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)))],
+    hosts: [...new Set(spec.hosts.map((host) => resolveHost(host, namespace, settings.domain).toLowerCase()))],
     gateways: gateways.length > 0 ? gateways : [MESH_GATEWAY],
     visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultVirtualServiceExportTo ?? ['*']),
     spec: {
@@ -93,6 +115,7 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
       ...(spec.tcp && { tcp: bytes(spec.tcp) }),
       ...(spec.tls && { tls: bytes(spec.tls) }),
     } as VirtualServiceSpec,
+    httpPaths,
     created: object.metadata.creationTimestamp ?? '',
     origins,
     origin: refOf(object),
@@ -147,55 +170,6 @@ function qualify(route: HTTPRoute, namespace: string, domain: string): HTTPRoute
 }
 
 /**
- * A delegate's route under its root's: the root's conditions are joined to each of the delegate's, and what the root sets itself
- * stands. Nothing when conditions cannot both hold.
- */
-function mergeDelegate(root: HTTPRoute, inner: HTTPRoute): HTTPRoute | undefined {
-  const match = mergeMatches(root.match, inner.match)
-  if (match === undefined) return undefined
-  const { delegate: _, match: __, ...rootRest } = root
-  const { match: ___, ...innerRest } = inner
-  const given = Object.fromEntries(Object.entries(rootRest).filter(([, value]) => value !== undefined))
-  return { ...innerRest, ...given, ...(match.length > 0 && { match }), ...(inner.name && !root.name && { name: inner.name }) } as HTTPRoute
-}
-
-type Match = NonNullable<HTTPRoute['match']>[number]
-
-function mergeMatches(root: readonly Match[] | undefined, inner: readonly Match[] | undefined): Match[] | undefined {
-  if (!root?.length) return [...(inner ?? [])]
-  if (!inner?.length) return [...root]
-  const merged = root.flatMap((a) => inner.flatMap((b) => mergeMatch(a, b) ?? []))
-  return merged.length > 0 ? merged : undefined
-}
-
-function mergeMatch(root: Match, inner: Match): Match | undefined {
-  for (const field of ['uri', 'scheme', 'method', 'authority'] as const)
-    if (!compatible(root[field], inner[field], field === 'uri')) return undefined
-  return {
-    ...root,
-    ...inner,
-    ...(inner.uri === undefined && root.uri !== undefined && { uri: root.uri }),
-    headers: { ...root.headers, ...inner.headers },
-    withoutHeaders: { ...root.withoutHeaders, ...inner.withoutHeaders },
-    queryParams: { ...root.queryParams, ...inner.queryParams },
-    ...(root.sourceLabels || inner.sourceLabels ? { sourceLabels: { ...root.sourceLabels, ...inner.sourceLabels } } : {}),
-  } as Match
-}
-
-type Text = { readonly exact?: string; readonly prefix?: string; readonly regex?: string }
-
-/** Whether a delegate's text condition lies within its root's. */
-function compatible(root: Text | undefined, inner: Text | undefined, isPath: boolean): boolean {
-  if (!root || !inner) return true
-  if (root.exact !== undefined) return inner.exact === root.exact
-  if (root.prefix !== undefined) {
-    const value = inner.exact ?? inner.prefix
-    return value?.startsWith(root.prefix) ?? !isPath
-  }
-  return root.regex === inner.regex
-}
-
-/**
  * VirtualServices with routes for bytes (`tls`, `tcp`) in sidecars for a host: of the most specific host first, then the oldest.
  * For a wildcard host those of narrower hosts count too.
  */
@@ -208,6 +182,7 @@ export function bytesVirtualServicesFor(
   const fits = (vs: VirtualService) =>
     vs.gateways.includes(MESH_GATEWAY) &&
     visibleTo(vs.visibility, client) &&
+    vs.hosts.some((own) => importsHost(query.imports, vs.namespace, own)) &&
     ((vs.spec.tls?.length ?? 0) > 0 || (vs.spec.tcp?.length ?? 0) > 0)
   const narrower = isWildcard(host) ? [...context.list(virtualServices, 'pattern', host)].sort(byAge) : []
   const covering = [...patternsOver(host)]
@@ -226,25 +201,26 @@ export interface RouteQuery {
   /** The client's namespace; empty for one that no export list names. */
   readonly client: string
   readonly host: string
+  /** What a Sidecar imports; absent for everything. */
+  readonly imports?: readonly Import[] | undefined
 }
 
-/** Which VirtualService holds in sidecars for a host: the most specific host, then the oldest. */
-export function virtualServiceFor(
+/**
+ * VirtualServices with HTTP routes in sidecars for a host, by precedence: of the most specific host first, then the oldest. The first
+ * that has routes for the caller and the port holds.
+ */
+export function virtualServicesFor(
   context: Context,
   virtualServices: Source<VirtualService>,
-  query: RouteQuery,
-): VirtualService | undefined {
-  for (const pattern of [...patternsOver(query.host)].sort(bySpecificity)) {
-    const candidates = context
-      .list(virtualServices, 'host', pattern)
-      .filter(
-        (vs) =>
-          vs.gateways.includes(MESH_GATEWAY) &&
-          visibleTo(vs.visibility, query.client) &&
-          vs.hosts.some((host) => hostMatches(host, query.host)),
-      )
-    const first = [...candidates].sort(byAge)[0]
-    if (first) return first
-  }
-  return undefined
+  { client, host, imports }: RouteQuery,
+): readonly VirtualService[] {
+  const fits = (vs: VirtualService) =>
+    vs.gateways.includes(MESH_GATEWAY) &&
+    (vs.spec.http?.length ?? 0) > 0 &&
+    visibleTo(vs.visibility, client) &&
+    vs.hosts.some((own) => importsHost(imports, vs.namespace, own))
+  const covering = [...patternsOver(host)]
+    .sort(bySpecificity)
+    .flatMap((pattern) => context.list(virtualServices, 'host', pattern).filter(fits).sort(byAge))
+  return [...new Set(covering)]
 }

@@ -20,6 +20,8 @@ export interface Workload {
   /** Container ports by name, for target ports that are names. */
   readonly ports: Readonly<Record<string, number>>
   readonly ready: boolean
+  /** It is to get no new requests (label `istio.io/draining`). */
+  readonly draining: boolean
   readonly hostNetwork: boolean
   readonly origin: ObjectRef
 }

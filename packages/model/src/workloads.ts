@@ -7,9 +7,13 @@ import type { NodeLabels, PodSpec, PodStatus, WorkloadEntrySpec } from './views.
 import { type Workload, workloadName } from './workload.ts'
 
 /** Set by the injector: a sidecar of this pod terminates mutual TLS. */
-const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
-const LOCALITY_LABEL = 'istio-locality'
-const NETWORK_LABEL = 'topology.istio.io/network'
+export const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
+/** The newer name counts first. */
+const LOCALITY_LABELS = ['topology.istio.io/locality', 'istio-locality']
+const DRAINING_LABEL = 'istio.io/draining'
+/** Set on entries whose agent reports whether the workload is well; until it has, it is not. */
+const HEALTH_CHECKED = 'proxy.istio.io/health-checks-enabled'
+export const NETWORK_LABEL = 'topology.istio.io/network'
 
 /** All workloads, indexed by address, and for pods by `namespace/name`. */
 export function workloadCollections(graph: Graph, inputs: Inputs): { readonly pods: Source<Workload>; readonly entries: Source<Workload> } {
@@ -62,13 +66,14 @@ function podWorkload(pod: KubeObject, nodeLabels: NodeLabels): Workload | undefi
     tlsMode: labels[TLS_MODE_LABEL] ?? '',
     ports,
     ready: status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false,
+    draining: Boolean(labels[DRAINING_LABEL]),
     hostNetwork: spec.hostNetwork ?? false,
     origin: refOf(pod),
   }
 }
 
 function podLocality(labels: Readonly<Record<string, string>>, node: NodeLabels): Locality {
-  const own = labels[LOCALITY_LABEL]
+  const own = labelledLocality(labels)
   if (own) return parseLocality(own)
   const region = node['topology.kubernetes.io/region'] ?? node['failure-domain.beta.kubernetes.io/region'] ?? ''
   const zone = node['topology.kubernetes.io/zone'] ?? node['failure-domain.beta.kubernetes.io/zone'] ?? ''
@@ -89,14 +94,37 @@ export function entryWorkload(entry: KubeObject): Workload {
     labels,
     serviceAccount: spec.serviceAccount ?? '',
     node: '',
-    locality: spec.locality ? parseLocality(spec.locality) : NOWHERE,
-    network: spec.network ?? labels[NETWORK_LABEL] ?? '',
-    weight: spec.weight ?? 1,
+    locality: entryLocality(spec, labels),
+    network: spec.network || (labels[NETWORK_LABEL] ?? ''),
+    weight: spec.weight || 1,
     // An entry with a service account takes part in the mesh, unless its label says otherwise.
     tlsMode: labels[TLS_MODE_LABEL] ?? (spec.serviceAccount ? 'istio' : ''),
     ports: spec.ports ?? {},
-    ready: true,
+    ready: isHealthy(entry),
+    draining: Boolean(labels[DRAINING_LABEL]),
     hostNetwork: false,
     origin: refOf(entry),
   }
+}
+
+const labelledLocality = (labels: Readonly<Record<string, string>>): string | undefined =>
+  LOCALITY_LABELS.map((name) => labels[name]).find((text) => text !== undefined && text !== '')
+
+/** Where an entry is: what it says, else what its labels say. */
+export function entryLocality(spec: Pick<WorkloadEntrySpec, 'locality'>, labels: Readonly<Record<string, string>>): Locality {
+  const text = spec.locality || labelledLocality(labels)
+  return text ? parseLocality(text) : NOWHERE
+}
+
+function isHealthy(entry: KubeObject): boolean {
+  if ((entry.metadata.annotations?.[HEALTH_CHECKED] ?? '').toLowerCase() !== 'true') return true
+  const conditions: unknown = typeof entry.status === 'object' && entry.status !== null ? Reflect.get(entry.status, 'conditions') : undefined
+  if (!Array.isArray(conditions)) return false
+  return conditions.some(
+    (condition: unknown) =>
+      typeof condition === 'object' &&
+      condition !== null &&
+      Reflect.get(condition, 'type') === 'Healthy' &&
+      Reflect.get(condition, 'status') === 'True',
+  )
 }

@@ -146,11 +146,17 @@ spec:
       image: busybox
       command: [sh, -c, 'sleep 0.4; touch /tmp/up; echo proxy-up >> /notes/order; trap "echo proxy-end >> /notes/order; exit 0" TERM; while :; do sleep 0.1; done']
       startupProbe: {exec: {command: [test, -e, /tmp/up]}, periodSeconds: 1}
+      lifecycle: {preStop: {exec: {command: [sh, -c, 'echo proxy-drains >> /notes/drain']}}}
+      volumeMounts: [{name: notes, mountPath: /notes}]
+    - name: helper
+      restartPolicy: Always
+      image: busybox
+      command: [sh, -c, 'trap "echo helper-end >> /notes/order; exit 0" TERM; while :; do sleep 0.1; done']
       volumeMounts: [{name: notes, mountPath: /notes}]
   containers:
     - name: app
       image: busybox
-      command: [sh, -c, 'echo app-up >> /notes/order; trap "sleep 0.3; echo app-end >> /notes/order; exit 0" TERM; while :; do sleep 0.1; done']
+      command: [sh, -c, 'echo app-up >> /notes/order; trap "until test -e /notes/drain; do sleep 0.05; done; echo app-end >> /notes/order; exit 0" TERM; while :; do sleep 0.1; done']
       lifecycle:
         postStart: {exec: {command: [sh, -c, 'sleep 0.2; echo post-start >> /notes/order']}}
         preStop: {exec: {command: [sh, -c, 'echo pre-stop >> /notes/order']}}
@@ -170,7 +176,30 @@ spec:
         () => true,
       ),
     )
-    expect(notes().slice(4)).toEqual(['pre-stop', 'app-end', 'proxy-end'])
+    // The app ends only after the proxy has begun to drain.
+    expect(notes().slice(4)).toEqual(['pre-stop', 'app-end', 'helper-end', 'proxy-end'])
+  })
+
+  test('is done when its containers are, and its sidecars end then, with the containers own exit code', async () => {
+    await apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: task}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 20
+  initContainers:
+    - {name: proxy, restartPolicy: Always, image: busybox, command: [sh, -c, 'trap "exit 9" TERM; while :; do sleep 0.1; done']}
+  containers:
+    - {name: main, image: busybox, command: [sh, -c, 'exit 7']}
+`)
+    const { status } = await eventually(async () => {
+      const now = await pod('task')
+      return now.status?.initContainerStatuses?.[0]?.state.terminated && now
+    })
+    expect(status?.phase).toBe('Failed')
+    expect(status?.containerStatuses?.[0]?.state.terminated?.exitCode).toBe(7)
+    expect(status?.initContainerStatuses?.[0]?.state.terminated?.exitCode).toBe(9)
   })
 
   test('is restarted with a growing pause, and keeps the log of the time before', async () => {

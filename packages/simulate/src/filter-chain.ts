@@ -1,32 +1,49 @@
 /** Which filter chain of a listener takes a connection, as Envoy decides it. */
 import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
-import type { FilterChain } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
+import {
+  type FilterChain,
+  FilterChainMatch_ConnectionSourceType as SourceType,
+} from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { Listener } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import {
   type DownstreamTlsContext,
   DownstreamTlsContextSchema,
 } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import type { Call, Failure } from './call.ts'
+import type { ClientTls, Failure, Protocol } from './call.ts'
 import { inRange } from './ranges.ts'
 
 const TLS_INSPECTOR = 'envoy.filters.listener.tls_inspector'
 const HTTP_INSPECTOR = 'envoy.filters.listener.http_inspector'
 
+/** A connection as it arrives. */
+export interface Connection {
+  /** Destination. */
+  readonly address: string
+  readonly port: number
+  readonly protocol: Protocol
+  readonly tls: ClientTls
+  readonly sni: string
+  /** Application protocols offered in the TLS handshake, in order of preference. */
+  readonly alpn: readonly string[]
+  /** Address of the caller; criteria on it are not used without one. */
+  readonly source?: string | undefined
+}
+
 /** What listener filters find out about a connection. */
 interface Detected {
   readonly transport: string
   readonly serverName: string
-  readonly alpn: string
+  readonly alpn: readonly string[]
 }
 
-function detect(listener: Listener, call: Call): Detected {
+function detect(listener: Listener, call: Connection): Detected {
   const active = (name: string) => listener.listenerFilters.some((filter) => filter.name === name && !disabledFor(filter, call.port))
   const tls = active(TLS_INSPECTOR) && call.tls !== 'plaintext'
   const plainHttp = call.tls === 'plaintext' && call.protocol !== 'tcp' && active(HTTP_INSPECTOR)
   return {
     transport: tls ? 'tls' : 'raw_buffer',
     serverName: tls ? call.sni : '',
-    alpn: tls ? call.alpn : plainHttp ? (call.protocol === 'http2' ? 'h2c' : 'http/1.1') : '',
+    alpn: tls ? call.alpn : plainHttp ? [call.protocol === 'http2' ? 'h2c' : 'http/1.1'] : [],
   }
 }
 
@@ -41,16 +58,15 @@ type Match = NonNullable<FilterChain['filterChainMatch']>
 /**
  * Envoy keeps, criterion by criterion, the chains that match best; where none matches, those without the criterion remain.
  */
-export function filterChainFor(listener: Listener, call: Call): FilterChain | Failure {
+export function filterChainFor(listener: Listener, call: Connection): FilterChain | Failure {
   const found = detect(listener, call)
   let chains: readonly FilterChain[] = listener.filterChains
   chains = best(chains, (match) => (match.destinationPort === undefined ? undefined : match.destinationPort === call.port ? 1 : 0))
   chains = best(chains, (match) => (match.prefixRanges.length === 0 ? undefined : longestRange(match, call.address)))
   chains = best(chains, (match) => (match.serverNames.length === 0 ? undefined : nameRank(match.serverNames, found.serverName)))
   chains = best(chains, (match) => (match.transportProtocol === '' ? undefined : match.transportProtocol === found.transport ? 1 : 0))
-  chains = best(chains, (match) =>
-    match.applicationProtocols.length === 0 ? undefined : found.alpn !== '' && match.applicationProtocols.includes(found.alpn) ? 1 : 0,
-  )
+  chains = best(chains, (match) => (match.applicationProtocols.length === 0 ? undefined : protocolRank(match, found.alpn)))
+  if (call.source !== undefined) chains = bySource(chains, call.source, call.address)
   if (chains.length > 1) return 'multiple-filter-chains'
   return chains[0] ?? listener.defaultFilterChain ?? 'no-filter-chain'
 }
@@ -62,10 +78,24 @@ function best(chains: readonly FilterChain[], rank: (match: Match) => number | u
   return ranked.filter((entry) => (highest > 0 ? entry.rank === highest : entry.rank === undefined)).map((entry) => entry.chain)
 }
 
-function longestRange(match: Match, address: string): number {
+/** The protocol that the client prefers decides. */
+function protocolRank(match: Match, offered: readonly string[]): number {
+  return Math.max(0, ...match.applicationProtocols.map((name) => (offered.includes(name) ? offered.length - offered.indexOf(name) : 0)))
+}
+
+function bySource(all: readonly FilterChain[], source: string, destination: string): readonly FilterChain[] {
+  const same = source === destination || inRange(source, '127.0.0.0', 8) || source === '::1'
+  let chains = best(all, (match) => (match.directSourcePrefixRanges.length === 0 ? undefined : longestOf(match.directSourcePrefixRanges, source)))
+  chains = best(chains, ({ sourceType }) => (sourceType === SourceType.ANY ? undefined : (sourceType === SourceType.EXTERNAL) === same ? 0 : 1))
+  return best(chains, (match) => (match.sourcePrefixRanges.length === 0 ? undefined : longestOf(match.sourcePrefixRanges, source)))
+}
+
+const longestRange = (match: Match, address: string): number => longestOf(match.prefixRanges, address)
+
+function longestOf(ranges: Match['prefixRanges'], address: string): number {
   return Math.max(
     0,
-    ...match.prefixRanges
+    ...ranges
       .filter((range) => inRange(address, range.addressPrefix, range.prefixLen ?? 0))
       .map((range) => (range.prefixLen ?? 0) + 1),
   )

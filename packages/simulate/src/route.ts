@@ -1,19 +1,28 @@
 /** Which virtual host and route take a request, as Envoy decides it. */
 import type { Route, RouteMatch, VirtualHost } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
-import { RE2JS } from 're2js'
+import { matchesSomewhere } from './matching/regex.ts'
 
 /**
  * The virtual host for a host: the exact name, then the longest suffix wildcard (`*.x`), then the longest prefix wildcard (`x.*`),
  * then `*`. Names are compared without regard to case.
  */
 export function virtualHostFor(hosts: readonly VirtualHost[], host: string, ignorePort: boolean): VirtualHost | undefined {
+  return virtualHostMatch(hosts, host, ignorePort)?.virtualHost
+}
+
+/** The same, with the domain that decided. */
+export function virtualHostMatch(
+  hosts: readonly VirtualHost[],
+  host: string,
+  ignorePort: boolean,
+): { readonly virtualHost: VirtualHost; readonly domain: string } | undefined {
   const name = (ignorePort ? withoutPort(host) : host).toLowerCase()
   const ranked = hosts.flatMap((virtualHost) =>
-    virtualHost.domains.map((domain) => ({ virtualHost, rank: domainRank(domain.toLowerCase(), name) })),
+    virtualHost.domains.map((domain) => ({ virtualHost, domain, rank: domainRank(domain.toLowerCase(), name) })),
   )
-  let winner: { virtualHost: VirtualHost; rank: number } | undefined
+  let winner: { virtualHost: VirtualHost; domain: string; rank: number } | undefined
   for (const entry of ranked) if (entry.rank > 0 && (!winner || entry.rank > winner.rank)) winner = entry
-  return winner?.virtualHost
+  return winner
 }
 
 function domainRank(domain: string, host: string): number {
@@ -46,7 +55,7 @@ function pathMatches(match: RouteMatch, path: string): boolean {
     case 'pathSeparatedPrefix':
       return fold(path) === fold(match.pathSpecifier.value) || fold(path).startsWith(`${fold(match.pathSpecifier.value)}/`)
     case 'safeRegex':
-      return RE2JS.compile(match.pathSpecifier.value.regex).matcher(path).find()
+      return matchesSomewhere(match.pathSpecifier.value.regex, path)
     default:
       return false
   }

@@ -2,20 +2,15 @@
  * Walks a call through the configuration that was generated for a proxy, and only that: there is no second model to be wrong in
  * another way.
  */
-import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
-import type { FilterChain } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
-import type { Listener } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { VirtualHost_TlsRequirementType as Require, type Route } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RouteConfiguration } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
-import {
-  type HttpConnectionManager,
-  HttpConnectionManagerSchema,
-} from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
-import { type TcpProxy, TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import type { HttpConnectionManager } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { Call, Failure, Outcome } from './call.ts'
 import type { Configuration } from './configuration.ts'
 import { filterChainFor, isMeshTls, tlsOf } from './filter-chain.ts'
+import { listenerFor } from './listener.ts'
 import { routeFor, virtualHostFor } from './route.ts'
+import { terminalOf } from './terminal-filter.ts'
 
 type Reached = { -readonly [field in keyof Outcome]: Outcome[field] }
 
@@ -26,13 +21,13 @@ export function simulate(configuration: Configuration, call: Call): Outcome {
   const listener = listenerFor(configuration.listeners, call)
   if (!listener) return fail('no-listener')
   reached.listenerMatched = listener.name
-  const chain = filterChainFor(listener, call)
+  const chain = filterChainFor(listener, { ...call, alpn: call.alpn === '' ? [] : [call.alpn] })
   if (typeof chain === 'string') return fail(chain)
   reached.filterChainMatched = chain.name
   const tls = tlsOf(chain)
   if (tls && call.tls === 'plaintext') return fail('tls-error')
   if (tls && isMeshTls(tls, call.mtlsSecret) !== (call.tls === 'mtls')) return fail('mtls-error')
-  const manager = filterOf(chain)
+  const manager = terminalOf(chain)
   if (manager?.kind === 'tcp') {
     reached.clusterMatched = manager.proxy.clusterSpecifier.case === 'cluster' ? manager.proxy.clusterSpecifier.value : ''
     return reached
@@ -40,40 +35,6 @@ export function simulate(configuration: Configuration, call: Call): Outcome {
   if (!manager) return fail('protocol-error')
   if (call.protocol === 'tcp' || (call.tls !== 'plaintext' && !tls)) return fail('protocol-error')
   return { ...reached, ...route(configuration, manager.manager, call) }
-}
-
-/** Inbound calls are redirected to one listener; others go to the one bound to their address, else to the catch-all. */
-function listenerFor(listeners: readonly Listener[], call: Call): Listener | undefined {
-  if (call.mode === 'inbound') return listeners.find((listener) => listener.name === 'virtualInbound')
-  const bound = (address: string) => listeners.find((listener) => boundTo(listener, address, call.port))
-  return bound(call.address) ?? bound('0.0.0.0') ?? bound('::') ?? listeners.find((listener) => listener.name === 'virtualOutbound')
-}
-
-function boundTo(listener: Listener, address: string, port: number): boolean {
-  const addresses = [listener.address, ...listener.additionalAddresses.map((additional) => additional.address)]
-  return addresses.some((entry) => {
-    const socket = entry?.address
-    return socket?.case === 'socketAddress' && socket.value.address === address && socket.value.portSpecifier.value === port
-  })
-}
-
-type Terminal = { readonly kind: 'http'; readonly manager: HttpConnectionManager } | { readonly kind: 'tcp'; readonly proxy: TcpProxy }
-
-/** The last filter of a chain that decides where bytes go. */
-function filterOf(chain: FilterChain): Terminal | undefined {
-  for (const filter of chain.filters) {
-    if (filter.configType.case !== 'typedConfig') continue
-    const any = filter.configType.value
-    if (anyIs(any, HttpConnectionManagerSchema)) {
-      const manager = anyUnpack(any, HttpConnectionManagerSchema)
-      if (manager) return { kind: 'http', manager }
-    }
-    if (anyIs(any, TcpProxySchema)) {
-      const proxy = anyUnpack(any, TcpProxySchema)
-      if (proxy) return { kind: 'tcp', proxy }
-    }
-  }
-  return undefined
 }
 
 function route(configuration: Configuration, manager: HttpConnectionManager, call: Call): Outcome {

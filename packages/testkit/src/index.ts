@@ -14,4 +14,5 @@ export {
   resourcesOf,
   SHOWN_TYPES,
 } from './mesh-case.ts'
+export { type RunningEnvoy, runEnvoy } from './run-envoy.ts'
 export { staticBootstrap } from './static-bootstrap.ts'

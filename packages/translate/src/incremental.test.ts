@@ -1,5 +1,5 @@
 import type { KubeObject } from '@lateen/api'
-import { newMesh, openProxy, resourcesOf, SHOWN_TYPES } from '@lateen/testkit'
+import { openProxy, resourcesOf, SHOWN_TYPES } from '@lateen/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ProxySession } from './index.ts'
@@ -16,7 +16,7 @@ const contents = (session: ProxySession) =>
 test('law: after any sequence of changes every proxy holds what a fresh mesh would give it, byte for byte', () => {
   fc.assert(
     fc.property(fc.array(fc.array(change, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 8 }), (batches) => {
-      const mesh = newMesh()
+      const mesh = meshWith([])
       const kept = new Map<string, KubeObject>()
       const told = new Set<number>()
       const sessions = PROXIES.map((proxy, i) => openProxy(mesh, proxy, () => void told.add(i)))

@@ -2,6 +2,7 @@
 import type { KubeObject } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import type { ResourceSet } from '@lateen/envoy'
+import type { KeySetRequest } from '@lateen/model'
 
 /** One change of one object. Kinds are told apart by `group/kind` of the object. */
 export interface ConfigChange {
@@ -35,6 +36,13 @@ export interface MeshState {
   setMeshConfig(config: unknown): void
   /** Replaces the mesh networks: the parsed `meshNetworks` document. */
   setMeshNetworks(networks: unknown): void
+  /** The public keys that somebody must fetch, as of the last batch; the same list as before when nothing changed. */
+  wantedKeySets(): readonly KeySetRequest[]
+  /**
+   * Gives fetched keys (JSON Web Key Sets, as text) by the name of their request; undefined takes them away. Until keys are there,
+   * and after, no token of their issuer is accepted.
+   */
+  setKeySets(sets: Iterable<readonly [id: string, keys: string | undefined]>): void
   open(node: ProxyNode, options: { readonly vhds: boolean }, onChange: () => void): ProxySession
   /** The objects that a resource was made from, by what was read when it was made. */
   origins(session: ProxySession, typeUrl: string, name: string): readonly ObjectRef[]

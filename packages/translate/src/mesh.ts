@@ -2,7 +2,19 @@
 import { type KubeObject, normalize, refOf, validate } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import { Graph } from '@lateen/graph'
-import { applyChange, createInputs, createModel, inputKind, type MeshConfigView, type MeshSettings, proxyOf } from '@lateen/model'
+import {
+  applyChange,
+  createInputs,
+  createModel,
+  DEFAULT_SWITCHES,
+  inputKind,
+  type MeshConfigView,
+  type MeshSettings,
+  type MeshSwitches,
+  meshTraffic,
+  proxyOf,
+  wantedKeySets,
+} from '@lateen/model'
 import type { ConfigChange, MeshState, ProxyNode, ProxySession } from './mesh-contract.ts'
 import { createGateways } from './view/gateway.ts'
 import { createInbound } from './view/inbound.ts'
@@ -20,6 +32,7 @@ export interface MeshOptions {
   readonly rootNamespace: string
   readonly trustDomain: string
   readonly revision?: string
+  readonly switches?: Partial<MeshSwitches>
   /** Hears of computations that threw: faults of this program. */
   readonly onFault?: (where: string, error: unknown) => void
 }
@@ -35,12 +48,13 @@ export function createMesh(options: MeshOptions): MeshState {
   const scopes = createScopes(graph, model)
   const outbound = createOutbound(graph, model, scopes)
   const inbound = createInbound(graph, model)
-  const gateways = createGateways(graph, model, outbound)
+  const gateways = createGateways(graph, model, outbound, scopes)
   const nameTable = createNameTable(graph, model, scopes, outbound)
   const proxySets = createProxySets(graph, { model, scopes, outbound, inbound, gateways, nameTable })
   const found = new Map<string, readonly Diagnostic[]>()
   let settings: MeshSettings = settingsFrom(options, {}, undefined)
   graph.batch(() => inputs.settings.set('', settings))
+  const keySets = graph.watch(wantedKeySets(inputs, model.requestAuthentications), '', () => {})
 
   const put = (next: MeshSettings) => {
     settings = next
@@ -69,6 +83,15 @@ export function createMesh(options: MeshOptions): MeshState {
     },
     setMeshConfig: (config) => put(settingsFrom(options, isRecord(config) ? config : {}, settings.networks)),
     setMeshNetworks: (networks) => put({ ...settings, networks }),
+    wantedKeySets: () => keySets.value(),
+    setKeySets: (sets) => {
+      graph.batch(() => {
+        for (const [id, text] of sets) {
+          if (text === undefined) inputs.keySets.delete(id)
+          else inputs.keySets.set(id, text)
+        }
+      })
+    },
     open: (node: ProxyNode, session, onChange): ProxySession => {
       const proxy = graph.intern(proxyOf(node, session))
       const watch = graph.watch(proxySets, proxy, onChange)
@@ -110,6 +133,8 @@ function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unkn
     trustDomainAliases: mesh.trustDomainAliases ?? [],
     mesh,
     networks,
+    switches: { ...DEFAULT_SWITCHES, ...options.switches },
+    traffic: meshTraffic(mesh),
   }
 }
 

@@ -32,7 +32,7 @@ describe('settings', () => {
     expect(settings).toMatchObject({
       envoy: { concurrency: 4 },
       ports: { admin: 15000, status: 16000, prometheus: 15090, envoyStatus: 15021 },
-      drain: { terminationMs: 9000, untilIdle: false, minimumMs: 5000 },
+      drain: { terminationMs: 9000, untilIdle: false, minimumMs: 5000, besideApplication: false },
       discovery: { address: 'istiod.other:15012', serverName: 'istiod.other', sendToken: true, plaintext: false },
       certificates: {
         caAddress: 'istiod.other:15012',

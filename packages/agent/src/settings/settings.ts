@@ -91,6 +91,8 @@ export interface DrainSettings {
   readonly terminationMs: number
   readonly untilIdle: boolean
   readonly minimumMs: number
+  /** There is an application whose end is to be waited for, where its end is not what ends the proxy. */
+  readonly besideApplication: boolean
 }
 
 /** The folder of mounted certificates with FILE_MOUNTED_CERTS. */
@@ -153,6 +155,8 @@ export async function readSettings(role: Role, flags: ParsedFlags, processEnv: E
       terminationMs: durationText(configText(proxyConfig, 'terminationDrainDuration'), 'terminationDrainDuration'),
       untilIdle: booleanOf(env, 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS', false),
       minimumMs: durationOf(env, 'MINIMUM_DRAIN_DURATION', 5000),
+      besideApplication:
+        role === 'sidecar' && textOf(env, 'ISTIO_META_APP_CONTAINERS') !== undefined && booleanOf(env, 'LATEEN_OUTLIVE_APPLICATION', true),
     },
     ...(mark === undefined ? {} : { mark }),
   }

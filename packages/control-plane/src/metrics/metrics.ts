@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts'
 import { type CertificateMetrics, createCertificateMetrics } from './certificate-metrics.ts'
 import { type ConfigMetrics, createConfigMetrics } from './config-metrics.ts'
 import { createInstruments } from './instruments.ts'
+import { createKeyMetrics, type KeyMetrics } from './key-metrics.ts'
 import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts'
 import { createXdsMetrics } from './xds-metrics.ts'
 
@@ -16,6 +17,7 @@ export interface Metrics {
   readonly config: ConfigMetrics
   readonly certificates: CertificateMetrics
   readonly webhooks: WebhookMetrics
+  readonly keys: KeyMetrics
   ready(): void
 }
 
@@ -38,6 +40,7 @@ export function createMetrics(connections: () => number): Metrics {
     config: createConfigMetrics(instruments),
     certificates: createCertificateMetrics(instruments),
     webhooks: createWebhookMetrics(instruments),
+    keys: createKeyMetrics(instruments),
     ready: () => startup.set(seconds()),
   }
 }

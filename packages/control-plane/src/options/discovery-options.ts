@@ -58,6 +58,17 @@ export interface DiscoveryOptions {
     readonly checkIdentity: boolean
     readonly maxRequestsPerSecond: number
   }
+  readonly policies: {
+    readonly keysFetchedBy: 'control-plane' | 'proxy-where-possible' | 'proxy'
+    readonly severalAuthorizers: boolean
+    /** How public keys are fetched. */
+    readonly keys: {
+      readonly refreshMs: number
+      readonly insecure: boolean
+      readonly blocked: readonly string[]
+      readonly allowed: readonly string[]
+    }
+  }
   readonly debug: { readonly onHttp: boolean; readonly authenticate: boolean; readonly namespaces: readonly string[] }
   readonly injection: { readonly enabled: boolean; readonly webhookName: string; readonly env: Readonly<Record<string, string>> }
   readonly validationWebhookName: string
@@ -123,6 +134,16 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       checkIdentity: environment.boolean('PILOT_ENABLE_XDS_IDENTITY_CHECK', true),
       maxRequestsPerSecond: environment.number('PILOT_MAX_REQUESTS_PER_SECOND', 0),
     },
+    policies: {
+      keysFetchedBy: keyFetcher(environment.text('PILOT_JWT_ENABLE_REMOTE_JWKS', 'false')),
+      severalAuthorizers: environment.boolean('PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS', false),
+      keys: {
+        refreshMs: environment.duration('PILOT_JWT_PUB_KEY_REFRESH_INTERVAL', 20 * 60_000),
+        insecure: environment.boolean('JWKS_RESOLVER_INSECURE_SKIP_VERIFY', false),
+        blocked: list(environment.text('BLOCKED_CIDRS_IN_JWKS_URIS', '')),
+        allowed: list(environment.text('LATEEN_JWKS_ALLOWED_CIDRS', '')),
+      },
+    },
     debug: {
       onHttp: environment.boolean('ENABLE_DEBUG_ON_HTTP', true),
       authenticate: environment.boolean('ENABLE_DEBUG_ENDPOINT_AUTH', true),
@@ -135,6 +156,22 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     },
     validationWebhookName: environment.text('VALIDATION_WEBHOOK_CONFIG_NAME', 'istio-istio-system'),
     leaderElection: environment.boolean('ENABLE_LEADER_ELECTION', true),
+  }
+}
+
+/** `false` and `istiod`, `true` and `hybrid`, `envoy`: what istiod's variable takes. */
+function keyFetcher(text: string): DiscoveryOptions['policies']['keysFetchedBy'] {
+  switch (text.toLowerCase()) {
+    case 'false':
+    case 'istiod':
+      return 'control-plane'
+    case 'true':
+    case 'hybrid':
+      return 'proxy-where-possible'
+    case 'envoy':
+      return 'proxy'
+    default:
+      throw new UsageError(`PILOT_JWT_ENABLE_REMOTE_JWKS: "${text}" is not known; use istiod, hybrid or envoy`)
   }
 }
 

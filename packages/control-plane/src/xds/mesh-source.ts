@@ -124,8 +124,9 @@ class NodeSession implements Session, OpenSession {
 
   resources(typeUrl: string): ResourceSet {
     if (!this.#inner) return NOTHING
-    if (typeUrl === TYPE_URL.SDS && !this.#maySeeSecrets()) return NOTHING
-    return this.#inner.resources(typeUrl)
+    const resources = this.#inner.resources(typeUrl)
+    if (typeUrl !== TYPE_URL.SDS || resources.parts.every(isOpen) || this.#maySeeSecrets()) return resources
+    return withoutSecrets(resources)
   }
 
   origins(typeUrl: string, name: string): readonly ObjectRef[] {
@@ -147,6 +148,21 @@ class NodeSession implements Session, OpenSession {
       ? secretAccess.mayRead(proven.namespace, proven.serviceAccount, () => this.#inner && this.#onChange()) === true
       : true
   }
+}
+
+/** Authorities in ConfigMaps are for everyone; they are in parts of their own. */
+const isOpen = (part: ResourceSet['parts'][number]): boolean => [...part.keys()].every((name) => name.startsWith('configmap://'))
+
+/** One set for one set, so that the server sees whether something changed. */
+const OPEN_SETS = new WeakMap<ResourceSet, ResourceSet>()
+
+function withoutSecrets(resources: ResourceSet): ResourceSet {
+  const known = OPEN_SETS.get(resources)
+  if (known) return known
+  const parts = resources.parts.filter(isOpen)
+  const set = parts.length > 0 ? { parts } : NOTHING
+  OPEN_SETS.set(resources, set)
+  return set
 }
 
 function uniqueOrigins(origins: readonly ObjectRef[]): ObjectRef[] {

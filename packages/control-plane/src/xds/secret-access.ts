@@ -62,7 +62,7 @@ async function askAccess(client: KubeClient, namespace: string, serviceAccount: 
     const allowed = review.status?.allowed === true
     if (!allowed)
       log.warn(
-        `service account ${namespace}/${serviceAccount} may not list Secrets in its namespace: its gateway gets no credentials; give it a Role that may`,
+        `service account ${namespace}/${serviceAccount} may not list Secrets in its namespace: its proxies get no credentials; give it a Role that may`,
       )
     return allowed
   } catch (error) {

@@ -45,6 +45,7 @@ const LONGEST_BACK_OFF = 300_000
 const FORGET_BACK_OFF = 600_000
 const MESSAGE_BYTES = 2048
 const HOOK_TIMEOUT = 10 * 60_000
+const SHORTEST_GRACE_MS = 2_000
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log'
 
 export class ContainerRun {
@@ -172,9 +173,13 @@ export class ContainerRun {
     return true
   }
 
-  /** Ends the container: preStop hook, SIGTERM, and SIGKILL when `grace` milliseconds are over. */
-  stop(grace: number, reason: string): Promise<void> {
-    this.#stopping ??= this.#stop(grace, reason).finally(() => {
+  /**
+   * Ends the container: preStop hook, SIGTERM, and SIGKILL when `grace` milliseconds are over.
+   *
+   * @param turn SIGTERM waits for it, as long as `grace` lasts; hooks do not
+   */
+  stop(grace: number, reason: string, turn?: Promise<unknown>): Promise<void> {
+    this.#stopping ??= this.#stop(grace, reason, turn).finally(() => {
       this.#stopping = undefined
     })
     return this.#stopping
@@ -520,11 +525,11 @@ export class ContainerRun {
     for (const probe of this.#probes.splice(0)) probe.stop()
   }
 
-  async #stop(grace: number, reason: string): Promise<void> {
+  async #stop(grace: number, reason: string, turn?: Promise<unknown>): Promise<void> {
     const process = this.#process
     if (!process) return
     this.#killReason = reason
-    const deadline = setTimeout(() => process.kill(), Math.max(grace, 1))
+    const end = Date.now() + grace
     this.#stopProbes()
     const { preStop } = this.spec.lifecycle ?? {}
     if (preStop && grace > 0) {
@@ -532,6 +537,10 @@ export class ContainerRun {
       if (!result.ok && this.running)
         this.#around.event(this.spec.name, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`)
     }
+    if (turn) await within(end - Date.now(), Promise.race([turn, process.exited]))
+    // However late it is, a container gets a moment between SIGTERM and SIGKILL.
+    const left = grace === 0 ? 1 : Math.max(SHORTEST_GRACE_MS, end - Date.now())
+    const deadline = setTimeout(() => process.kill(), left)
     process.terminate()
     await process.exited
     clearTimeout(deadline)
@@ -541,6 +550,13 @@ export class ContainerRun {
   #file(attempt: number, suffix: string): string {
     return join(this.#directory, `${attempt}.${suffix}`)
   }
+}
+
+/** Resolves with `promise`, at the latest after so many milliseconds. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, Math.max(0, milliseconds))))])
+  clearTimeout(timer)
 }
 
 /** In milliseconds. */

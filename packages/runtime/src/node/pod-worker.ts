@@ -25,7 +25,6 @@ import { type PodDirectories, podDirectories } from './state-layout.ts'
 
 const log = logger('node')
 const RETRY_MS = 1_000
-const SIDECAR_GRACE_MS = 2_000
 const LONGEST_LEAVING_MS = 1_500
 
 export class PodWorker {
@@ -213,7 +212,7 @@ export class PodWorker {
     if (!this.#volumes && !(await this.#prepareVolumes())) return this.#lookIn(RETRY_MS)
     if (!(await this.#initialize())) return
     for (const run of this.#mains) if (!(await this.#keepRunning(run))) break
-    if (this.#mainsDone()) await this.#stopSidecars(SIDECAR_GRACE_MS)
+    if (this.#mainsDone()) await this.#stopSidecars(graceOf(this.#pod))
   }
 
   async #ensureSandbox(): Promise<boolean> {
@@ -298,7 +297,7 @@ export class PodWorker {
       if (this.#record.initialized || run.succeeded) continue
       if (run.failed && podSpec(this.#pod).restartPolicy === 'Never') {
         this.#failure = undefined
-        await this.#stopSidecars(SIDECAR_GRACE_MS)
+        await this.#stopSidecars(graceOf(this.#pod))
         return false
       }
       if (!run.running) await this.#startWhenDue(run)
@@ -360,14 +359,25 @@ export class PodWorker {
     await this.#stopContainers(graceOf(this.#pod))
   }
 
-  /** The last started sidecar ends first. */
-  async #stopSidecars(grace: number): Promise<void> {
-    for (const run of this.#inits.toReversed()) if (run.running) await run.stop(grace, 'the pod has ended')
+  /**
+   * The hooks of all run at once, so that a proxy begins to drain when the pod begins to end; SIGTERM comes only when the containers that
+   * a sidecar serves have gone: the last started sidecar's first.
+   */
+  async #stopSidecars(grace: number, served: Promise<unknown> = Promise.resolve()): Promise<void> {
+    const stopped: Promise<void>[] = []
+    let turn = served
+    for (const run of this.#inits.toReversed()) {
+      if (run.role !== 'sidecar' || !run.running) continue
+      const end = run.stop(grace, 'the pod has ended', turn)
+      stopped.push(end)
+      turn = Promise.all([turn, end])
+    }
+    await Promise.all(stopped)
   }
 
   async #stopContainers(grace: number): Promise<void> {
-    const deadline = Date.now() + grace
-    for (const run of [...this.#mains, ...this.#inits]) {
+    const all = [...this.#mains, ...this.#inits]
+    for (const run of all) {
       if (run.running)
         this.#node.events.record(
           { object: this.#pod, fieldPath: `spec.containers{${run.spec.name}}` },
@@ -375,12 +385,11 @@ export class PodWorker {
           'Killing',
           `Stopping container ${run.spec.name}`,
         )
+      // Also those that are in the midst of a slower end.
+      if (grace === 0) run.kill()
     }
-    await Promise.all(
-      [...this.#mains, ...this.#inits.filter((run) => run.role === 'init')].map((run) => run.stop(grace, 'the pod was ended')),
-    )
-    // Sidecars serve the containers until the last of them has gone.
-    await this.#stopSidecars(grace === 0 ? 0 : Math.max(SIDECAR_GRACE_MS, deadline - Date.now()))
+    const served = Promise.all(all.filter((run) => run.role !== 'sidecar').map((run) => run.stop(grace, 'the pod was ended')))
+    await Promise.all([served, this.#stopSidecars(grace, served)])
   }
 
   /** Containers hear of the end only when no new work comes to them: what they refuse then, nobody asked for. */

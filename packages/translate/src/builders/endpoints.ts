@@ -4,7 +4,7 @@ import type { Resource } from '@lateen/envoy'
 import { HealthStatus } from '@lateen/envoy/gen/envoy/config/core/v3/health_check_pb.js'
 import type { LbEndpointSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
 import { ClusterLoadAssignmentSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_pb.js'
-import { type Endpoint, localityText, NOWHERE, selects } from '@lateen/model'
+import { type Endpoint, inSubset, localityText, NOWHERE } from '@lateen/model'
 import type { Nearness } from '../features/locality/locality.ts'
 import { encode } from '../resource.ts'
 import { structOf } from './struct.ts'
@@ -17,6 +17,10 @@ export interface AssignmentInput {
   readonly endpoints: readonly Endpoint[]
   /** Labels of the subset; empty for all. */
   readonly labels: Readonly<Record<string, string>>
+  /** Hosts that are to get no new requests are named too, for clients that hold on to them. */
+  readonly withDraining?: boolean
+  /** The client's node, where only endpoints on it count. */
+  readonly node?: string | undefined
   /** How near the endpoints are to the client; by default all alike. */
   readonly nearness?: Nearness | undefined
 }
@@ -27,8 +31,9 @@ export function loadAssignment(input: AssignmentInput): Resource {
 }
 
 /** The load assignment of a cluster as a message, for clusters that carry it inline. */
-export function assignmentInit({ cluster, endpoints, labels, nearness }: AssignmentInput): LoadAssignmentInit {
-  const used = endpoints.filter((endpoint) => endpoint.health !== 'unhealthy' && selects(labels, endpoint.labels))
+export function assignmentInit(input: AssignmentInput): LoadAssignmentInit {
+  const { cluster, nearness } = input
+  const used = input.endpoints.filter((endpoint) => isUsed(endpoint, input))
   const weights = nearness?.weights?.(used)
   const groups = new Map<string, { readonly key: string; readonly rank: number; readonly members: Endpoint[] }>()
   for (const endpoint of used) {
@@ -56,6 +61,12 @@ export function assignmentInit({ cluster, endpoints, labels, nearness }: Assignm
   }
 }
 
+function isUsed(endpoint: Endpoint, { labels, node, withDraining = false }: AssignmentInput): boolean {
+  if (endpoint.health === 'unhealthy' || (endpoint.health === 'draining' && !withDraining)) return false
+  if (node !== undefined && endpoint.node !== node) return false
+  return inSubset(endpoint, labels)
+}
+
 function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
   const canonical =
     endpoint.labels['service.istio.io/canonical-name'] ??
@@ -70,7 +81,13 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
   return {
     hostIdentifier: {
       case: 'endpoint',
-      value: { address: addressInit(endpoint) },
+      value: {
+        address: addressInit(endpoint.address, endpoint.port),
+        // Envoy tries them one after the other.
+        ...(endpoint.otherAddresses.length > 0 && {
+          additionalAddresses: endpoint.otherAddresses.map((address) => ({ address: addressInit(address, endpoint.port) })),
+        }),
+      },
     },
     healthStatus: endpoint.health === 'draining' ? HealthStatus.DRAINING : HealthStatus.HEALTHY,
     loadBalancingWeight: endpoint.weight,
@@ -85,13 +102,9 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
   }
 }
 
-function addressInit(endpoint: Endpoint) {
-  if (endpoint.address.startsWith('unix://'))
-    return { address: { case: 'pipe' as const, value: { path: endpoint.address.slice('unix://'.length) } } }
+function addressInit(address: string, port: number) {
+  if (address.startsWith('unix://')) return { address: { case: 'pipe' as const, value: { path: address.slice('unix://'.length) } } }
   return {
-    address: {
-      case: 'socketAddress' as const,
-      value: { address: endpoint.address, portSpecifier: { case: 'portValue' as const, value: endpoint.port } },
-    },
+    address: { case: 'socketAddress' as const, value: { address, portSpecifier: { case: 'portValue' as const, value: port } } },
   }
 }

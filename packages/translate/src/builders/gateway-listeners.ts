@@ -1,128 +1,149 @@
-/** Listeners of gateways: one for each port, with a filter chain for each server that is told apart by SNI. */
-import type { Server } from '@lateen/api'
-import type { Resource } from '@lateen/envoy'
+/** Listeners of gateways: one for each address and port, with a filter chain for each server that is told apart by SNI. */
+import type { Topology } from '@lateen/api'
+import { packAny, type Resource } from '@lateen/envoy'
+import { SocketAddress_Protocol as SocketProtocol } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import type { GatewayConfig, MeshSettings } from '@lateen/model'
+import { ProxyProtocolSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
+import type { GatewayServer, MeshSettings, ServerListener } from '@lateen/model'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { gatewayManager } from './connection-manager.ts'
-import { type FilterChainInit, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
-import { serverSocket } from './server-tls.ts'
-import { type TcpRoute, tcpTargets } from './tcp-routes.ts'
+import { networkFilters, type PolicyFilters } from './filter-order.ts'
+import { type FilterChainInit, listenerFilter, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import { quicServerSocket, serverSocket } from './server-tls.ts'
+import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
-export interface GatewayServer {
-  readonly gateway: GatewayConfig
-  readonly server: Server
-  /** The port on which the workload listens. */
-  readonly bindPort: number
+export interface GatewayListenerInput {
+  readonly settings: MeshSettings
+  /** What stands in front of the gateway. */
+  readonly topology: Topology
+  /** The address that stands for all of the proxy's. */
+  readonly wildcard: string
+  /** What policies put into the chains. */
+  readonly filters: PolicyFilters
+  /** Routes of a server that passes bytes on. */
+  readonly routes: (server: GatewayServer) => readonly TcpRoute[]
+  /** Clusters that a server passes mutual TLS of the mesh on to; each is named by the server name that asks for it. */
+  readonly passthrough: (server: GatewayServer) => readonly (TcpTarget & { readonly serverName: string })[]
+  /** Whether a server takes HTTP/3 too. */
+  readonly http3: (server: GatewayServer) => boolean
 }
 
-/** What a server does with its connections. */
-export type ServerKind = 'http' | 'https' | 'tls-passthrough' | 'tcp' | 'tls-terminated-tcp'
+/** What a mesh workload offers as a client, so that only mutual TLS of the mesh is passed on blindly. */
+const MESH_PROTOCOLS = ['istio', 'istio-peer-exchange', 'istio-http/1.0', 'istio-http/1.1', 'istio-h2'] as const
 
-export function serverProtocol(server: Server): ServerKind {
-  const protocol = (server.port.protocol ?? 'HTTP').toUpperCase()
-  const mode = server.tls?.mode ?? 'PASSTHROUGH'
-  if (protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-WEB') return 'http'
-  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return server.tls ? 'tls-passthrough' : 'tcp'
-  if (protocol === 'HTTPS') return 'https'
-  return 'tls-terminated-tcp'
+const HTTP_PROTOCOLS = ['h2', 'http/1.1'] as const
+
+const PROXY_PROTOCOL = listenerFilter('envoy.filters.listener.proxy_protocol', packAny(ProxyProtocolSchema, {}))
+
+export function gatewayListeners(listeners: readonly ServerListener[], input: GatewayListenerInput): Resource[] {
+  return listeners.flatMap((listener) => [...tcpListener(listener, input), ...quicListener(listener, input)])
 }
 
-/** The name of a server's route configuration; undefined for servers without HTTP routes. */
-export function routeNameOf({ server, gateway, bindPort }: GatewayServer): string | undefined {
-  const kind = serverProtocol(server)
-  const bind = server.bind ? `.${server.bind}` : ''
-  if (kind === 'http') return `http.${bindPort}${bind}`
-  if (kind === 'https')
-    return `https.${server.port.number}.${server.port.name ?? ''}.${gateway.key.split('/')[1] ?? ''}.${gateway.namespace}${bind}`
-  return undefined
-}
-
-const ANY = '0.0.0.0'
-
-export function gatewayListeners(
-  servers: readonly GatewayServer[],
-  settings: MeshSettings,
-  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
-): Resource[] {
-  const byPort = new Map<string, GatewayServer[]>()
-  for (const server of servers) {
-    const key = `${server.server.bind || ANY}_${server.bindPort}`
-    byPort.set(key, [...(byPort.get(key) ?? []), server])
-  }
-  return [...byPort].flatMap(([name, group]) => portListener(name, group, settings, tcpRoutes))
-}
-
-function portListener(
-  name: string,
-  group: readonly GatewayServer[],
-  settings: MeshSettings,
-  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
-): Resource[] {
-  const [first] = group
-  if (!first) return []
-  // The oldest server decides whether a port speaks plain HTTP; others of another kind on it are left out.
-  const plain = serverProtocol(first.server) === 'http'
-  const filterChains = plain ? httpChains(name, group, settings) : tlsChains(name, group, settings, tcpRoutes)
+function tcpListener(listener: ServerListener, input: GatewayListenerInput): Resource[] {
+  const address = listener.bind || input.wildcard
+  const name = `${address}_${listener.port}`
+  const chains = new ServerChains()
+  const [plain] = listener.plainHttp
+  const plainFirst = listener.others.length === 0
+  for (const entry of listener.others) addServer(chains, entry, name, input)
+  if (plain?.routeName !== undefined)
+    chains.add([], { filters: [gatewayManager(input.settings, `outbound_${name}`, { rds: plain.routeName }, { topology: input.topology, filters: input.filters.http })] })
+  const filterChains = chains.all
   if (filterChains.length === 0) return []
+  const inspects = !plainFirst && listener.others.some(({ kind }) => kind !== 'tcp')
   return [
     encode(ListenerSchema, name, {
       name,
-      address: socketAddress(first.server.bind || ANY, first.bindPort),
+      address: socketAddress(address, listener.port),
       trafficDirection: TrafficDirection.OUTBOUND,
-      accessLog: unroutedLogs(settings),
-      listenerFilters: plain || serverProtocol(first.server) === 'tcp' ? [] : [TLS_INSPECTOR],
+      accessLog: unroutedLogs(input.settings),
+      listenerFilters: [...(input.topology.proxyProtocol ? [PROXY_PROTOCOL] : []), ...(inspects ? [TLS_INSPECTOR] : [])],
       filterChains,
     }),
   ]
 }
 
-function httpChains(name: string, group: readonly GatewayServer[], settings: MeshSettings): FilterChainInit[] {
-  const first = group.find((entry) => serverProtocol(entry.server) === 'http')
-  const rds = first && routeNameOf(first)
-  return rds ? [{ filters: [gatewayManager(settings, `outbound_${name}`, { rds })] }] : []
+/** Filter chains of a listener. Envoy refuses one with two chains for one server name: the first server keeps it. */
+class ServerChains {
+  readonly all: FilterChainInit[] = []
+  readonly #taken = new Set<string>()
+
+  /** Adds a chain for those of its names that are free; an empty list, or `*` in it, stands for whatever no other takes. */
+  add(serverNames: readonly string[], chain: FilterChainInit, applicationProtocols: readonly string[] = []): void {
+    const wanted = serverNames.length === 0 || serverNames.includes('*') ? ['*'] : [...new Set(serverNames)]
+    const free = wanted.filter((name) => !this.#taken.has(name))
+    if (free.length === 0) return
+    for (const name of free) this.#taken.add(name)
+    const match = {
+      ...(free[0] !== '*' && { serverNames: free }),
+      ...(applicationProtocols.length > 0 && { applicationProtocols: [...applicationProtocols] }),
+    }
+    this.all.push({ ...(Object.keys(match).length > 0 && { filterChainMatch: match }), ...chain })
+  }
 }
 
-function tlsChains(
-  name: string,
-  group: readonly GatewayServer[],
-  settings: MeshSettings,
-  tcpRoutes: (server: GatewayServer) => readonly TcpRoute[],
-): FilterChainInit[] {
-  const chains: FilterChainInit[] = []
-  // Envoy refuses a listener with two chains for one server name: the oldest server keeps it.
-  const taken = new Set<string>()
-  const claim = (names: readonly string[]): string[] | undefined => {
-    const list = names.includes('*') || names.length === 0 ? ['*'] : [...names]
-    const free = list.filter((entry) => !taken.has(entry))
-    for (const entry of free) taken.add(entry)
-    return free.length > 0 ? free : undefined
+function addServer(chains: ServerChains, entry: GatewayServer, listenerName: string, input: GatewayListenerInput): void {
+  const { settings, topology, filters: policies } = input
+  const { kind, server, routeName } = entry
+  const names = serverNames(entry)
+  if (kind === 'https') {
+    const transportSocket = serverSocket(server.tls, settings, HTTP_PROTOCOLS)
+    if (routeName === undefined || !transportSocket) return
+    const statPrefix = server.name || `outbound_${listenerName}`
+    chains.add(names, { filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: policies.http })], transportSocket })
+    return
   }
-  const match = (names: readonly string[]) => (names.includes('*') ? {} : { serverNames: [...names] })
-  for (const entry of group) {
-    const kind = serverProtocol(entry.server)
-    const hosts = entry.server.hosts.map((host) => host.slice(host.indexOf('/') + 1))
-    const rds = routeNameOf(entry)
-    if (kind === 'https' && rds !== undefined) {
-      const names = claim(hosts)
-      const transportSocket = names && serverSocket(entry.server.tls, settings, ['h2', 'http/1.1'])
-      if (names && transportSocket)
-        chains.push({ filterChainMatch: match(names), filters: [gatewayManager(settings, `outbound_${name}`, { rds })], transportSocket })
-      continue
-    }
-    if (kind === 'http') continue
-    for (const route of tcpRoutes(entry)) {
-      const names = claim(kind === 'tls-passthrough' ? route.serverNames : kind === 'tcp' ? ['*'] : hosts)
-      if (!names || route.targets.length === 0) continue
-      const transportSocket = kind === 'tls-terminated-tcp' ? serverSocket(entry.server.tls, settings, []) : undefined
-      chains.push({
-        filterChainMatch: match(names),
-        filters: [tcpTargets(settings, route.targets)],
-        ...(transportSocket && { transportSocket }),
-      })
-    }
+  if (kind === 'auto-passthrough') {
+    for (const { serverName, ...target } of input.passthrough(entry))
+      chains.add([serverName], { filters: networkFilters(policies.bytes, tcpTargets(settings, [target])) }, MESH_PROTOCOLS)
+    return
   }
-  return chains
+  const routes = input.routes(entry).filter(({ targets }) => targets.length > 0)
+  if (kind === 'tls-passthrough') {
+    for (const route of routes) chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)) })
+    return
+  }
+  // Nothing but the port tells bytes apart: the first route gets all.
+  const [first] = routes
+  if (!first) return
+  const filters = networkFilters(policies.bytes, tcpTargets(settings, first.targets))
+  if (kind === 'tcp') return chains.add([], { filters })
+  const transportSocket = serverSocket(server.tls, settings, HTTP_PROTOCOLS)
+  if (transportSocket) chains.add(names, { filters, transportSocket })
+}
+
+const serverNames = ({ hosts }: GatewayServer): string[] => [...new Set(hosts.map(({ host }) => host))].sort()
+
+/** HTTP/3 on the same port, by UDP, for the HTTPS servers that take it. */
+function quicListener(listener: ServerListener, input: GatewayListenerInput): Resource[] {
+  const { settings, topology, filters } = input
+  const address = listener.bind || input.wildcard
+  const name = `udp_${address}_${listener.port}`
+  const chains = new ServerChains()
+  for (const entry of listener.others) {
+    if (entry.kind !== 'https' || entry.routeName === undefined || !input.http3(entry)) continue
+    const transportSocket = quicServerSocket(entry.server.tls, settings)
+    const statPrefix = entry.server.name || `outbound_${name}`
+    const manager = gatewayManager(settings, statPrefix, { rds: entry.routeName }, { topology, http3: true, filters: filters.http })
+    if (transportSocket) chains.add(serverNames(entry), { filters: [manager], transportSocket })
+  }
+  if (chains.all.length === 0) return []
+  return [
+    encode(ListenerSchema, name, {
+      name,
+      address: {
+        address: {
+          case: 'socketAddress',
+          value: { address, protocol: SocketProtocol.UDP, portSpecifier: { case: 'portValue', value: listener.port } },
+        },
+      },
+      trafficDirection: TrafficDirection.OUTBOUND,
+      accessLog: unroutedLogs(settings),
+      udpListenerConfig: { quicOptions: {}, downstreamSocketConfig: { preferGro: true } },
+      enableReusePort: true,
+      filterChains: chains.all,
+    }),
+  ]
 }

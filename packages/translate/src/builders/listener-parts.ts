@@ -8,14 +8,16 @@ import type { FilterChainSchema, ListenerFilterSchema } from '@lateen/envoy/gen/
 import type { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { HttpInspectorSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js'
 import { OriginalDstSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js'
+import { OriginalSrcSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js'
 import { TlsInspectorSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import type { MeshSettings } from '@lateen/model'
 
 export type ListenerInit = Partial<Exclude<MessageInitShape<typeof ListenerSchema>, { $typeName: string }>>
 export type FilterChainInit = Partial<Exclude<MessageInitShape<typeof FilterChainSchema>, { $typeName: string }>>
-type ListenerFilterInit = MessageInitShape<typeof ListenerFilterSchema>
+export type ListenerFilterInit = Exclude<MessageInitShape<typeof ListenerFilterSchema>, { $typeName: string }>
 
-const listenerFilter = (name: string, value: ReturnType<typeof packAny>): ListenerFilterInit => ({
+/** A listener filter by its name in Envoy. */
+export const listenerFilter = (name: string, value: ReturnType<typeof packAny>): ListenerFilterInit => ({
   name,
   configType: { case: 'typedConfig', value },
 })
@@ -23,6 +25,8 @@ const listenerFilter = (name: string, value: ReturnType<typeof packAny>): Listen
 export const ORIGINAL_DST = listenerFilter('envoy.filters.listener.original_dst', packAny(OriginalDstSchema, {}))
 export const TLS_INSPECTOR = listenerFilter('envoy.filters.listener.tls_inspector', packAny(TlsInspectorSchema, {}))
 export const HTTP_INSPECTOR = listenerFilter('envoy.filters.listener.http_inspector', packAny(HttpInspectorSchema, {}))
+/** Keeps the caller's address towards the application; the mark is the one that capture rules of this kind expect. */
+export const ORIGINAL_SRC = listenerFilter('envoy.filters.listener.original_src', packAny(OriginalSrcSchema, { mark: 1337 }))
 
 /** What the HTTP inspector says of plain HTTP. */
 export const PLAIN_HTTP = ['http/1.1', 'h2c'] as const

@@ -6,7 +6,7 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort } from '@lateen/model'
+import { canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort, UNIX } from '@lateen/model'
 import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
@@ -21,7 +21,6 @@ import {
   TLS_INSPECTOR,
 } from './listener-parts.ts'
 import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
-import { blackHoleOr } from './virtual-hosts.ts'
 
 export interface PortService {
   readonly service: Service
@@ -34,16 +33,30 @@ export interface PortService {
   readonly target: TcpTarget | undefined
 }
 
+/** Where the listeners of a port are. */
+export interface ListenerPlace {
+  /** The address of the listener that takes any address: `0.0.0.0`, or one that a Sidecar names. */
+  readonly address: string
+  /** All services are behind that address, whatever addresses they have themselves. */
+  readonly fixed: boolean
+  /** Listeners have sockets of their own: nothing captures what the application sends. */
+  readonly bound: boolean
+}
+
 export interface PortInput {
   readonly port: number
+  readonly place: ListenerPlace
+  /** The name of the route configuration that the services' requests share. */
+  readonly routes: string
   /** Services with this port that the client sees, in the order in which they claim addresses. */
   readonly services: readonly PortService[]
   readonly settings: MeshSettings
-  /** Whether unknown destinations are let through. */
-  readonly allowAny: boolean
+  /** The cluster to which everything goes that is for nobody known. */
+  readonly unknown: string
 }
 
-const ANY = '0.0.0.0'
+/** Where the listeners are of everything that is captured. */
+export const CAPTURED: ListenerPlace = { address: '0.0.0.0', fixed: false, bound: false }
 
 /** Every listener of one port. */
 export function outboundListeners(input: PortInput): Resource[] {
@@ -57,7 +70,10 @@ export function outboundListeners(input: PortInput): Resource[] {
       any.http = true
       continue
     }
-    if (entry.addresses.length === 0) any.take(entry)
+    if (entry.addresses.length === 0 || input.place.fixed) {
+      any.take(entry)
+      continue
+    }
     for (const address of entry.addresses) {
       const range = canonicalRange(address)
       if (range !== undefined) {
@@ -75,7 +91,10 @@ export function outboundListeners(input: PortInput): Resource[] {
 
 /** What the listener of a port on any address is made of. Where two services claim the same, the first has it. */
 class AnyAddress {
+  /** There are services that speak HTTP. */
   http = false
+  /** The route configuration of the first service of which it has to be found out whether it does. */
+  sniffed: string | undefined
   readonly chains = new Map<string, FilterChainInit>()
   rest: NetworkFilterInit | undefined
   private readonly settings: MeshSettings
@@ -85,7 +104,7 @@ class AnyAddress {
   }
 
   get used(): boolean {
-    return this.http || this.chains.size > 0 || this.rest !== undefined
+    return this.http || this.sniffed !== undefined || this.chains.size > 0 || this.rest !== undefined
   }
 
   /** Whether a server name has to be found out. */
@@ -102,7 +121,7 @@ class AnyAddress {
     if (!target) return
     if (isTls(port.protocol) && service.host !== '*') this.add([service.host], [], [target])
     else {
-      if (port.protocol === 'auto') this.http = true
+      if (port.protocol === 'auto') this.sniffed ??= sniffedRouteName(service, port.number)
       this.rest ??= tcpTargets(this.settings, [target])
     }
   }
@@ -144,10 +163,10 @@ function chainsOf(serverNames: readonly string[], ranges: readonly string[], tak
 
 const hostRange = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`
 
-function listener(name: string, init: ListenerInit, settings: MeshSettings): Resource {
+function listener(name: string, init: ListenerInit, { settings, place }: PortInput): Resource {
   return encode(ListenerSchema, name, {
     name,
-    bindToPort: false,
+    ...(!place.bound && { bindToPort: false }),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: unroutedLogs(settings),
     ...init,
@@ -158,8 +177,9 @@ function addressListener(
   name: string,
   address: string,
   { service, port, routes, target }: PortService,
-  { settings, allowAny }: PortInput,
+  input: PortInput,
 ): Resource {
+  const { settings } = input
   const where: ListenerInit = { address: socketAddress(address, port.number) }
   const taken = new Map<string, FilterChainInit>()
   for (const route of routes) {
@@ -174,10 +194,10 @@ function addressListener(
     ? { filters: everything.filters ?? [] }
     : target
       ? { filters: [tcpTargets(settings, [target])] }
-      : passthroughChain(settings, allowAny)
+      : passthroughChain(input)
   const byName = chains.some((chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0)
   if (port.protocol !== 'auto') {
-    if (chains.length === 0) return listener(name, { ...where, filterChains: [rest] }, settings)
+    if (chains.length === 0) return listener(name, { ...where, filterChains: [rest] }, input)
     return listener(
       name,
       {
@@ -186,7 +206,7 @@ function addressListener(
         filterChains: chains,
         defaultFilterChain: rest,
       },
-      settings,
+      input,
     )
   }
   // Nothing says what the port speaks: HTTP if it looks like it, else bytes.
@@ -205,15 +225,15 @@ function addressListener(
       ],
       defaultFilterChain: rest,
     },
-    settings,
+    input,
   )
 }
 
 /** What happens to bytes that nothing claims. */
-const passthroughChain = (settings: MeshSettings, allowAny: boolean): FilterChainInit => ({
+const passthroughChain = ({ settings, unknown }: PortInput): FilterChainInit => ({
   name: 'PassthroughFilterChain',
   filterChainMatch: {},
-  filters: [tcpProxy(settings, blackHoleOr(allowAny))],
+  filters: [tcpProxy(settings, unknown)],
 })
 
 /** The route configuration of a port whose protocol is found out: only its service is in it. */
@@ -221,42 +241,71 @@ export function sniffedRouteName(service: Service, port: number): string {
   return `${service.host}:${port}`
 }
 
-function anyListener({ port, settings, allowAny }: PortInput, any: AnyAddress): Resource {
-  const name = `${ANY}_${port}`
-  const http: FilterChainInit[] = any.http
-    ? [
-        {
-          filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
-          filters: [outboundManager(settings, `outbound_${name}`, { rds: String(port) })],
-        },
-      ]
+function anyListener(input: PortInput, any: AnyAddress): Resource {
+  const { port, settings, place } = input
+  const name = `${place.address}_${port}`
+  const address = listenAddress(place.address, port)
+  const rds = any.http ? input.routes : place.fixed ? any.sniffed : any.sniffed && input.routes
+  const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds })
+  // At an address of its own a listener serves what its Sidecar says: nothing has to be found out where that is HTTP alone.
+  if (manager && place.fixed && !any.sniffed && any.chains.size === 0 && !any.rest)
+    return listener(name, { address, filterChains: [{ filters: [manager] }] }, input)
+  const http: FilterChainInit[] = manager
+    ? [{ filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] }, filters: [manager] }]
     : []
   return listener(
     name,
     {
-      address: socketAddress(ANY, port),
-      listenerFilters: [...(any.asksForName ? [TLS_INSPECTOR] : []), ...(any.http ? [HTTP_INSPECTOR] : [])],
+      address,
+      listenerFilters: [...(any.asksForName ? [TLS_INSPECTOR] : []), ...(manager ? [HTTP_INSPECTOR] : [])],
       ...detection(settings),
       filterChains: [...any.chains.values(), ...http],
-      defaultFilterChain: any.rest ? { filters: [any.rest] } : passthroughChain(settings, allowAny),
+      defaultFilterChain: any.rest ? { filters: [any.rest] } : passthroughChain(input),
     },
-    settings,
+    input,
   )
 }
 
+/** An address with a port, or a unix socket. */
+const listenAddress = (address: string, port: number): NonNullable<ListenerInit['address']> =>
+  address.startsWith(UNIX) ? { address: { case: 'pipe', value: { path: address.slice(UNIX.length) } } } : socketAddress(address, port)
+
+/** The listener that is an HTTP proxy: requests name their destination themselves. */
+export function httpProxyListener(port: number, address: string, settings: MeshSettings): Resource {
+  const name = `${address}_${port}`
+  return encode(ListenerSchema, name, {
+    name,
+    address: socketAddress(address, port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    accessLog: unroutedLogs(settings),
+    filterChains: [{ filters: [outboundManager(settings, `outbound_${name}`, { rds: HTTP_PROXY_ROUTES })] }],
+  })
+}
+
+/** The route configuration of the listener that is an HTTP proxy. */
+export const HTTP_PROXY_ROUTES = 'http_proxy'
+
+/** What the listener that takes every captured outgoing connection depends on. */
+export interface VirtualOutboundInput {
+  readonly unknown: string
+  readonly transparent: boolean
+  readonly address: string
+}
+
 /** The listener that takes every captured outgoing connection. */
-export function virtualOutbound(settings: MeshSettings, allowAny: boolean): Resource {
-  const port = settings.mesh.proxyListenPort ?? 15001
+export function virtualOutbound(settings: MeshSettings, { unknown, transparent, address }: VirtualOutboundInput): Resource {
+  const port = settings.mesh.proxyListenPort || 15001
   return encode(ListenerSchema, 'virtualOutbound', {
     name: 'virtualOutbound',
-    address: socketAddress(ANY, port),
+    address: socketAddress(address, port),
     useOriginalDst: true,
+    ...(transparent && { transparent: true }),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: unroutedLogs(settings),
     filterChains: [
       // A connection made to the proxy's own port has no destination: handing it on would go in circles.
       { name: 'virtualOutbound-blackhole', filterChainMatch: { destinationPort: port }, filters: [tcpProxy(settings, BLACK_HOLE)] },
-      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(settings, blackHoleOr(allowAny))] },
+      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(settings, unknown)] },
     ],
   })
 }

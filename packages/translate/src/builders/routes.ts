@@ -1,17 +1,18 @@
 /** Routes of a virtual host: from a VirtualService, or the default one to a service. */
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Destination, HTTPMatchRequest, HTTPRoute, HTTPRouteDestination } from '@lateen/api'
-import { duration } from '@lateen/envoy'
+import { RouteAction_ClusterNotFoundResponseCode as NotFoundCode } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { MESH_GATEWAY, type MeshSettings, selects, type VirtualService } from '@lateen/model'
 import { directResponseAction } from '../features/direct-response/direct-response.ts'
 import { hashPolicyOf } from '../features/hash-policy/hash-policy.ts'
 import { headerInit, hostOf } from '../features/headers/headers.ts'
-import { ANY_PATH, matchesAll, routeMatch } from '../features/match/match.ts'
+import { ANY_PATH, type RouteMatchInit, routeMatch, takesAll } from '../features/match/match.ts'
 import { ROUTE_FEATURES } from '../features/order.ts'
 import { redirectAction } from '../features/redirect/redirect.ts'
 import { retryPolicyOf } from '../features/retries/retries.ts'
 import type { RouteActionInit, RouteContext, RouteContribution, RouteInit, Target } from '../features/route-feature.ts'
-import { structOf } from './struct.ts'
+import { limitOf } from '../features/timeout/timeout.ts'
+import { originMetadata } from './origin.ts'
 import { OFFER_CALLER_VERSION } from './upstream-protocol.ts'
 
 /** Who asks: conditions on the caller are decided here, for no request can change them. */
@@ -27,85 +28,91 @@ export interface RouteInput {
   readonly settings: MeshSettings
   readonly listenPort: number
   readonly caller: Caller
+  /** The routes are for a server that ends the caller's TLS. */
+  readonly encrypted?: boolean
   readonly resolve: (destination: Destination) => Target
 }
 
 /** The routes of a VirtualService that apply to a caller, in order. */
 export function virtualServiceRoutes(input: RouteInput): RouteInit[] {
   const routes: RouteInit[] = []
-  for (const route of input.virtualService.spec.http ?? []) {
+  for (const [index, route] of (input.virtualService.spec.http ?? []).entries()) {
     const matches = route.match?.length ? route.match : [undefined]
-    for (const match of matches) {
+    for (const [number, match] of matches.entries()) {
       if (!applies(match, input)) continue
-      routes.push(routeOf(route, match, input))
+      const envoyMatch = routeMatch(match, input.virtualService.semantics)
+      const origin = routeOrigin(input.virtualService, index, match && number)
+      routes.push({ ...routeOf(route, match, envoyMatch, input), metadata: origin })
       // Nothing behind a route that takes everything is ever asked.
-      if (matchesAll(match && callerDecided(match))) return routes
+      if (takesAll(envoyMatch)) return routes
     }
   }
   return routes
 }
 
-/** A match without the conditions on the caller, which have been found to hold. */
-function callerDecided(match: HTTPMatchRequest): HTTPMatchRequest {
-  const { sourceLabels: _, sourceNamespace: __, port: ___, gateways: ____, ...rest } = match
-  return rest
+/** The object that a route is made from, and the place in it. */
+function routeOrigin({ origin, namespace, name, httpPaths }: VirtualService, index: number, match: number | undefined) {
+  const path = httpPaths?.[index]
+  const inMatch = match !== undefined && path !== undefined && !path.includes(':') ? `.match[${match}]` : ''
+  const named = origin.kind === 'VirtualService' ? { kind: origin.kind, namespace, name } : origin
+  return originMetadata(named, path && `${path}${inMatch}`)
 }
 
-function applies(match: HTTPMatchRequest | undefined, input: RouteInput): boolean {
+/** Conditions on who calls, and where. One that names gateways asks for nothing else of the caller. */
+function applies(match: HTTPMatchRequest | undefined, { caller, listenPort }: RouteInput): boolean {
   if (!match) return true
-  const { caller } = input
-  if (match.gateways?.length) {
-    if (!match.gateways.some((name) => caller.gateways.includes(name))) return false
-  }
-  if (match.port !== undefined && match.port !== 0 && match.port !== input.listenPort) return false
-  if (!caller.gateways.includes(MESH_GATEWAY)) return true
+  if (match.port && match.port !== listenPort) return false
+  if (match.gateways?.length) return match.gateways.some((name) => caller.gateways.includes(name))
   if (match.sourceNamespace && match.sourceNamespace !== caller.namespace) return false
   return selects(match.sourceLabels ?? {}, caller.labels)
 }
 
-function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, input: RouteInput): RouteInit {
+function routeOf(
+  route: HTTPRoute,
+  match: HTTPMatchRequest | undefined,
+  envoyMatch: RouteMatchInit,
+  input: RouteInput,
+): RouteInit {
+  const { name, semantics } = input.virtualService
   const at: RouteContext = {
     settings: input.settings,
     listenPort: input.listenPort,
     gateway: !input.caller.gateways.includes(MESH_GATEWAY),
+    encrypted: input.encrypted === true,
+    semantics,
     match,
     resolve: input.resolve,
   }
   const contributions = ROUTE_FEATURES.map((feature) => feature(route, at)).filter((contribution) => contribution !== undefined)
-  const { namespace, name } = input.virtualService
   const filters: Record<string, Any> = Object.assign(
     {},
     ...contributions.map((contribution) => contribution.filters ?? {}),
     callerVersion(route, at),
   )
-  const targets = route.route ?? []
-  const first = targets[0] && at.resolve(targets[0].destination)
   return {
     name: [route.name, match?.name].filter((part) => part).join('.'),
-    match: routeMatch(match),
+    match: envoyMatch,
     ...Object.assign({}, ...contributions.map((contribution) => contribution.route ?? {})),
     action: actionOf(route, at, contributions),
     ...(match?.statPrefix && { statPrefix: match.statPrefix }),
-    metadata: {
-      filterMetadata: { istio: structOf({ config: `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}` }) },
-    },
-    ...(first && {
-      decorator: { operation: `${first.service?.host ?? targets[0]?.destination.host ?? ''}:${first.port}${pathText(match)}` },
-    }),
+    decorator: { operation: operationOf(route, at, name) },
     ...(Object.keys(filters).length > 0 && { typedPerFilterConfig: filters }),
   }
 }
 
-/** A route to one cluster says itself what that cluster asks; with several, each says it for itself. */
-function callerVersion(route: HTTPRoute, at: RouteContext): Readonly<Record<string, Any>> {
-  const [only, ...more] = forwarded(route.route ?? [])
-  const single = only && more.length === 0 && !only.headers && !route.redirect && !route.directResponse
-  return single && at.resolve(only.destination).followsCaller ? OFFER_CALLER_VERSION : {}
+/** What traces call the route: its only destination, else the VirtualService. */
+function operationOf(route: HTTPRoute, at: RouteContext, virtualService: string): string {
+  const [only, ...more] = route.redirect || route.directResponse ? [] : (route.route ?? [])
+  if (!only || more.length > 0) return `${virtualService}:${at.listenPort}${pathText(at.match)}`
+  const target = at.resolve(only.destination)
+  return `${target.service?.host ?? only.destination.host}:${target.port}${pathText(at.match)}`
 }
 
-/** Destinations that get any requests. */
-const forwarded = (destinations: readonly HTTPRouteDestination[]) =>
-  destinations.length > 1 ? destinations.filter((destination) => (destination.weight ?? 0) > 0) : destinations
+/** A route to one cluster says itself what that cluster asks; with several, each says it for itself. */
+function callerVersion(route: HTTPRoute, at: RouteContext): Readonly<Record<string, Any>> {
+  const [only, ...more] = route.redirect || route.directResponse ? [] : (route.route ?? [])
+  return only && more.length === 0 && at.resolve(only.destination).followsCaller ? OFFER_CALLER_VERSION : {}
+}
 
 /** How a route's path is written in the name of its operation: prefixes end in `*`. */
 function pathText(match: HTTPMatchRequest | undefined): string {
@@ -116,33 +123,45 @@ function pathText(match: HTTPMatchRequest | undefined): string {
 function actionOf(route: HTTPRoute, at: RouteContext, contributions: readonly RouteContribution[]): NonNullable<RouteInit['action']> {
   if (route.redirect) return redirectAction(route.redirect, at)
   if (route.directResponse) return directResponseAction(route.directResponse)
+  const forward = forwardTo(route.route ?? [], at)
+  if (!forward) return { case: 'directResponse', value: { status: at.semantics === 'virtual-service' ? 503 : 500 } }
   const common: RouteActionInit = Object.assign({}, ...contributions.map((contribution) => contribution.action ?? {}))
-  return { case: 'route', value: { ...common, ...forwardTo(route.route ?? [], at) } }
+  return {
+    case: 'route',
+    value: {
+      ...common,
+      ...forward,
+      // An HTTPRoute whose destination does not exist answers 500, a VirtualService 503.
+      ...(at.semantics === 'gateway-api' && { clusterNotFoundResponseCode: NotFoundCode.INTERNAL_SERVER_ERROR }),
+    },
+  }
 }
 
-function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteContext): RouteActionInit {
-  const used = forwarded(destinations)
-  const [only] = used
-  if (!only) return { clusterSpecifier: { case: 'cluster', value: '' } }
-  if (used.length === 1 && !only.headers) {
+/** Where requests go; undefined when there is no destination that gets any. */
+function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteContext): RouteActionInit | undefined {
+  const [only, ...more] = destinations
+  if (!only) return undefined
+  if (more.length === 0) {
     const target = at.resolve(only.destination)
     const hashPolicy = hashPolicyOf(target, only.destination.subset ?? '')
     return { clusterSpecifier: { case: 'cluster', value: target.cluster }, ...(hashPolicy.length > 0 && { hashPolicy }) }
   }
-  const targets = used.map((destination) => at.resolve(destination.destination))
-  const hashPolicy =
-    used.map((destination, i) => hashOf(targets[i], destination.destination.subset)).find((policy) => policy.length > 0) ?? []
+  const used = destinations
+    .filter(({ weight }) => (weight ?? 0) > 0)
+    .map((destination) => ({ destination, target: at.resolve(destination.destination) }))
+  if (used.length === 0) return undefined
+  const hashPolicy = used.flatMap(({ destination, target }) => hashPolicyOf(target, destination.destination.subset ?? ''))
   return {
     clusterSpecifier: {
       case: 'weightedClusters',
       value: {
-        clusters: used.map((destination, i) => {
+        clusters: used.map(({ destination, target }) => {
           const host = hostOf(destination.headers)
           return {
-            name: targets[i]?.cluster ?? '',
-            weight: used.length === 1 ? destination.weight || 100 : (destination.weight ?? 0),
-            ...(destination.headers && headerInit(destination.headers)),
-            ...(targets[i]?.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
+            name: target.cluster,
+            weight: destination.weight ?? 0,
+            ...headerInit(destination.headers ?? {}),
+            ...(target.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
             ...(host && { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: host } }),
           }
         }),
@@ -152,11 +171,9 @@ function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteConte
   }
 }
 
-const hashOf = (target: Target | undefined, subset: string | undefined) => (target ? hashPolicyOf(target, subset ?? '') : [])
-
 /** The route of a service that no VirtualService speaks of. */
 export function defaultRoute(target: Target, settings: MeshSettings): RouteInit {
-  const retryPolicy = retryPolicyOf(settings.mesh.defaultHttpRetryPolicy)
+  const retryPolicy = retryPolicyOf(settings.mesh.defaultHttpRetryPolicy, false)
   const hashPolicy = hashPolicyOf(target, '')
   return {
     name: 'default',
@@ -165,8 +182,7 @@ export function defaultRoute(target: Target, settings: MeshSettings): RouteInit 
       case: 'route',
       value: {
         clusterSpecifier: { case: 'cluster', value: target.cluster },
-        timeout: duration(0),
-        maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+        ...limitOf(0),
         ...(retryPolicy && { retryPolicy }),
         ...(hashPolicy.length > 0 && { hashPolicy }),
       },

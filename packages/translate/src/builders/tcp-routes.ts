@@ -4,6 +4,7 @@ import { duration, packAny } from '@lateen/envoy'
 import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { MeshSettings } from '@lateen/model'
 import type { Target } from '../features/route-feature.ts'
+import { tunneling } from '../features/tunnel/tunnel.ts'
 import { accessLogs } from './access-log.ts'
 import type { NetworkFilterInit } from './connection-manager.ts'
 import { policyOf } from './traffic-policy.ts'
@@ -31,6 +32,7 @@ export function tcpTargets(settings: MeshSettings, targets: readonly TcpTarget[]
   const policy = first ? policyOf(first.target.rule, first.subset, first.target.port) : {}
   const idle = policy.connectionPool?.tcp?.idleTimeout
   const bySource = policy.loadBalancer?.consistentHash?.useSourceIp === true
+  const tunnel = first && tunneling(first.target.rule, first.subset)
   return {
     name: TCP_PROXY,
     configType: {
@@ -42,6 +44,7 @@ export function tcpTargets(settings: MeshSettings, targets: readonly TcpTarget[]
             ? { case: 'weightedClusters', value: { clusters: used.map(({ target, weight }) => ({ name: target.cluster, weight })) } }
             : { case: 'cluster', value: first?.target.cluster ?? '' },
         ...(idle !== undefined && { idleTimeout: duration(parseDuration(idle) ?? 0) }),
+        ...(tunnel && { tunnelingConfig: tunnel }),
         ...(bySource && { hashPolicy: [{ policySpecifier: { case: 'sourceIp' as const, value: {} } }] }),
         accessLog: accessLogs(settings),
       }),

@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { packAny } from '@lateen/envoy'
 import type { TransportSocketSchema } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import { RawBufferSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import {
   SubjectAltNameMatcher_SanType,
   type SubjectAltNameMatcherSchema,
@@ -19,6 +20,12 @@ type CommonInit = MessageInitShape<typeof CommonTlsContextSchema>
 type NameMatcherInit = MessageInitShape<typeof SubjectAltNameMatcherSchema>
 
 export const TLS_SOCKET = 'envoy.transport_sockets.tls'
+
+/** Bytes as they are. */
+export const RAW_SOCKET: TransportSocketInit = {
+  name: 'envoy.transport_sockets.raw_buffer',
+  configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) },
+}
 
 /** Names of the agent's secrets: the workload's certificate and the roots it trusts. */
 export const WORKLOAD_CERTIFICATE = 'default'

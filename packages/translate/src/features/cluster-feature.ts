@@ -19,8 +19,8 @@ export interface ClusterContext {
   readonly identities: readonly string[]
   /** There are endpoints, and all of them take mutual TLS: where the address dialled is kept, nothing tells them apart. */
   readonly allMutual: boolean
-  /** Namespace of the rule, where its credentials are looked up. */
-  readonly ruleNamespace: string
+  /** The rule is for chosen clients only (`workloadSelector`). */
+  readonly ruleSelects: boolean
 }
 
 export interface ClusterContribution {

@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Destination, HTTPMatchRequest, HTTPRoute } from '@lateen/api'
 import type { RouteActionSchema, RouteSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
-import type { EffectiveRule, MeshSettings, Service } from '@lateen/model'
+import type { EffectiveRule, MeshSettings, RouteSemantics, Service } from '@lateen/model'
 
 export type RouteInit = Partial<Exclude<MessageInitShape<typeof RouteSchema>, { $typeName: string }>>
 export type RouteActionInit = Partial<Exclude<MessageInitShape<typeof RouteActionSchema>, { $typeName: string }>>
@@ -23,6 +23,9 @@ export interface RouteContext {
   /** The port on which the request was taken. */
   readonly listenPort: number
   readonly gateway: boolean
+  /** The caller's TLS ends here. */
+  readonly encrypted: boolean
+  readonly semantics: RouteSemantics
   /** The match of this Envoy route: a VirtualService route with several matches becomes several. */
   readonly match: HTTPMatchRequest | undefined
   resolve(destination: Destination): Target

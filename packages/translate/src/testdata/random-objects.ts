@@ -157,6 +157,46 @@ const peerAuthentication = fc
   .record({ namespace: pick(...NAMESPACES, 'istio-system'), name, mode: pick('STRICT', 'PERMISSIVE', 'DISABLE'), selects: pick('', 'cart') })
   .map((v) => object('security.istio.io/v1', 'PeerAuthentication', v, { spec: { mtls: { mode: v.mode }, ...(v.selects && { selector: { matchLabels: { app: v.selects } } }) } }))
 
+const attached = (v: { readonly selects: string; readonly target: string }) => ({
+  ...(v.selects && { selector: { matchLabels: { app: v.selects } } }),
+  ...(!v.selects && v.target && { targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: v.target }] }),
+})
+
+const authorizationRule = pick<Readonly<Record<string, unknown>>>(
+  {},
+  { from: [{ source: { principals: ['cluster.local/ns/shop/sa/robot'] } }] },
+  { from: [{ source: { namespaces: ['pay'], notIpBlocks: ['10.0.0.1'] } }], to: [{ operation: { ports: ['8080'] } }] },
+  { from: [{ source: { requestPrincipals: ['*'] } }], to: [{ operation: { paths: ['/a/{*}/b', '/c*'], hosts: ['cart.example.com'] } }] },
+  { to: [{ operation: { methods: ['GET'], notPaths: ['/x'] } }], when: [{ key: 'request.headers[x-test]', values: ['yes', '*'] }] },
+  { when: [{ key: 'request.auth.claims[a][b]', values: ['c'] }, { key: 'source.ip', notValues: ['10.0.0.0/8'] }] },
+)
+const customRule = pick<Readonly<Record<string, unknown>>>({}, { to: [{ operation: { paths: ['/ask'] } }] }, { from: [{ source: { ipBlocks: ['10.0.0.0/8'] } }] })
+
+const authorizationPolicy = fc
+  .record({
+    namespace: pick(...NAMESPACES, 'istio-system'),
+    name,
+    action: pick('ALLOW', 'DENY', 'AUDIT', 'CUSTOM'),
+    rules: fc.array(authorizationRule, { maxLength: 2 }),
+    asked: fc.array(customRule, { minLength: 1, maxLength: 2 }),
+    provider: pick('by-grpc', 'by-http', 'nobody'),
+    selects: pick('', 'cart', 'till'),
+    target: pick('', '', 'door'),
+    trial: fc.boolean(),
+  })
+  .map((v) => {
+    const rules = v.action === 'CUSTOM' ? { provider: { name: v.provider }, rules: v.asked } : v.rules.length > 0 || v.action === 'DENY' ? { rules: v.rules } : {}
+    const made = object('security.istio.io/v1', 'AuthorizationPolicy', v, { spec: { action: v.action, ...rules, ...attached(v) } })
+    return v.trial ? { ...made, metadata: { ...made.metadata, annotations: { 'istio.io/dry-run': 'true' } } } : made
+  })
+
+const requestAuthentication = fc
+  .record({ namespace: pick(...NAMESPACES, 'istio-system'), name, issuer: pick('https://a.example.com', 'https://b.example.com'), keys: pick('inline', 'address', 'issuer'), selects: pick('', 'cart'), target: pick('', 'door') })
+  .map((v) => {
+    const keys = { inline: { jwks: '{"keys":[{"kty":"oct","kid":"k","k":"c2VjcmV0IG9mIGEgdGVzdCB0aGF0IGlzIGxvbmcgZW5vdWdo"}]}' }, address: { jwksUri: `${v.issuer}/keys` }, issuer: {} }[v.keys]
+    return object('security.istio.io/v1', 'RequestAuthentication', v, { spec: { jwtRules: [{ issuer: v.issuer, ...keys, fromCookies: ['token'] }], ...attached(v) } })
+  })
+
 const server = fc
   .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'shop/*', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
   .map((v) => {
@@ -180,7 +220,7 @@ const sidecar = fc
   .map((v) => object('networking.istio.io/v1', 'Sidecar', { namespace: v.namespace, name: 'default' }, { spec: { egress: [{ hosts: v.imports }], ...(v.ingress.length > 0 && { ingress: v.ingress }) } }))
 
 /** Any one object, mostly about the same few hosts, so that objects concern each other. */
-export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, gateway, sidecar)
+export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar)
 /** Setting or deleting one of them. */
 export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneof({ weight: 4, arbitrary: fc.constant('set' as const) }, { weight: 1, arbitrary: fc.constant('delete' as const) }), object: anyObject })
 
@@ -194,9 +234,18 @@ export const PROXIES = [
 
 export const keyOf = (o: KubeObject) => `${o.kind}/${o.metadata.namespace ?? ''}/${o.metadata.name}`
 
+/** Authorizers that policies name, on a service that comes and goes. */
+const MESH = {
+  extensionProviders: [
+    { name: 'by-grpc', envoyExtAuthzGrpc: { service: 'shop/cart.shop.svc.cluster.local', port: 9090 } },
+    { name: 'by-http', envoyExtAuthzHttp: { service: 'till.pay.svc.cluster.local', port: 80, headersToUpstreamOnAllow: ['x-user'] } },
+  ],
+}
+
 /** A new mesh with these objects. */
 export function meshWith(objects: Iterable<KubeObject>): MeshState {
   const mesh = newMesh()
+  mesh.setMeshConfig(MESH)
   mesh.apply([...objects].map((o) => ({ operation: 'set', object: o })))
   return mesh
 }

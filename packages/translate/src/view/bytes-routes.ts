@@ -1,6 +1,6 @@
 /** `tls` and `tcp` routes of VirtualServices, for the bytes of one port. */
 import type { Destination, L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '@lateen/api'
-import { isTls, MESH_GATEWAY, type Protocol, selects, type VirtualService } from '@lateen/model'
+import { isTls, type Protocol, selects, type VirtualService } from '@lateen/model'
 import type { Caller } from '../builders/routes.ts'
 import type { TcpRoute, TcpTarget } from '../builders/tcp-routes.ts'
 import type { Target } from '../features/route-feature.ts'
@@ -71,7 +71,6 @@ type Match = L4MatchAttributes | TLSMatchAttributes
 function applies(match: Match, { port, caller }: BytesInput): boolean {
   if (match.gateways?.length && !match.gateways.some((name) => caller.gateways.includes(name))) return false
   if (match.port && match.port !== port) return false
-  if (!caller.gateways.includes(MESH_GATEWAY)) return true
   if (match.sourceNamespace && match.sourceNamespace !== caller.namespace) return false
   return selects(match.sourceLabels ?? {}, caller.labels)
 }

@@ -1,31 +1,31 @@
-/** Gateways on the graph: listeners and routes of a gateway workload, from the Gateways that select it, and its credentials. */
-import type { Server } from '@lateen/api'
+/** Gateways on the graph: what of a gateway workload its configuration depends on, and the resources made from that. */
+import type { Topology } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
-  byAge,
-  bySpecificity,
   type GatewayConfig,
   gatewaysFor,
-  hostMatches,
-  isWildcard,
+  type MergedServers,
   type MeshModel,
   type MeshProxy,
+  mergeServers,
   settingsOf,
-  type VirtualService,
-  visibleTo,
 } from '@lateen/model'
-import { type GatewayServer, gatewayListeners, routeNameOf, serverProtocol } from '../builders/gateway-listeners.ts'
-import { type GatewayVirtualHost, gatewayRouteConfiguration } from '../builders/gateway-routes.ts'
-import { virtualServiceRoutes } from '../builders/routes.ts'
-import { secretResources } from '../builders/secrets.ts'
-import type { TcpRoute } from '../builders/tcp-routes.ts'
+import { gatewayListeners } from '../builders/gateway-listeners.ts'
+import { gatewayRouteConfiguration } from '../builders/gateway-routes.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
-import { type BytesInput, tcpRoutes, tlsRoutes } from './bytes-routes.ts'
+import { gatewaySecrets } from './gateway-secrets.ts'
+import { bytesOf, virtualHosts } from './gateway-virtual-hosts.ts'
 import { servedPorts } from './inbound.ts'
 import type { Outbound } from './outbound.ts'
+import { type PolicyKeys, policyFilters, policyKeysOf } from './policies.ts'
+import type { Scope, Scopes } from './scope.ts'
+import { createSniDnat, type SniDnatView } from './sni-dnat.ts'
 
 /** A label of services whose port numbers say nothing about where a gateway listens. */
 const NO_TRANSLATION = 'experimental.istio.io/disable-gateway-port-translation'
+
+/** Ports that a process without privileges cannot listen on end here. */
+const FIRST_UNPRIVILEGED = 1024
 
 /** What of a gateway workload its configuration depends on. */
 export interface GatewayScope {
@@ -33,7 +33,23 @@ export interface GatewayScope {
   /** Gateways by key, oldest first. */
   readonly gateways: readonly string[]
   /** By which services the workload is called, and on which port it listens for each of theirs. */
-  readonly served: readonly { readonly host: string; readonly port: number; readonly target: number }[]
+  readonly served: readonly ServedGatewayPort[]
+  readonly topology: Topology
+  /** The address that stands for all of the workload's. */
+  readonly wildcard: string
+  readonly unprivileged: boolean
+  readonly policies: PolicyKeys
+  /** What services and rules it sees. */
+  readonly view: Scope
+}
+
+interface ServedGatewayPort {
+  readonly host: string
+  readonly port: number
+  readonly target: number
+  readonly udp: boolean
+  /** Gateways that are found by labels may name the service's port. */
+  readonly translates: boolean
 }
 
 export interface Gateways {
@@ -41,183 +57,119 @@ export interface Gateways {
   readonly listeners: Family<Interned<GatewayScope>, Part>
   readonly routes: Family<Interned<GatewayScope>, Part>
   readonly secrets: Family<Interned<GatewayScope>, Part>
+  /** Clusters that mutual TLS of the mesh is passed on to, and their endpoints. */
+  readonly passthrough: SniDnatView['parts']
 }
 
-/** Where routes of gateways are looked up, and where their destinations lead. */
-interface Around {
-  readonly model: MeshModel
-  readonly outbound: Outbound
-}
-
-export function createGateways(graph: Graph, model: MeshModel, outbound: Outbound): Gateways {
-  const around: Around = { model, outbound }
+export function createGateways(graph: Graph, model: MeshModel, outbound: Outbound, scopes: Scopes): Gateways {
   const scopeOf = new Family<Interned<MeshProxy>, Interned<GatewayScope>>('gatewayScope', (context, key) => {
     const proxy = key.value
+    const { mesh, switches } = settingsOf(context, model.inputs)
+    const served = servedPorts(context, model, proxy).map(({ service, port, target }) => ({
+      host: service.host,
+      port: port.number,
+      target,
+      udp: port.protocol === 'udp',
+      translates: service.labels[NO_TRANSLATION] === undefined,
+    }))
+    const gateways = gatewaysFor(context, model.gateways, {
+      labels: proxy.labels,
+      hosts: new Set(served.map(({ host }) => host)),
+      only: switches.gatewaysOfOwnNamespace ? proxy.namespace : undefined,
+    })
     return graph.intern<GatewayScope>({
       namespace: proxy.namespace,
-      gateways: gatewaysFor(context, model.gateways, proxy.labels).map((gateway) => gateway.key),
-      served: servedPorts(context, model, proxy)
-        .filter(({ service }) => service.labels[NO_TRANSLATION] !== 'true')
-        .map(({ service, port, target }) => ({ host: service.host, port: port.number, target })),
+      gateways: gateways.map((gateway) => gateway.key),
+      served,
+      topology: (proxy.proxyConfig ?? mesh.defaultConfig)?.gatewayTopology ?? {},
+      wildcard: proxy.addresses.length > 0 && proxy.addresses.every((address) => address.includes(':')) ? '::' : '0.0.0.0',
+      unprivileged: proxy.unprivileged,
+      policies: policyKeysOf(context, model, proxy),
+      view: { ...context.read(scopes.scopeOf, key).value, near: undefined },
     })
   })
 
-  const configs = (context: Context, scope: GatewayScope): readonly GatewayConfig[] =>
-    scope.gateways.flatMap((key) => context.get(model.gateways, key) ?? [])
+  const merged = new Family<Interned<GatewayScope>, MergedServers>('gatewayServers', (context, { value: scope }) =>
+    mergeServers(
+      scope.gateways.flatMap((key) => {
+        const gateway = context.get(model.gateways, key)
+        return (gateway?.spec.servers ?? []).flatMap((server) =>
+          gateway ? [{ gateway, server, ports: bindPorts(gateway, server.port.number, scope) }] : [],
+        )
+      }),
+    ),
+  )
 
-  const serversOf = (context: Context, scope: GatewayScope): GatewayServer[] =>
-    configs(context, scope).flatMap((gateway) =>
-      (gateway.spec.servers ?? []).flatMap((server) =>
-        bindPorts(gateway, server.port.number, scope.served).map((bindPort) => ({ gateway, server, bindPort })),
-      ),
-    )
+  const sniDnat = createSniDnat(graph, model, outbound, scopes)
+  const around = { model, outbound }
+  const takesHttp3 = (context: Context, scope: GatewayScope, port: number): boolean =>
+    settingsOf(context, model.inputs).switches.http3 && scope.served.some((entry) => entry.udp && entry.port === port)
 
   const listeners = new Family<Interned<GatewayScope>, Part>(
     'gatewayListeners',
-    (context, { value: scope }) =>
-      partOf(
-        gatewayListeners(serversOf(context, scope), settingsOf(context, model.inputs), (server) => bytesOf(around, context, scope, server)),
-      ),
+    (context, key) => {
+      const scope = key.value
+      return partOf(
+        gatewayListeners(context.read(merged, key).listeners, {
+          settings: settingsOf(context, model.inputs),
+          topology: scope.topology,
+          wildcard: scope.wildcard,
+          filters: policyFilters(context, model, scope.policies, 'gateway'),
+          routes: (server) => bytesOf(around, context, scope.namespace, server),
+          passthrough: (server) => sniDnat.targets(context, scope.view, server),
+          http3: ({ server }) => takesHttp3(context, scope, server.port.number),
+        }),
+      )
+    },
     { equal: equalParts },
   )
 
   const routes = new Family<Interned<GatewayScope>, Part>(
     'gatewayRoutes',
-    (context, { value: scope }) => {
-      const groups = new Map<string, GatewayServer[]>()
-      for (const entry of serversOf(context, scope)) {
-        const name = routeNameOf(entry)
-        if (name === undefined) continue
-        groups.set(name, [...(groups.get(name) ?? []), entry])
-      }
-      return partOf([...groups].map(([name, servers]) => gatewayRouteConfiguration(name, virtualHosts(around, context, scope, servers))))
-    },
+    (context, key) =>
+      partOf(
+        [...context.read(merged, key).routes].map(([name, servers]) => {
+          const [first] = servers
+          const port = first?.server.port.number ?? 0
+          return gatewayRouteConfiguration(name, virtualHosts(around, context, key.value.namespace, servers), {
+            port,
+            http3: first?.kind === 'https' && takesHttp3(context, key.value, port),
+          })
+        }),
+      ),
     { equal: equalParts },
   )
 
   const secrets = new Family<Interned<GatewayScope>, Part>(
     'gatewaySecrets',
-    (context, { value: scope }) => {
-      const names = new Set<string>()
-      for (const { server } of serversOf(context, scope)) for (const name of credentialsOf(server)) names.add(name)
-      const resources = [...names].flatMap((name) => {
-        const secret = (suffix: string) => context.get(model.inputs.kinds['core/Secret'], `${scope.namespace}/${name}${suffix}`)
-        return secretResources(name, secret(''), secret('-cacert'))
-      })
-      return partOf(resources)
+    (context, key) => {
+      const servers = context.read(merged, key).listeners.flatMap((listener) => listener.others)
+      return partOf(gatewaySecrets(context, model, key.value.namespace, servers))
     },
     { equal: equalParts },
   )
 
-  return { scopeOf, listeners, routes, secrets }
-}
+  const passthrough: Gateways['passthrough'] = new Family(
+    'gatewayPassthrough',
+    (context, key) => {
+      const servers = context.read(merged, key).listeners.flatMap((listener) => listener.others)
+      return sniDnat.partsFor(context, key.value.view, servers)
+    },
+    { equal: sniDnat.sameParts },
+  )
 
-/** Routes of servers that pass bytes on: TLS by its name, other bytes by the address dialled. */
-function bytesOf({ model, outbound }: Around, context: Context, scope: GatewayScope, entry: GatewayServer): readonly TcpRoute[] {
-  const port = entry.server.port.number
-  const input: BytesInput = {
-    virtualServices: [],
-    protocol: 'tcp',
-    port,
-    caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
-    resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
-  }
-  const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)]
-    .sort(byAge)
-    .filter((vs) => visibleTo(vs.visibility, entry.gateway.namespace))
-  return bound.flatMap((vs) => {
-    const hosts = hostsOn(entry, vs)
-    if (hosts.length === 0) return []
-    if (serverProtocol(entry.server) !== 'tls-passthrough') return tcpRoutes(vs, input)
-    // A name that the server does not take stays out.
-    return tlsRoutes(vs, input).flatMap((route) => {
-      const serverNames = route.serverNames.filter((name) => hosts.some((host) => hostMatches(host, name)))
-      return serverNames.length > 0 ? [{ ...route, serverNames }] : []
-    })
-  })
-}
-
-/** The virtual hosts of servers that share a route configuration, the most specific first. */
-function virtualHosts(
-  { model, outbound }: Around,
-  context: Context,
-  scope: GatewayScope,
-  servers: readonly GatewayServer[],
-): GatewayVirtualHost[] {
-  const hosts = new Map<string, { host: GatewayVirtualHost; routes: GatewayVirtualHost['routes'][number][] }>()
-  const settings = settingsOf(context, model.inputs)
-  for (const entry of servers) {
-    const port = entry.server.port.number
-    const redirects = entry.server.tls?.httpsRedirect === true
-    const bound = [...context.list(model.virtualServices, 'gateway', entry.gateway.key)].sort(byAge)
-    for (const vs of bound) {
-      if (!vs.spec.http?.length || !visibleTo(vs.visibility, entry.gateway.namespace)) continue
-      for (const host of hostsOn(entry, vs)) {
-        const routesOfHost = virtualServiceRoutes({
-          virtualService: vs,
-          settings,
-          listenPort: port,
-          caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
-          resolve: (destination) => outbound.resolve(context, scope.namespace, destination, port),
-        })
-        const known = hosts.get(host)
-        if (known) {
-          // Two servers may carry the same VirtualService's host: its routes are there once.
-          if (!known.host.sources.includes(vs.key)) known.routes.push(...routesOfHost)
-          known.host = { ...known.host, sources: [...known.host.sources, vs.key], httpsOnly: known.host.httpsOnly || redirects }
-        } else
-          hosts.set(host, {
-            host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: redirects, sources: [vs.key] },
-            routes: routesOfHost,
-          })
-      }
-    }
-    // A server that redirects does so for its hosts also when no VirtualService speaks of them.
-    if (redirects) {
-      for (const text of entry.server.hosts) {
-        const host = serverHost(text, entry.gateway.namespace).host
-        if (!hosts.has(host))
-          hosts.set(host, { host: { name: `${host}:${port}`, domain: host, routes: [], httpsOnly: true, sources: [] }, routes: [] })
-      }
-    }
-  }
-  return [...hosts.values()].map(({ host, routes: list }) => ({ ...host, routes: list })).sort((a, b) => bySpecificity(a.domain, b.domain))
-}
-
-function credentialsOf(server: Server): readonly string[] {
-  const { credentialName, credentialNames } = server.tls ?? {}
-  return [...(credentialNames ?? []), ...(credentialName ? [credentialName] : [])]
-}
-
-/** `ns/host`, `./host`, `*\/host` or `host`. */
-function serverHost(text: string, gatewayNamespace: string): { readonly namespace: string; readonly host: string } {
-  const slash = text.indexOf('/')
-  if (slash < 0) return { namespace: '*', host: text }
-  const namespace = text.slice(0, slash)
-  return { namespace: namespace === '.' ? gatewayNamespace : namespace, host: text.slice(slash + 1) }
-}
-
-/** The hosts of a VirtualService that a server takes; where both are patterns, the narrower of the two. */
-function hostsOn({ server, gateway }: GatewayServer, vs: VirtualService): string[] {
-  const found = new Set<string>()
-  for (const text of server.hosts) {
-    const { namespace, host } = serverHost(text, gateway.namespace)
-    if (namespace !== '*' && namespace !== vs.namespace) continue
-    for (const own of vs.hosts) {
-      if (hostMatches(host, own)) found.add(own)
-      else if (isWildcard(own) && hostMatches(own, host)) found.add(host)
-    }
-  }
-  return [...found]
+  return { scopeOf, listeners, routes, secrets, passthrough }
 }
 
 /**
- * The ports on which a workload listens for a server: where services lead from the server's port. The port itself where no service
- * has it, unless the Gateway says by which services it is called.
+ * The ports on which a workload listens for a server. A Gateway called by its services listens where they lead, on nothing else. One
+ * found by labels listens where the first service that has the port leads, on the port itself where none has it.
  */
-function bindPorts(gateway: GatewayConfig, port: number, served: GatewayScope['served']): readonly number[] {
+function bindPorts(gateway: GatewayConfig, port: number, scope: GatewayScope): readonly number[] {
   const { services } = gateway
-  const leading = served.filter((entry) => entry.port === port && (!services || services.includes(entry.host)))
-  if (leading.length > 0) return [...new Set(leading.map((entry) => entry.target))]
-  return services ? [] : [port]
+  const leading = scope.served.filter((entry) => entry.port === port && !entry.udp)
+  const ports = services
+    ? [...new Set(leading.filter((entry) => services.includes(entry.host)).map((entry) => entry.target))]
+    : [leading.find((entry) => entry.translates)?.target ?? port]
+  return scope.unprivileged ? ports.filter((number) => number >= FIRST_UNPRIVILEGED) : ports
 }

@@ -1,25 +1,36 @@
 /** Incoming traffic on the graph: what of a workload its listeners depend on, and the resources made from that. */
-import type { IstioIngressListener, KubeObject } from '@lateen/api'
+import type { ConnectionPoolSettings, IstioIngressListener, KubeObject } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
   type EffectivePeerPolicy,
   type EndpointSliceView,
+  effectiveRule,
+  familiesOf,
   type MeshModel,
   type MeshProxy,
   modeOfPort,
   parseProtocol,
+  type ProxyTraffic,
   peerPolicyOf,
   type Service,
   type ServicePort,
   selects,
   settingsOf,
   sidecarFor,
+  trafficOf,
 } from '@lateen/model'
-import { type ApplicationEndpoint, type InboundInput, type InboundPort, inboundClusters, inboundListeners } from '../builders/inbound.ts'
+import { NO_POLICIES, type PolicyFilters } from '../builders/filter-order.ts'
+import { type ApplicationEndpoint, type InboundInput, type InboundPort, inboundListeners } from '../builders/inbound.ts'
+import { inboundClusters } from '../builders/inbound-clusters.ts'
+import { policyOf } from '../builders/traffic-policy.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
+import { type PolicyKeys, policyFilters, policyKeysOf } from './policies.ts'
 
-/** Everything that incoming traffic depends on, but for the mesh settings. */
-export type InboundScope = Omit<InboundInput, 'settings'>
+/** Everything that incoming traffic depends on, but for the mesh settings and what policies say. */
+export interface InboundScope extends Omit<InboundInput, 'settings' | 'filters'> {
+  readonly policies: PolicyKeys
+  readonly traffic: ProxyTraffic
+}
 
 export interface Inbound {
   readonly scopeOf: Family<Interned<MeshProxy>, Interned<InboundScope>>
@@ -38,25 +49,36 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
   const scopeOf = new Family<Interned<MeshProxy>, Interned<InboundScope>>('inboundScope', (context, key) => {
     const proxy = key.value
     const policy = peerPolicyOf(context, model.inputs, model.peerPolicies, proxy.namespace, proxy.labels)
-    const ports = new Map<number, InboundPort>()
+    const settings = settingsOf(context, model.inputs)
+    const sidecar = sidecarFor(context, model.inputs, model.sidecars, proxy.namespace, proxy.labels)?.spec
+    const served = new Map<number, InboundPort>()
     for (const { service, port, target } of servedPorts(context, model, proxy)) {
       if (port.protocol === 'udp') continue
-      const known = ports.get(target)
-      const entry = { host: service.host, name: service.name, namespace: service.namespace }
-      ports.set(target, {
-        port: target,
-        servicePort: known?.servicePort ?? port.number,
-        // Two services may call one port by different protocols: the first's holds, as in Istio.
-        protocol: known?.protocol ?? port.protocol,
-        mode: modeOfPort(policy, target),
-        services: [...(known?.services ?? []), entry],
-      })
+      const { host, name, namespace, origin } = service
+      const entry = { host, name, namespace, origin: { kind: origin.kind } }
+      const known = served.get(target)
+      // Two services may call one port by different protocols: the first's holds, as in Istio.
+      if (known) served.set(target, { ...known, services: [...known.services, entry] })
+      else
+        served.set(target, {
+          port: target,
+          servicePort: port.number,
+          portName: port.name,
+          protocol: port.protocol,
+          mode: modeOfPort(policy, target),
+          services: [entry],
+          pool: sidecar?.inboundConnectionPool ?? ownPool(context, model, proxy.namespace, service, port.number),
+        })
     }
-    const ingress = sidecarFor(context, model.inputs, model.sidecars, proxy.namespace, proxy.labels)?.spec.ingress ?? []
-    // A Sidecar's ingress listeners stand in place of the services' ports.
-    const listened = ingress.flatMap((listener) => ingressPort(listener, proxy, policy, ports) ?? [])
-    if (ingress.length > 0) ports.clear()
-    for (const entry of listened) if (!ports.has(entry.port)) ports.set(entry.port, entry)
+    const ingress = sidecar?.ingress ?? []
+    // A Sidecar's ingress listeners stand in place of the services' ports. Without capture nothing else can be listened on: the
+    // application has the services' ports itself.
+    const captured = proxy.interceptionMode !== 'NONE'
+    const ports = ingress.length > 0 || !captured ? new Map<number, InboundPort>() : served
+    for (const listener of ingress) {
+      const entry = ingressPort(listener, proxy, policy, { served, pool: listener.connectionPool ?? sidecar?.inboundConnectionPool })
+      if (entry && !ports.has(entry.port)) ports.set(entry.port, entry)
+    }
     const policyPorts = Object.entries(policy.ports)
       .map(([port, mode]) => ({ port: Number(port), mode }))
       .filter(({ port }) => !ports.has(port))
@@ -66,19 +88,33 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
       policyPorts,
       mode: policy.mode,
       socketMark: proxy.socketMark,
-      captured: proxy.interceptionMode !== 'NONE',
+      captured,
+      transparent: proxy.interceptionMode === 'TPROXY',
+      onlyIPv6: familiesOf(proxy.addresses) === 'v6',
+      traffic: trafficOf(proxy, settings.mesh),
+      policies: policyKeysOf(context, model, proxy),
     })
   })
-  const input = (context: Context, scope: InboundScope): InboundInput => ({ ...scope, settings: settingsOf(context, model.inputs) })
+  const input = (context: Context, scope: InboundScope, filters: PolicyFilters): InboundInput => ({
+    ...scope,
+    settings: { ...settingsOf(context, model.inputs), traffic: scope.traffic },
+    filters,
+  })
   return {
     scopeOf,
-    listeners: new Family('inboundListeners', (context, scope) => partOf(inboundListeners(input(context, scope.value))), {
+    listeners: new Family('inboundListeners', (context, { value }) => partOf(inboundListeners(input(context, value, policyFilters(context, model, value.policies, 'inbound')))), {
       equal: equalParts,
     }),
-    clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value))), {
+    clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value, NO_POLICIES))), {
       equal: equalParts,
     }),
   }
+}
+
+/** Limits that a DestinationRule for the workload's own service sets: the server must allow what its clients may ask for. */
+function ownPool(context: Context, model: MeshModel, client: string, { host, namespace }: Service, port: number): ConnectionPoolSettings | undefined {
+  const rule = effectiveRule(context, model.inputs, model.destinationRules, { client, host, namespace, selected: [] })
+  return rule && policyOf(rule, '', port).connectionPool
 }
 
 /** A port as an ingress listener of a Sidecar describes it; undefined for one without a port. */
@@ -86,16 +122,18 @@ function ingressPort(
   listener: IstioIngressListener,
   proxy: MeshProxy,
   policy: EffectivePeerPolicy,
-  served: ReadonlyMap<number, InboundPort>,
+  { served, pool }: { readonly served: ReadonlyMap<number, InboundPort>; readonly pool: ConnectionPoolSettings | undefined },
 ): InboundPort | undefined {
   const port = listener.port?.number
   if (!port) return undefined
   return {
     port,
     servicePort: port,
+    portName: listener.port?.name ?? '',
     protocol: parseProtocol(listener.port?.protocol ?? ''),
     mode: modeOfPort(policy, port),
     services: served.get(port)?.services ?? [],
+    pool,
     ingress: {
       bind: listener.bind || (proxy.addresses[0] ?? '0.0.0.0'),
       bound: proxy.interceptionMode === 'NONE' || listener.captureMode === 'NONE',

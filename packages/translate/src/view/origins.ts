@@ -30,6 +30,8 @@ const TELLING: ReadonlySet<string> = new Set([
   'ServiceEntry',
   'Sidecar',
   'PeerAuthentication',
+  'AuthorizationPolicy',
+  'RequestAuthentication',
   'WorkloadEntry',
 ])
 
@@ -40,6 +42,8 @@ const PREFERRED = [
   'Gateway',
   'ServiceEntry',
   'Sidecar',
+  'AuthorizationPolicy',
+  'RequestAuthentication',
   'PeerAuthentication',
   'Secret',
   'WorkloadEntry',
@@ -83,6 +87,8 @@ function refsOf(model: MeshModel, source: string, keys: readonly string[]): Obje
     model.gateways,
     model.sidecars,
     model.peerPolicies,
+    model.authorizationPolicies,
+    model.requestAuthentications,
     model.kubernetesServices,
     model.serviceEntries,
     model.workloadEntries,

@@ -2,17 +2,17 @@
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
 import {
+  byAge,
   importsHost,
   isHttp,
   isWildcard,
   MESH_GATEWAY,
   type MeshModel,
   type VirtualService,
-  virtualServiceFor,
   visibleTo,
 } from '@lateen/model'
 import { virtualServiceRoutes } from '../builders/routes.ts'
-import { hostDomains, virtualHostResource } from '../builders/virtual-hosts.ts'
+import { type HostHeaders, hostDomains, virtualHostResource } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'
 import { type Part, partOf } from '../resource.ts'
 import { callerInput, type OutboundBase, samePart } from './outbound-base.ts'
@@ -23,6 +23,7 @@ export interface OrphanKey {
   readonly imports: Scope['imports']
   readonly ports: readonly number[]
   readonly caller: CallerScope
+  readonly headers: HostHeaders
 }
 
 /** The routes of a VirtualService on a port, as a caller gets them. */
@@ -54,21 +55,23 @@ export function createOrphanHosts(base: OutboundBase): Family<Interned<OrphanKey
       const candidates = context
         .list(model.virtualServices, 'gateway', MESH_GATEWAY)
         .filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
-      const resources: Resource[] = []
+        .sort(byAge)
+      const resources = new Map<string, Resource>()
       for (const vs of candidates) {
         if (!vs.hosts.some((host) => importsHost(key.imports, vs.namespace, host))) continue
         const served = vs.hosts.map((host) => ({ host, ports: portsServing(model, context, key, host) }))
-        const holds = (host: string) => virtualServiceFor(context, model.virtualServices, { client: key.client, host })?.key === vs.key
         for (const port of key.ports) {
           if (port !== 80 && !served.some(({ ports }) => ports.has(port))) continue
           for (const { host, ports } of served) {
-            if (host === '*' || ports.has(port) || (isWildcard(host) && ports.size > 0) || !holds(host)) continue
+            const name = `${host}:${port}`
+            if (host === '*' || ports.has(port) || (isWildcard(host) && ports.size > 0) || resources.has(name)) continue
             const routes = routesFrom(base, context, vs, port, { client: key.client, caller: key.caller, selectedRules: [] })
-            if (routes.length > 0) resources.push(virtualHostResource(String(port), `${host}:${port}`, hostDomains(host), routes))
+            // One without routes for the caller leaves the host to the next.
+            if (routes.length > 0) resources.set(name, virtualHostResource(String(port), name, hostDomains(host), routes, key.headers))
           }
         }
       }
-      return partOf(resources)
+      return partOf(resources.values())
     },
     samePart,
   )

@@ -5,9 +5,10 @@ import { type Endpoint, modeOfPort, peerPolicyOf, portOf, type Service } from '@
 import { outboundClusters } from '../builders/cluster.ts'
 import { assignmentInit, loadAssignment } from '../builders/endpoints.ts'
 import { policyOf } from '../builders/traffic-policy.ts'
-import { asksForNearness, type Near, nearnessOf } from '../features/locality/locality.ts'
+import { nearnessOf } from '../features/locality/locality.ts'
 import { clusterName, spiffeId } from '../names.ts'
 import type { Part } from '../resource.ts'
+import { type ClientPlace, type ClientPlaces, createClientPlaces, type PlacedKind } from './client-place.ts'
 import {
   chunkPart,
   inList,
@@ -21,15 +22,12 @@ import {
 } from './outbound-base.ts'
 import type { ChunkScope, Scope } from './scope.ts'
 
-/** Where the client is, for ports whose policy looks at it: endpoints are ranked by it. */
-interface EndpointKey extends PortKey {
-  readonly near: Near | undefined
-}
+/** A port with what of the client's place its resources depend on. */
+interface EndpointKey extends PortKey, ClientPlace {}
 
-/** A chunk with the client's place, for what endpoints are in. */
-interface NearChunk {
+/** A chunk with the same. */
+interface NearChunk extends ClientPlace {
   readonly chunk: ChunkScope
-  readonly near: Near | undefined
 }
 
 export interface OutboundClusters {
@@ -41,15 +39,18 @@ export interface OutboundClusters {
 export function createOutboundClusters(base: OutboundBase): OutboundClusters {
   const { graph, chunksOf } = base
   const peers = createPeers(base)
-  const { clusters, clusterChunk } = createClusters(base, peers)
-  const { assignments, endpointChunk } = createAssignments(base, peers)
+  const places = createClientPlaces(base)
+  const { clusters, clusterChunk } = createClusters(base, peers, places)
+  const { assignments, endpointChunk } = createAssignments(base, peers, places)
+  const nearChunk = (context: Context, kind: PlacedKind, chunk: ChunkScope, scope: Scope) =>
+    graph.intern<NearChunk>({ chunk, ...places.forChunk(context, kind, chunk, scope) })
 
   const clusterParts = new Family<Interned<Scope>, readonly Part[]>(
     'clusterParts',
     (context, scope) =>
       context
         .read(chunksOf, scope)
-        .map(({ value: chunk }) => context.read(clusterChunk, graph.intern<NearChunk>({ chunk, near: scope.value.near }))),
+        .map(({ value: chunk }) => context.read(clusterChunk, nearChunk(context, 'clusters', chunk, scope.value))),
     { equal: sameList },
   )
 
@@ -58,7 +59,7 @@ export function createOutboundClusters(base: OutboundBase): OutboundClusters {
     (context, scope) =>
       context
         .read(chunksOf, scope)
-        .map(({ value: chunk }) => context.read(endpointChunk, graph.intern<NearChunk>({ chunk, near: scope.value.near }))),
+        .map(({ value: chunk }) => context.read(endpointChunk, nearChunk(context, 'endpoints', chunk, scope.value))),
     { equal: sameList },
   )
 
@@ -106,20 +107,21 @@ function createPeers({ model, settings }: OutboundBase): Peers {
   return { identities, allMutual, asServed }
 }
 
-/** Keys of a service's ports; the client's place is in them where the policy looks at it. */
-function endpointKeys(base: OutboundBase, context: Context, { chunk, near }: NearChunk, service: Service): Interned<EndpointKey>[] {
-  const { graph, portKeys, ruleFor, settings } = base
-  return portKeys(chunk, service).map(({ value: key }) => {
-    const rule = near && ruleFor(context, service, key)
-    const policies = near
-      ? ['', ...(rule?.subsets ?? []).map((subset) => subset.name)].map((subset) => policyOf(rule, subset, key.port))
-      : []
-    const asks = policies.some((policy) => asksForNearness(policy, service, settings(context)))
-    return graph.intern<EndpointKey>({ ...key, near: asks ? near : undefined })
-  })
+/** Keys of a service's ports; the client's place is in them where it matters. */
+function endpointKeys(
+  { graph, portKeys }: OutboundBase,
+  places: ClientPlaces,
+  kind: PlacedKind,
+  context: Context,
+  { chunk, ...client }: NearChunk,
+  service: Service,
+): Interned<EndpointKey>[] {
+  return portKeys(chunk, service).map(({ value: key }) =>
+    graph.intern<EndpointKey>({ ...key, ...places.forPort(context, kind, service, key, client) }),
+  )
 }
 
-function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
+function createClusters(base: OutboundBase, { identities, allMutual }: Peers, places: ClientPlaces) {
   const { model, settings, find, ruleFor } = base
   const clusters = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'clusters',
@@ -136,6 +138,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
         rule,
         settings: settings(context),
         gateway: key.gateway,
+        families: key.families,
         identities: service.external ? [] : context.read(identities, endpointKey),
         allMutual: !service.external && context.read(allMutual, endpointKey) === 'all',
         assignment: (subset) =>
@@ -143,6 +146,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
             cluster: clusterName('outbound', port.number, subset, service.host),
             endpoints: context.read(model.endpoints, endpointKey),
             labels: labels(subset),
+            node: nodeOf(service, key),
             nearness: nearnessOf(policyOf(rule, subset, port.number), service, settings(context), key.near),
           }),
       })
@@ -152,14 +156,14 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers) {
 
   const clusterChunk = new Family<Interned<NearChunk>, Part>(
     'clusterChunk',
-    (context, { value: near }) => chunkPart(base, context, near.chunk, (service) => endpointKeys(base, context, near, service), clusters),
+    (context, { value: near }) => chunkPart(base, context, near.chunk, (service) => endpointKeys(base, places, 'clusters', context, near, service), clusters),
     samePart,
   )
 
   return { clusters, clusterChunk }
 }
 
-function createAssignments(base: OutboundBase, { asServed }: Peers) {
+function createAssignments(base: OutboundBase, { asServed }: Peers, places: ClientPlaces) {
   const { model, settings, find, ruleFor } = base
   const assignments = new Family<Interned<EndpointKey>, readonly Resource[]>(
     'assignments',
@@ -173,6 +177,8 @@ function createAssignments(base: OutboundBase, { asServed }: Peers) {
           cluster: clusterName('outbound', key.port, subset.name, service.host),
           endpoints,
           labels: subset.labels ?? {},
+          withDraining: service.labels[PERSISTENT_SESSION] !== undefined,
+          node: nodeOf(service, key),
           nearness: nearnessOf(policyOf(rule, subset.name, key.port), service, settings(context), key.near),
         }),
       )
@@ -183,9 +189,16 @@ function createAssignments(base: OutboundBase, { asServed }: Peers) {
   const endpointChunk = new Family<Interned<NearChunk>, Part>(
     'endpointChunk',
     (context, { value: near }) =>
-      chunkPart(base, context, near.chunk, (service) => endpointKeys(base, context, near, service), assignments),
+      chunkPart(base, context, near.chunk, (service) => endpointKeys(base, places, 'endpoints', context, near, service), assignments),
     samePart,
   )
 
   return { assignments, endpointChunk }
 }
+
+/** Sessions that stay with one host go on while it drains. */
+const PERSISTENT_SESSION = 'istio.io/persistent-session'
+
+/** The client's node, for services that are reached on it only. */
+const nodeOf = (service: Service, { near }: EndpointKey): string | undefined =>
+  service.internalTrafficPolicy === 'Local' ? (near?.node ?? '') : undefined

@@ -1,19 +1,24 @@
 /** Routes of outgoing traffic on the graph: virtual hosts by service namespace, and the configurations that they belong to. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { isHttp, namespaceOfHost, portOf, type Service, type ServicePort, virtualServiceFor, visibleTo } from '@lateen/model'
-import { sniffedRouteName } from '../builders/outbound-listeners.ts'
+import { isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor, visibleTo } from '@lateen/model'
+import { HTTP_PROXY_ROUTES, sniffedRouteName } from '../builders/outbound-listeners.ts'
 import { defaultRoute } from '../builders/routes.ts'
 import {
   catchAll,
+  type HostHeaders,
+  hostHeaders,
   routeConfiguration,
   serviceDomains,
+  USUAL_HEADERS,
+  type VirtualHostInit,
   virtualHostInit,
   virtualHostResource,
   wholeRouteConfiguration,
 } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'
 import { type Part, partOf } from '../resource.ts'
+import { egressViews } from './egress.ts'
 import { createOrphanHosts, type OrphanKey, routesFrom } from './orphan-hosts.ts'
 import {
   chunkPart,
@@ -26,24 +31,45 @@ import {
   samePart,
   sameResources,
 } from './outbound-base.ts'
-import type { CallerScope, ChunkScope, Scope } from './scope.ts'
+import { type CallerScope, type ChunkScope, holdsAddress, type Scope } from './scope.ts'
 
 interface RouteKey extends PortKey {
   /** The client's namespace where the service is of that namespace: short names count there. */
   readonly local: string
   readonly caller: CallerScope
+  /** What a Sidecar imports; absent for everything. */
+  readonly imports: ChunkScope['imports']
+  readonly headers: HostHeaders
 }
 
 interface RoutesScope {
   readonly chunk: ChunkScope
   readonly local: string
   readonly caller: CallerScope
+  readonly headers: HostHeaders
+  readonly ports: PortChoice
 }
+
+/** Ports that a Sidecar's listener is about, and ports that others of its listeners are about. */
+interface PortChoice {
+  readonly only: number | undefined
+  readonly except: readonly number[]
+}
+
+const chosen = ({ only, except }: PortChoice, port: number): boolean => (only === undefined ? !except.includes(port) : port === only)
 
 interface ConfigurationKey {
   readonly port: number
-  readonly allowAny: boolean
+  readonly unknown: string
+  readonly headers: HostHeaders
   readonly vhds: boolean
+}
+
+/** A route configuration of a listener that is an HTTP proxy: every port of every service is in it. */
+interface ProxyRoutesKey {
+  readonly name: string
+  readonly routeScopes: readonly RoutesScope[]
+  readonly unknown: string
 }
 
 /** What the routes of a proxy depend on, besides the services: proxies of one namespace share it. */
@@ -64,39 +90,74 @@ export interface OutboundRoutes {
   visitResources(visit: ResourceVisitor): void
 }
 
+const NO_ROUTES: RouteParts = { routes: [], virtualHosts: [] }
+
 export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
-  const { graph, settings, chunksOf } = base
+  const { graph, chunksOf } = base
   const { virtualHost, virtualHostChunk, sniffedRoutes, sniffedChunk } = createVirtualHosts(base)
   const { portsOfChunk, namespacesOfHosts } = createChunkFacts(base)
   const orphanHosts = createOrphanHosts(base)
 
   const configuration = new Family<Interned<ConfigurationKey>, Part>(
     'routeConfiguration',
-    (context, { value: key }) =>
-      partOf([routeConfiguration(String(key.port), catchAll(settings(context), key.allowAny), { vhds: key.vhds })]),
+    (_, { value: key }) => partOf([routeConfiguration(String(key.port), catchAll(key.unknown, key.headers), { vhds: key.vhds })]),
     samePart,
   )
 
+  const proxyRoutes = new Family<Interned<ProxyRoutesKey>, Part>(
+    'proxyRoutes',
+    (context, { value: key }) => partOf([proxyRouteConfiguration(base, context, key)]),
+    samePart,
+  )
+
+  /** The chunks that a scope sees, as routes look at them. */
+  const routeScopesOf = (context: Context, { caller, namespace }: RouteClass, scope: Scope, ports: PortChoice): RoutesScope[] =>
+    context.read(chunksOf, graph.intern(scope)).map(({ value: chunk }) => ({
+      chunk,
+      local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '',
+      caller,
+      headers: hostHeaders(scope.traffic),
+      ports,
+    }))
+
+  const viewParts = (context: Context, key: RouteClass, scope: Scope, ports: PortChoice): RouteParts => {
+    const routeScopes = routeScopesOf(context, key, scope, ports).map((value) => graph.intern(value))
+    const inView = context.read(chunksOf, graph.intern(scope))
+    const served = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
+    // The listener of a port that a Sidecar names is there, whether or not a service has that port.
+    const numbers = ports.only === undefined ? served.filter((port) => chosen(ports, port)) : [ports.only]
+    const headers = hostHeaders(scope.traffic)
+    const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports: numbers, caller: key.caller, headers })
+    const fixed = numbers.map((port) =>
+      context.read(configuration, graph.intern<ConfigurationKey>({ port, unknown: scope.unknown, headers, vhds: key.vhds })),
+    )
+    return {
+      routes: [...fixed, ...routeScopes.map((value) => context.read(sniffedChunk, value))],
+      virtualHosts: [...routeScopes.map((value) => context.read(virtualHostChunk, value)), context.read(orphanHosts, orphans)],
+    }
+  }
+
+  const proxyParts = (context: Context, key: RouteClass, scope: Scope, name: string): RouteParts => {
+    const routeScopes = routeScopesOf(context, key, scope, { only: undefined, except: [] })
+    return { routes: [context.read(proxyRoutes, graph.intern<ProxyRoutesKey>({ name, routeScopes, unknown: scope.unknown }))], virtualHosts: [] }
+  }
+
   const routeParts = new Family<Interned<RouteClass>, RouteParts>(
     'routeParts',
-    (context, { value: { scope, caller, namespace, vhds } }) => {
-      const inView = context.read(chunksOf, graph.intern(scope))
-      const ports = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
-      const routeScopes = inView.map(({ value: chunk }) =>
-        graph.intern<RoutesScope>({
-          chunk,
-          local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '',
-          caller,
-        }),
-      )
-      const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports, caller })
-      const fixed = ports.map((port) =>
-        context.read(configuration, graph.intern<ConfigurationKey>({ port, allowAny: scope.allowAny, vhds })),
-      )
-      return {
-        routes: [...fixed, ...routeScopes.map((key) => context.read(sniffedChunk, key))],
-        virtualHosts: [...routeScopes.map((key) => context.read(virtualHostChunk, key)), context.read(orphanHosts, orphans)],
-      }
+    (context, { value: key }) => {
+      const views = egressViews(key.scope)
+      const except = views.flatMap(({ port }) => (port === undefined ? [] : [port]))
+      const seen = new Set<number>()
+      const parts = views.map(({ scope, port, protocol, bind }): RouteParts => {
+        if (port === undefined) return viewParts(context, key, scope, { only: undefined, except })
+        if (bind.startsWith(UNIX)) return proxyParts(context, key, scope, bind)
+        // Of two listeners for one port the first says what is behind it.
+        if (seen.has(port) || !(isHttp(protocol) || protocol === 'auto')) return NO_ROUTES
+        seen.add(port)
+        return protocol === 'http_proxy' ? proxyParts(context, key, scope, String(port)) : viewParts(context, key, scope, { only: port, except: [] })
+      })
+      if (key.scope.httpProxyPort) parts.push(proxyParts(context, key, { ...key.scope, egress: undefined }, HTTP_PROXY_ROUTES))
+      return { routes: parts.flatMap(({ routes }) => routes), virtualHosts: parts.flatMap(({ virtualHosts }) => virtualHosts) }
     },
     { equal: (a, b) => sameList(a.routes, b.routes) && sameList(a.virtualHosts, b.virtualHosts) },
   )
@@ -106,6 +167,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
     visitResources: (visit) => {
       visit(virtualHost, inList)
       visit(sniffedRoutes, inList)
+      visit(proxyRoutes, inPart)
       visit(orphanHosts, inPart)
     },
   }
@@ -139,17 +201,31 @@ function createChunkFacts({ model, servicesOf }: OutboundBase) {
 
 /** The routes of a service's port: its VirtualService's, else the one to itself. */
 function routesOf(base: OutboundBase, context: Context, service: Service, port: ServicePort, key: RouteKey): readonly RouteInit[] {
-  const { model, resolve, settings } = base
-  const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: service.host })
+  const { resolve, settings } = base
   const own = () => resolve(context, key.client, { host: service.host, port: { number: port.number } }, port.number, key.selectedRules)
-  if (!vs?.spec.http?.length) return [defaultRoute(own(), settings(context))]
-  return routesFrom(base, context, vs, port.number, key)
+  return spokenRoutes(base, context, service.host, port.number, key) ?? [defaultRoute(own(), settings(context))]
+}
+
+/** The routes of the first VirtualService for a host that has any for the caller; undefined when none has. */
+function spokenRoutes(base: OutboundBase, context: Context, host: string, port: number, key: RouteKey): readonly RouteInit[] | undefined {
+  const { client, imports } = key
+  for (const vs of virtualServicesFor(context, base.model.virtualServices, { client, host, imports })) {
+    const routes = routesFrom(base, context, vs, port, key)
+    if (routes.length > 0) return routes
+  }
+  return undefined
+}
+
+function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, caller, headers, ports }: RoutesScope, service: Service): RouteKey[] {
+  return portKeys(chunk, service)
+    .filter(({ value }) => chosen(ports, value.port))
+    .map(({ value }) => ({ ...value, local, caller, headers, imports: chunk.imports }))
 }
 
 function createVirtualHosts(base: OutboundBase) {
-  const { graph, portKeys } = base
+  const { graph } = base
   const routeKeys = (scope: RoutesScope, service: Service) =>
-    portKeys(scope.chunk, service).map((key) => graph.intern<RouteKey>({ ...key.value, local: scope.local, caller: scope.caller }))
+    routeKeysOf(base, scope, service).map((key) => graph.intern(key))
   const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
     'virtualHost',
     (context, { value: key }) => virtualHostsOf(base, context, key),
@@ -176,6 +252,33 @@ function createVirtualHosts(base: OutboundBase) {
   return { virtualHost, virtualHostChunk, sniffedRoutes, sniffedChunk }
 }
 
+/**
+ * Requests to a proxy name host and port of their destination; port 80 may be left out. A name that two services have is the first's,
+ * by host.
+ */
+function proxyRouteConfiguration(base: OutboundBase, context: Context, { name, routeScopes, unknown }: ProxyRoutesKey): Resource {
+  const { graph, servicesOf, settings } = base
+  const { domain } = settings(context)
+  const taken = new Set<string>()
+  const hosts = routeScopes.flatMap((scope) =>
+    context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) =>
+      routeKeysOf(base, scope, service).flatMap((key) => {
+        const port = portOf(service, key.port)
+        if (!port || !(isHttp(port.protocol) || port.protocol === 'auto')) return []
+        const names = serviceDomains(service, key.local, domain)
+        const domains = [...(port.number === 80 ? names : []), ...names.map((host) => `${host}:${port.number}`)].filter((host) => !taken.has(host))
+        for (const host of domains) taken.add(host)
+        const routes = domains.length > 0 ? routesOf(base, context, service, port, key) : []
+        return routes.length > 0 ? [virtualHostInit(`${service.host}:${port.number}`, domains, routes, key.headers)] : []
+      }),
+    ),
+  )
+  const headers = routeScopes[0]?.headers ?? USUAL_HEADERS
+  return wholeRouteConfiguration(name, [...hosts.sort(byName), catchAll(unknown, headers)], { matchPorts: true })
+}
+
+const byName = (a: VirtualHostInit, b: VirtualHostInit): number => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)
+
 function virtualHostsOf(base: OutboundBase, context: Context, key: RouteKey): readonly Resource[] {
   const { model, settings, find } = base
   const service = find(context, key.service)
@@ -188,19 +291,21 @@ function virtualHostsOf(base: OutboundBase, context: Context, key: RouteKey): re
   const aliases = context.list(model.kubernetesServices, 'alias', service.host).filter((alias) => visibleTo(alias.visibility, key.client))
   const spoken = new Map(
     aliases.flatMap((alias) => {
-      const vs = virtualServiceFor(context, model.virtualServices, { client: key.client, host: alias.host })
-      return vs?.spec.http?.length ? [[alias.host, vs] as const] : []
+      const routes = spokenRoutes(base, context, alias.host, port.number, key)
+      return routes ? [[alias.host, routes] as const] : []
     }),
   )
+  const rivals = (other: Service, candidate: ServicePort) => candidate.number === port.number && inPortRoutes(other, candidate)
+  const holds = (address: string) => holdsAddress(context, model, key, service, address, rivals)
   const names = [
-    ...serviceDomains(service, key.local, domain),
+    ...serviceDomains(service, key.local, domain, holds),
     ...aliases.flatMap((alias) => serviceDomains(alias, key.local, domain).filter((own) => !spoken.has(own))),
   ]
   const hosts = [{ host: service.host, domains: [...new Set(names)], routes: routesOf(base, context, service, port, key) }]
-  for (const [host, vs] of spoken) hosts.push({ host, domains: [host], routes: routesFrom(base, context, vs, port.number, key) })
+  for (const [host, routes] of spoken) hosts.push({ host, domains: [host], routes })
   return hosts
     .filter(({ routes }) => routes.length > 0)
-    .map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes))
+    .map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes, key.headers))
 }
 
 function sniffedRoutesOf(base: OutboundBase, context: Context, key: RouteKey): readonly Resource[] {
@@ -208,5 +313,5 @@ function sniffedRoutesOf(base: OutboundBase, context: Context, key: RouteKey): r
   const port = service && portOf(service, key.port)
   if (!service || !port || port.protocol !== 'auto') return []
   const name = sniffedRouteName(service, port.number)
-  return [wholeRouteConfiguration(name, [virtualHostInit(name, ['*'], routesOf(base, context, service, port, key))])]
+  return [wholeRouteConfiguration(name, [virtualHostInit(name, ['*'], routesOf(base, context, service, port, key), key.headers)])]
 }

@@ -13,7 +13,7 @@ import type { Scope, Scopes } from './scope.ts'
 export type { ListenerScope, ResourceVisitor, RouteClass }
 export { inPart }
 
-export interface Outbound extends Pick<OutboundBase, 'resolve' | 'servicesOf'> {
+export interface Outbound extends Pick<OutboundBase, 'resolve' | 'servicesOf' | 'find' | 'ruleFor'> {
   readonly clusters: PartsFamily<Scope>
   readonly endpoints: PartsFamily<Scope>
   readonly listeners: PartsFamily<ListenerScope>
@@ -30,6 +30,8 @@ export function createOutbound(graph: Graph, model: MeshModel, scopes: Scopes): 
   return {
     resolve: base.resolve,
     servicesOf: base.servicesOf,
+    find: base.find,
+    ruleFor: base.ruleFor,
     clusters,
     endpoints,
     listeners,

@@ -1,13 +1,14 @@
 /** The resource sets of a proxy: parts of its scopes put together, shared with every proxy that has the same scopes. */
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import type { MeshModel, MeshProxy } from '@lateen/model'
+import { type MeshModel, type MeshProxy, settingsOf } from '@lateen/model'
 import { blackHoleCluster, passthroughCluster } from '../builders/fixed-clusters.ts'
-import { type Part, partOf, resourceOf } from '../resource.ts'
+import { equalParts, type Part, partOf, resourceOf } from '../resource.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { createNameTable } from './name-table.ts'
 import type { ListenerScope, Outbound, RouteClass } from './outbound.ts'
+import { createRuleCredentials } from './rule-credentials.ts'
 import type { Scope, Scopes } from './scope.ts'
 
 /** Sets by type URL. */
@@ -28,9 +29,16 @@ export const NOTHING: ResourceSet = { parts: [] }
 
 export function createProxySets(graph: Graph, input: ProxySetInput): Family<Interned<MeshProxy>, ProxySets> {
   const shared = new SharedSets()
-  const sidecarFixed = partOf([blackHoleCluster(), passthroughCluster()])
-  const gatewayFixed = partOf([blackHoleCluster()])
-  const { scopes, outbound, inbound, gateways } = input
+  const { model, scopes, outbound, inbound, gateways } = input
+  const credentials = createRuleCredentials(graph, model)
+  const fixedClusters = new Family<'sidecar' | 'router', Part>(
+    'fixedClusters',
+    (context, type) => {
+      const settings = settingsOf(context, model.inputs)
+      return partOf([blackHoleCluster(settings), ...(type === 'sidecar' ? [passthroughCluster(settings)] : [])])
+    },
+    { equal: equalParts },
+  )
 
   const sidecar = (context: Context, proxy: Interned<MeshProxy>): [string, readonly Part[]][] => {
     const scope = context.read(scopes.scopeOf, proxy)
@@ -44,10 +52,11 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
       graph.intern<RouteClass>({ scope: anywhere, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }),
     )
     return [
-      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), sidecarFixed]],
+      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, 'sidecar')]],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
       [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],
+      [TYPE_URL.SDS, credentials.forSidecar(context, namespace, scope.value.selectedRules)],
       ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
       ...(proxy.value.dnsCapture
         ? ([[TYPE_URL.NDS, [input.nameTable(context, anywhere, namespace)]]] satisfies [string, readonly Part[]][])
@@ -58,12 +67,14 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
   const router = (context: Context, proxy: Interned<MeshProxy>): [string, readonly Part[]][] => {
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(gateways.scopeOf, proxy)
+    const passthrough = context.read(gateways.passthrough, own)
+    const served = context.read(gateways.secrets, own)
     return [
-      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), gatewayFixed]],
-      [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
+      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), passthrough.clusters, context.read(fixedClusters, 'router')]],
+      [TYPE_URL.EDS, [...context.read(outbound.endpoints, scope), passthrough.endpoints]],
       [TYPE_URL.LDS, [context.read(gateways.listeners, own)]],
       [TYPE_URL.RDS, [context.read(gateways.routes, own)]],
-      [TYPE_URL.SDS, [context.read(gateways.secrets, own)]],
+      [TYPE_URL.SDS, [served, ...credentials.forGateway(context, proxy.value.namespace, served)]],
     ]
   }
 

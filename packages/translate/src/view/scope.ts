@@ -5,20 +5,30 @@
 import type { VirtualServiceSpec } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
+  type AddressFamilies,
+  type EgressListener,
+  familiesOf,
   type Import,
   importsHost,
   importsOf,
   type MeshModel,
   type MeshProxy,
+  type MeshSettings,
+  NOWHERE,
   namespaceOfHost,
   policiesOf,
+  type ProxyTraffic,
+  resolveHost,
   type Service,
   type ServicePort,
   selects,
   settingsOf,
+  type SidecarConfig,
   sidecarFor,
+  trafficOf,
   visibleTo,
 } from '@lateen/model'
+import { BLACK_HOLE, clusterName, PASSTHROUGH } from '../names.ts'
 import { askedLabels, type Near } from '../features/locality/locality.ts'
 
 /** Every service namespace. */
@@ -31,7 +41,15 @@ export interface Scope {
   readonly touched: readonly string[]
   /** What a Sidecar object imports; absent for everything. */
   readonly imports: readonly Import[] | undefined
-  readonly allowAny: boolean
+  /** Its listeners, one by one; absent for one that takes every port. */
+  readonly egress: readonly EgressListener[] | undefined
+  /** The cluster to which everything goes that is for nobody known; the black hole where that is refused. */
+  readonly unknown: string
+  readonly traffic: ProxyTraffic
+  /** Port of a listener that is an HTTP proxy; 0 for none. */
+  readonly httpProxyPort: number
+  /** Connections are captured with their addresses left as they are. */
+  readonly transparent: boolean
   /** Outgoing connections are captured and come by one listener for all addresses. */
   readonly captured: boolean
   readonly gateway: boolean
@@ -39,6 +57,8 @@ export interface Scope {
   readonly autoAddresses: boolean
   /** Rules that select the client by its labels. */
   readonly selectedRules: readonly string[]
+  /** What the client can reach. */
+  readonly families: AddressFamilies
   /** Where the client is, where some rule asks for it. */
   readonly near: Near | undefined
 }
@@ -77,7 +97,6 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
     const proxy = key.value
     const settings = settingsOf(context, model.inputs)
     const sidecar = proxy.type === 'sidecar' ? sidecarFor(context, model.inputs, model.sidecars, proxy.namespace, proxy.labels) : undefined
-    const mode = sidecar?.spec.outboundTrafficPolicy?.mode ?? settings.mesh.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY'
     const special = context.read(touched, proxy.namespace)
     const selectedRules = context
       .list(model.destinationRules, 'selecting', proxy.namespace)
@@ -87,11 +106,16 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       client: special.length > 0 || selectedRules.length > 0 ? proxy.namespace : '',
       touched: selectedRules.length > 0 ? [EVERYWHERE] : special,
       imports: importsOf(sidecar?.imports, proxy.namespace),
-      allowAny: mode !== 'REGISTRY_ONLY',
+      egress: sidecar?.egress?.map((listener) => ({ ...listener, imports: importsOf(listener.imports, proxy.namespace) ?? [] })),
+      unknown: unknownCluster(sidecar, settings),
+      traffic: trafficOf(proxy, settings.mesh),
+      httpProxyPort: proxy.type === 'sidecar' ? (proxy.httpProxyPort ?? settings.mesh.proxyHttpPort ?? 0) : 0,
+      transparent: proxy.interceptionMode === 'TPROXY',
       captured: proxy.interceptionMode !== 'NONE',
       gateway: proxy.type === 'router',
       autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
       selectedRules,
+      families: familiesOf(proxy.addresses),
       near: nearOf(context, model, proxy),
     }
     return graph.intern(scope)
@@ -123,25 +147,41 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
   }
 }
 
-/** Where a proxy is, if any rule, service or the mesh looks at it; labels only as far as some rule names them. */
+/** Where traffic to unknown destinations goes: on as it is, to the egress proxy of a Sidecar, or nowhere. */
+function unknownCluster(sidecar: SidecarConfig | undefined, settings: MeshSettings): string {
+  const policy = sidecar?.spec.outboundTrafficPolicy
+  const mode = policy?.mode ?? (policy ? 'REGISTRY_ONLY' : (settings.mesh.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY'))
+  if (mode === 'REGISTRY_ONLY') return BLACK_HOLE
+  const proxy = policy?.egressProxy
+  if (!proxy?.host) return PASSTHROUGH
+  return clusterName('outbound', proxy.port?.number ?? 0, proxy.subset ?? '', resolveHost(proxy.host, sidecar?.namespace ?? '', settings.domain))
+}
+
+/** Where a proxy is, as far as some rule, service or the mesh looks at it; labels only as far as some rule names them. */
 function nearOf(context: Context, model: MeshModel, proxy: MeshProxy): Near | undefined {
-  const { mesh } = settingsOf(context, model.inputs)
+  const { mesh, clusterId } = settingsOf(context, model.inputs)
   const rules = context.list(model.destinationRules, 'nearness', '')
-  const asked =
-    rules.length > 0 ||
-    mesh.localityLbSetting?.distribute?.length ||
-    [model.kubernetesServices, model.serviceEntries].some((source) => context.texts(source, 'nearness').length > 0)
-  if (!asked) return undefined
+  const services = [model.kubernetesServices, model.serviceEntries].flatMap((source) => context.texts(source, 'nearness'))
+  const byPlace = rules.length > 0 || Boolean(mesh.localityLbSetting?.distribute?.length) || services.includes('zone')
   const settings = [
     mesh.localityLbSetting,
     ...rules.flatMap((rule) => policiesOf(rule.spec).map((policy) => policy.loadBalancer?.localityLbSetting)),
   ]
   const names = [...new Set(settings.flatMap(askedLabels))].sort()
+  const byNode = services.includes('node') || names.includes('kubernetes.io/hostname')
+  if (!byPlace && !byNode) return undefined
   const labels = Object.fromEntries(
     names.flatMap((name) => (proxy.labels[name] === undefined ? [] : [[name, proxy.labels[name]] as const])),
   )
-  const own = proxy.locality.region === '' ? context.get(model.pods, `${proxy.namespace}/${proxy.name}`)?.locality : undefined
-  return { locality: own ?? proxy.locality, labels }
+  const pod = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
+  const locality = proxy.locality.region === '' ? (pod?.locality ?? proxy.locality) : proxy.locality
+  return {
+    locality: byPlace ? locality : NOWHERE,
+    network: byPlace ? proxy.network : '',
+    cluster: byPlace ? proxy.cluster || clusterId : '',
+    node: byNode ? (pod?.node ?? '') : '',
+    labels,
+  }
 }
 
 interface CallerCondition {
@@ -225,3 +265,26 @@ function rank(service: Service, client: string): number {
   if (client !== '' && service.namespace === client) return 0
   return service.origin.kind === 'Service' ? 1 : 2
 }
+
+/**
+ * Whether a service is meant by an address: where several that the viewer sees have it for such a port, it is the oldest of them.
+ */
+export function holdsAddress(
+  context: Context,
+  model: MeshModel,
+  viewer: Viewer,
+  service: Service,
+  address: string,
+  rivals: (service: Service, port: ServicePort) => boolean,
+): boolean {
+  const others = [...context.list(model.kubernetesServices, 'address', address), ...context.list(model.serviceEntries, 'address', address)]
+  return others.every(
+    (other) =>
+      other.key === service.key ||
+      isOlder(service, other) ||
+      !ownPorts(context, model, viewer, other).some((port) => rivals(other, port)),
+  )
+}
+
+const isOlder = (one: Service, other: Service): boolean =>
+  one.created === other.created ? one.key < other.key : one.created < other.created

@@ -3,15 +3,13 @@
  * gets mutual TLS, the others plain text, inside one cluster.
  */
 import type { ClientTLSSettings, TrafficPolicy } from '@lateen/api'
-import { packAny } from '@lateen/envoy'
-import { RawBufferSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
-import { UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { isHttp } from '@lateen/model'
-import { ads, fileAuthorities, fileCertificate } from '../../builders/config-source.ts'
-import { exactNames, MESH_ALPN, meshClientSocket, socket, type TransportSocketInit } from '../../builders/tls-context.ts'
-import { type UpstreamVersion, upstreamVersion } from '../../builders/upstream-protocol.ts'
+import { needsRight } from '../../builders/credentials.ts'
+import { MESH_ALPN, meshClientSocket, RAW_SOCKET, type TransportSocketInit } from '../../builders/tls-context.ts'
+import { upstreamVersion } from '../../builders/upstream-protocol.ts'
 import { clusterSni } from '../../names.ts'
 import type { ClusterContext, ClusterContribution, ClusterFeature } from '../cluster-feature.ts'
+import { originate } from './originate.ts'
 
 export const clientTls: ClusterFeature = (policy, at) => {
   const tls = policy.tls
@@ -20,11 +18,22 @@ export const clientTls: ClusterFeature = (policy, at) => {
     case 'DISABLE':
       return undefined
     case 'ISTIO_MUTUAL':
-      return { cluster: { transportSocket: meshSocket(policy, at, tls) } }
+      return meshMutual(tls, policy, at)
     default:
-      return originate(tls, policy, at)
+      return servesCredential(tls, at) ? originate(tls, policy, at) : undefined
   }
 }
+
+function meshMutual(tls: ClientTLSSettings, policy: TrafficPolicy, at: ClusterContext): ClusterContribution {
+  return { cluster: { transportSocket: meshSocket(policy, at, tls) } }
+}
+
+/**
+ * Secrets go to sidecars by rules that select them only: a rule for everyone would have every sidecar wait for a Secret that it may
+ * not read. To the others such a rule says nothing of TLS, as in Istio. Authorities in a ConfigMap are no secret.
+ */
+const servesCredential = (tls: ClientTLSSettings, at: ClusterContext): boolean =>
+  !tls.credentialName || at.gateway || at.ruleSelects || !needsRight(tls.credentialName)
 
 function automatic(policy: TrafficPolicy, at: ClusterContext): ClusterContribution | undefined {
   if (at.settings.mesh.enableAutoMtls === false || at.service.external) return undefined
@@ -34,23 +43,14 @@ function automatic(policy: TrafficPolicy, at: ClusterContext): ClusterContributi
     cluster: {
       transportSocketMatches: [
         { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: meshSocket(policy, at, undefined) },
-        { name: 'tlsMode-disabled', match: {}, transportSocket: RAW },
+        { name: 'tlsMode-disabled', match: {}, transportSocket: RAW_SOCKET },
       ],
     },
   }
 }
 
-const RAW: TransportSocketInit = {
-  name: 'envoy.transport_sockets.raw_buffer',
-  configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) },
-}
-
 function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSettings | undefined): TransportSocketInit {
-  const names = tls?.subjectAltNames?.length
-    ? tls.subjectAltNames
-    : at.service.subjectAltNames.length > 0
-      ? at.service.subjectAltNames
-      : at.identities
+  const names = tls?.subjectAltNames?.length ? tls.subjectAltNames : [...new Set([...at.service.subjectAltNames, ...at.identities])].sort()
   return meshClientSocket({
     sni: tls?.sni || clusterSni(at.port.number, at.subset, at.service.host),
     alpn: alpnOf(policy, at),
@@ -63,77 +63,3 @@ function alpnOf(policy: TrafficPolicy, at: ClusterContext): readonly string[] {
   if (upstreamVersion(at.port, policy, at.settings) === 'http2') return MESH_ALPN.http2
   return isHttp(at.port.protocol) ? MESH_ALPN.http1 : MESH_ALPN.tcp
 }
-
-/** SIMPLE and MUTUAL: TLS towards a server that is not of the mesh. */
-function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: ClusterContext): ClusterContribution {
-  const mutual = tls.mode === 'MUTUAL'
-  const names = exactNames(tls.subjectAltNames ?? at.service.subjectAltNames)
-  const sni = tls.sni ?? ''
-  const alpn = ALPN[upstreamVersion(at.port, policy, at.settings)]
-  const certificates = mutual ? certificateSecrets(tls) : {}
-  return {
-    cluster: {
-      transportSocket: socket(
-        packAny(UpstreamTlsContextSchema, {
-          sni,
-          commonTlsContext: {
-            alpnProtocols: alpn,
-            ...certificates,
-            ...validation(tls, names),
-          },
-        }),
-      ),
-    },
-    // Without a name of its own, the server is asked and checked by the host of the request.
-    ...(sni === '' && { http: { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: names.length === 0 && verifies(tls) } } }),
-  }
-}
-
-/** Offered to servers outside the mesh; `http1` may be bytes of any kind, for which nothing is offered. */
-const ALPN: Readonly<Record<UpstreamVersion, string[]>> = { caller: ['h2', 'http/1.1'], http2: ['h2'], http1: [] }
-
-const verifies = (tls: ClientTLSSettings): boolean => !tls.insecureSkipVerify
-
-function certificateSecrets(tls: ClientTLSSettings) {
-  if (tls.credentialName)
-    return { tlsCertificateSdsSecretConfigs: [{ name: `kubernetes://${tls.credentialName}`, sdsConfig: ads(CREDENTIAL_WAIT) }] }
-  return { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.clientCertificate ?? '', tls.privateKey ?? '')] }
-}
-
-function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>) {
-  if (!verifies(tls)) return {}
-  if (tls.credentialName) {
-    return {
-      validationContextType: {
-        case: 'combinedValidationContext' as const,
-        value: {
-          defaultValidationContext: { matchTypedSubjectAltNames: names },
-          validationContextSdsSecretConfig: { name: `kubernetes://${tls.credentialName}-cacert`, sdsConfig: ads(CREDENTIAL_WAIT) },
-        },
-      },
-    }
-  }
-  if (!tls.caCertificates || tls.caCertificates === 'system') {
-    return {
-      validationContextType: {
-        case: 'validationContext' as const,
-        value: { trustedCa: { specifier: { case: 'filename' as const, value: SYSTEM_ROOTS } }, matchTypedSubjectAltNames: names },
-      },
-    }
-  }
-  return {
-    validationContextType: {
-      case: 'combinedValidationContext' as const,
-      value: {
-        defaultValidationContext: { matchTypedSubjectAltNames: names },
-        validationContextSdsSecretConfig: fileAuthorities(tls.caCertificates),
-      },
-    },
-  }
-}
-
-/** How long a cluster waits for a credential that may never come, before it refuses connections instead (milliseconds). */
-const CREDENTIAL_WAIT = 1000
-
-/** The proxy's own certificate store. */
-const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt'

@@ -11,16 +11,10 @@ export const CORS_FILTER = 'envoy.filters.http.cors'
 export const cors: RouteFeature = (route) => {
   const policy = route.corsPolicy
   if (!policy) return undefined
-  const origins = [
-    ...(policy.allowOrigins ?? []).flatMap((origin) => stringMatcher(origin) ?? []),
-    // The older field: exact texts, `*` for every origin.
-    ...(policy.allowOrigin ?? []).map((origin) =>
-      origin === '*'
-        ? { matchPattern: { case: 'safeRegex' as const, value: { regex: '.*' } } }
-        : { matchPattern: { case: 'exact' as const, value: origin } },
-    ),
-  ]
-  const forward = policy.unmatchedPreflights === 'IGNORE' ? false : undefined
+  // Envoy takes an exact `*` for every origin. The older field counts only where the newer is missing.
+  const origins = policy.allowOrigins
+    ? policy.allowOrigins.flatMap((origin) => stringMatcher(origin) ?? [])
+    : (policy.allowOrigin ?? []).map((origin) => ({ matchPattern: { case: 'exact' as const, value: origin } }))
   return {
     filters: {
       [CORS_FILTER]: packAny(CorsPolicySchema, {
@@ -29,9 +23,9 @@ export const cors: RouteFeature = (route) => {
         ...(policy.allowMethods?.length && { allowMethods: policy.allowMethods.join(',') }),
         ...(policy.allowHeaders?.length && { allowHeaders: policy.allowHeaders.join(',') }),
         ...(policy.exposeHeaders?.length && { exposeHeaders: policy.exposeHeaders.join(',') }),
-        ...(policy.maxAge !== undefined && { maxAge: String(Math.round((parseDuration(policy.maxAge) ?? 0) / 1000)) }),
+        ...(policy.maxAge !== undefined && { maxAge: String(Math.floor((parseDuration(policy.maxAge) ?? 0) / 1000)) }),
         ...(policy.allowCredentials !== undefined && policy.allowCredentials !== null && { allowCredentials: policy.allowCredentials }),
-        ...(forward !== undefined && { forwardNotMatchingPreflights: forward }),
+        forwardNotMatchingPreflights: policy.unmatchedPreflights !== 'IGNORE',
       }),
     },
   }

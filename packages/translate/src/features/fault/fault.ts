@@ -12,33 +12,31 @@ import type { RouteFeature } from '../route-feature.ts'
 export const FAULT_FILTER = 'envoy.filters.http.fault'
 
 export const fault: RouteFeature = (route) => {
-  const { delay, abort } = route.fault ?? {}
+  const delay = delayOf(route.fault?.delay)
+  const abort = abortOf(route.fault?.abort)
   if (!delay && !abort) return undefined
-  return {
-    filters: {
-      [FAULT_FILTER]: packAny(HTTPFaultSchema, {
-        ...(delay && { delay: delayOf(delay) }),
-        ...(abort && { abort: abortOf(abort) }),
-      }),
-    },
-  }
+  return { filters: { [FAULT_FILTER]: packAny(HTTPFaultSchema, { ...(delay && { delay }), ...(abort && { abort }) }) } }
 }
 
-function delayOf(delay: HTTPFaultDelay) {
-  const share = delay.percentage?.value ?? (delay.percent || 0)
+/** Only a fixed delay is one that Envoy knows; without a share no request is delayed. */
+function delayOf(delay: HTTPFaultDelay | undefined) {
+  const length = delay?.fixedDelay === undefined ? undefined : parseDuration(delay.fixedDelay)
+  if (!delay || length === undefined) return undefined
   return create(FaultDelaySchema, {
-    percentage: percentage(share),
-    faultDelaySecifier: { case: 'fixedDelay', value: duration(parseDuration(delay.fixedDelay ?? '0s') ?? 0) },
+    percentage: percentage(delay.percentage ? (delay.percentage.value ?? 0) : (delay.percent ?? 0)),
+    faultDelaySecifier: { case: 'fixedDelay', value: duration(length) },
   })
 }
 
-function abortOf(abort: HTTPFaultAbort) {
-  return create(FaultAbortSchema, {
-    // Istio: an abort without a percentage is for every request.
-    percentage: percentage(abort.percentage ? (abort.percentage.value ?? 0) : 100),
-    errorType:
-      abort.grpcStatus !== undefined
-        ? { case: 'grpcStatus', value: grpcStatusCode(abort.grpcStatus) ?? 2 }
-        : { case: 'httpStatus', value: abort.httpStatus ?? 500 },
-  })
+/** Without a share no request is aborted, as in Istio. */
+function abortOf(abort: HTTPFaultAbort | undefined) {
+  const errorType = abort && errorOf(abort)
+  if (!errorType) return undefined
+  return create(FaultAbortSchema, { ...(abort.percentage && { percentage: percentage(abort.percentage.value ?? 0) }), errorType })
+}
+
+function errorOf({ grpcStatus, httpStatus }: HTTPFaultAbort) {
+  if (httpStatus !== undefined) return { case: 'httpStatus' as const, value: httpStatus }
+  const code = grpcStatus === undefined ? undefined : grpcStatusCode(grpcStatus)
+  return code === undefined ? undefined : { case: 'grpcStatus' as const, value: code }
 }

@@ -3,12 +3,13 @@
 import type { LoadBalancerSettings } from '@lateen/api'
 import { parseDuration } from '@lateen/base'
 import { duration } from '@lateen/envoy'
-import { Cluster_LbPolicy, Cluster_RingHashLbConfig_HashFunction } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { Cluster_LbPolicy } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { ClusterContribution, ClusterFeature, ClusterInit } from '../cluster-feature.ts'
 
 export const loadBalancer: ClusterFeature = (policy, at): ClusterContribution => {
   const settings = policy.loadBalancer
   if (at.service.resolution === 'passthrough' && !at.gateway) return { cluster: { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } }
+  if (at.service.resolution === 'dynamic-dns') return { cluster: { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } }
   if (settings?.consistentHash) return { cluster: hash(settings.consistentHash) }
   const slowStart = warmup(settings)
   switch (settings?.simple) {
@@ -33,13 +34,17 @@ export const loadBalancer: ClusterFeature = (policy, at): ClusterContribution =>
   }
 }
 
+/** A straight rise from a tenth, unless said otherwise. */
+const AGGRESSION = 1
+const LEAST_PERCENT = 10
+
 function warmup(settings: LoadBalancerSettings | undefined) {
   const warm = settings?.warmup
-  if (warm?.duration) {
+  if (warm) {
     return {
       slowStartWindow: duration(parseDuration(warm.duration) ?? 0),
-      ...(warm.aggression && { aggression: { defaultValue: warm.aggression, runtimeKey: 'lateen.slow_start.aggression' } }),
-      ...(warm.minimumPercent && { minWeightPercent: { value: warm.minimumPercent } }),
+      aggression: { defaultValue: warm.aggression ?? AGGRESSION, runtimeKey: 'lateen.slow_start.aggression' },
+      minWeightPercent: { value: warm.minimumPercent ?? LEAST_PERCENT },
     }
   }
   if (settings?.warmupDurationSecs) return { slowStartWindow: duration(parseDuration(settings.warmupDurationSecs) ?? 0) }
@@ -48,19 +53,20 @@ function warmup(settings: LoadBalancerSettings | undefined) {
 
 type ConsistentHash = NonNullable<LoadBalancerSettings['consistentHash']>
 
+/** Entries of a hash ring where neither `ringHash` nor `maglev` is given. */
+const RING_SIZE = 1024
+
 function hash(settings: ConsistentHash): ClusterInit {
   if (settings.maglev) {
+    const { tableSize } = settings.maglev
     return {
       lbPolicy: Cluster_LbPolicy.MAGLEV,
-      lbConfig: { case: 'maglevLbConfig', value: settings.maglev.tableSize ? { tableSize: BigInt(settings.maglev.tableSize) } : {} },
+      ...(tableSize && { lbConfig: { case: 'maglevLbConfig' as const, value: { tableSize: BigInt(tableSize) } } }),
     }
   }
-  const minimum = settings.ringHash?.minimumRingSize ?? settings.minimumRingSize
+  const minimum = settings.ringHash ? settings.ringHash.minimumRingSize : settings.minimumRingSize || RING_SIZE
   return {
     lbPolicy: Cluster_LbPolicy.RING_HASH,
-    lbConfig: {
-      case: 'ringHashLbConfig',
-      value: { hashFunction: Cluster_RingHashLbConfig_HashFunction.XX_HASH, ...(minimum ? { minimumRingSize: BigInt(minimum) } : {}) },
-    },
+    ...(minimum && { lbConfig: { case: 'ringHashLbConfig' as const, value: { minimumRingSize: BigInt(minimum) } } }),
   }
 }

@@ -1,13 +1,23 @@
 /**
  * `localityLbSetting` of a DestinationRule or the mesh: endpoints near the client first (failover), or shares by locality
- * (distribute). Failover needs outlier detection, without which nothing says that the near ones have failed.
+ * (distribute). Failover needs outlier detection, without which nothing says that the near ones have failed; a service that asks
+ * for near endpoints by itself (`trafficDistribution`) has them first without it.
  */
 import type { LocalityLoadBalancerSetting, TrafficPolicy } from '@lateen/api'
-import { type Endpoint, type Locality, localityText, type MeshSettings, parseLocality, type Service } from '@lateen/model'
+import {
+  type Endpoint,
+  endpointLabel,
+  type Locality,
+  localityText,
+  type MeshSettings,
+  type Place,
+  parseLocality,
+  placeLabel,
+  type Service,
+} from '@lateen/model'
 
 /** The client, as far as nearness goes. */
-export interface Near {
-  readonly locality: Locality
+export interface Near extends Place {
   /** Labels that a `failoverPriority` names. */
   readonly labels: Readonly<Record<string, string>>
 }
@@ -21,39 +31,78 @@ export interface Nearness {
 
 /** How the endpoints of a port are ranked for a client; undefined when all are alike. */
 export function nearnessOf(policy: TrafficPolicy, service: Service, settings: MeshSettings, near: Near | undefined): Nearness | undefined {
-  const setting = settingOf(policy, settings)
-  if (!near || (near.locality.region === '' && !setting?.failoverPriority?.length)) return undefined
-  if (setting?.enabled === false) return undefined
-  const share = setting?.distribute?.find((entry) => covers(entry.from ?? '', near.locality))
-  if (setting?.distribute?.length) return share ? { weights: (endpoints) => weightsOf(share.to ?? {}, endpoints) } : undefined
-  if (!policy.outlierDetection)
-    return prefersClose(service) ? { priority: (endpoint) => distance(near.locality, endpoint.locality) } : undefined
-  const labels = setting?.failoverPriority
-  if (labels?.length) return { priority: (endpoint) => labelDistance(labels, near, endpoint) }
-  const region = setting?.failover?.find((entry) => entry.from === near.locality.region)?.to
-  return {
-    priority: (endpoint) => {
-      const far = distance(near.locality, endpoint.locality)
-      return far === OTHER_REGION && region !== undefined && endpoint.locality.region !== region ? far + 1 : far
-    },
+  const setting = near && settingOf(policy, service, settings)
+  if (!setting) return undefined
+  const { distribute, failover, failoverPriority } = setting
+  if (distribute?.length) {
+    const share = distribute.find((entry) => covers(entry.from ?? '', near.locality))
+    return share ? { weights: (endpoints) => weightsOf(share.to ?? {}, endpoints) } : undefined
   }
+  if (!fails(policy, setting)) return undefined
+  const byPlace = placePriority(failover, near)
+  if (!failoverPriority?.length) return near.locality.region === '' ? undefined : { priority: byPlace }
+  const byLabels = (endpoint: Endpoint) => labelDistance(failoverPriority, near, endpoint)
+  return { priority: failover?.length ? (endpoint) => byLabels(endpoint) * PLACES + byPlace(endpoint) : byLabels }
 }
 
-/** Whether a policy, or the mesh behind it, looks at the client's locality at all. */
+/** Whether what is said of a service looks at where its clients are at all. */
 export function asksForNearness(policy: TrafficPolicy, service: Service, settings: MeshSettings): boolean {
-  const setting = settingOf(policy, settings)
-  if (setting?.enabled === false) return false
-  return Boolean(setting?.distribute?.length) || policy.outlierDetection !== undefined || prefersClose(service)
+  const setting = settingOf(policy, service, settings)
+  return setting !== undefined && (Boolean(setting.distribute?.length) || fails(policy, setting))
 }
 
-/** The rule's own setting stands in place of the mesh's. */
-const settingOf = (policy: TrafficPolicy, settings: MeshSettings): LocalityLoadBalancerSetting | undefined =>
-  policy.loadBalancer?.localityLbSetting ?? settings.mesh.localityLbSetting
+/** Whether the client's node matters: some rank is by it, or only endpoints on it count. */
+export function asksForNode(policy: TrafficPolicy, service: Service, settings: MeshSettings): boolean {
+  if (service.internalTrafficPolicy === 'Local') return true
+  const setting = settingOf(policy, service, settings)
+  return setting !== undefined && fails(policy, setting) && Boolean(setting.failoverPriority?.includes(NODE))
+}
 
-const prefersClose = (service: Service): boolean =>
-  service.trafficDistribution === 'PreferClose' || service.trafficDistribution === 'PreferSameZone'
+/** Whether Envoy is to look at the weights of localities: only where somebody has spoken of localities. */
+export function weighsLocalities(policy: TrafficPolicy, service: Service, settings: MeshSettings): boolean {
+  const setting = settingOf(policy, service, settings)
+  if (!setting) return false
+  if (setting.distribute?.length) return true
+  return fails(policy, setting) && Boolean(setting.failover?.length || setting.failoverPriority?.length)
+}
+
+interface Setting extends Pick<LocalityLoadBalancerSetting, 'distribute' | 'failover' | 'failoverPriority'> {
+  /** Ranks hold also where nothing tells that a host has failed. */
+  readonly always?: boolean
+}
+
+const fails = (policy: TrafficPolicy, setting: Setting): boolean => setting.always === true || policy.outlierDetection !== undefined
+
+/** The rule's own setting stands in place of what the service asks for, and that in place of the mesh's; none where turned off. */
+function settingOf(policy: TrafficPolicy, service: Service, settings: MeshSettings): Setting | undefined {
+  const own = policy.loadBalancer?.localityLbSetting
+  if (own) return own.enabled === false ? undefined : own
+  const asked = DISTRIBUTIONS[service.trafficDistribution ?? '']
+  if (asked) return { failoverPriority: asked, always: true }
+  const mesh = settings.mesh.localityLbSetting
+  return mesh?.enabled === false ? undefined : (mesh ?? {})
+}
+
+const NODE = 'kubernetes.io/hostname'
+const ZONE = ['topology.istio.io/network', 'topology.kubernetes.io/region', 'topology.kubernetes.io/zone']
+const DISTRIBUTIONS: Readonly<Record<string, string[]>> = {
+  PreferSameZone: ZONE,
+  PreferSameNode: [...ZONE, 'topology.istio.io/subzone', NODE],
+}
 
 const OTHER_REGION = 3
+
+/** Ranks that a place can have. */
+const PLACES = 5
+
+/** 0 to 3 by how much of the locality is shared; 4 for regions that are not the one to fail over to. */
+function placePriority(failover: LocalityLoadBalancerSetting['failover'], near: Near): (endpoint: Endpoint) => number {
+  const region = failover?.find((entry) => entry.from === near.locality.region)?.to
+  return (endpoint) => {
+    const far = distance(near.locality, endpoint.locality)
+    return far === OTHER_REGION && region !== undefined && endpoint.locality.region !== region ? far + 1 : far
+  }
+}
 
 function distance(own: Locality, other: Locality): number {
   if (own.region !== other.region) return OTHER_REGION
@@ -65,24 +114,9 @@ function distance(own: Locality, other: Locality): number {
 function labelDistance(labels: readonly string[], near: Near, endpoint: Endpoint): number {
   const differs = labels.findIndex((text) => {
     const [name = '', wanted] = text.split('=', 2)
-    return labelOf(name, endpoint.labels, endpoint.locality, endpoint.network) !== (wanted ?? labelOf(name, near.labels, near.locality, ''))
+    return (endpointLabel(endpoint, name) ?? '') !== (wanted ?? placeLabel(name, near) ?? near.labels[name] ?? '')
   })
   return differs < 0 ? 0 : labels.length - differs
-}
-
-function labelOf(name: string, labels: Readonly<Record<string, string>>, locality: Locality, network: string): string | undefined {
-  switch (name) {
-    case 'topology.kubernetes.io/region':
-      return locality.region
-    case 'topology.kubernetes.io/zone':
-      return locality.zone
-    case 'topology.istio.io/subzone':
-      return locality.subzone
-    case 'topology.istio.io/network':
-      return labels[name] ?? network
-    default:
-      return labels[name]
-  }
 }
 
 /** `region/zone/*` covers every subzone of a zone; a part that is left out covers all. */
@@ -92,7 +126,7 @@ function covers(pattern: string, locality: Locality): boolean {
   return fits(region, locality.region) && fits(zone, locality.zone) && fits(subzone, locality.subzone)
 }
 
-/** A share that several localities have in common is split by the weights of their endpoints. */
+/** A share that several localities have in common is split by the weights of their endpoints; a share of 0 is none. */
 function weightsOf(shares: Readonly<Record<string, number>>, endpoints: readonly Endpoint[]): ReadonlyMap<string, number> {
   const own = new Map<string, { locality: Locality; weight: number }>()
   for (const endpoint of endpoints) {
@@ -100,10 +134,14 @@ function weightsOf(shares: Readonly<Record<string, number>>, endpoints: readonly
     own.set(key, { locality: endpoint.locality, weight: (own.get(key)?.weight ?? 0) + endpoint.weight })
   }
   const weights = new Map<string, number>()
+  const taken = new Set<string>()
   for (const [pattern, share] of Object.entries(shares).sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1))) {
-    const covered = [...own].filter(([key, { locality }]) => !weights.has(key) && covers(pattern, locality))
+    const covered = [...own].filter(([key, { locality }]) => !taken.has(key) && covers(pattern, locality))
     const total = covered.reduce((sum, [, { weight }]) => sum + weight, 0)
-    for (const [key, { weight }] of covered) weights.set(key, Math.max(1, Math.ceil((share * weight) / total)))
+    for (const [key, { weight }] of covered) {
+      taken.add(key)
+      if (share > 0) weights.set(key, Math.ceil((share * weight) / total))
+    }
   }
   return weights
 }

@@ -6,7 +6,9 @@ import type {
   QueryParameterMatcherSchema,
   RouteMatchSchema,
 } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import type { RouteSemantics } from '@lateen/model'
 import { stringMatcher } from '../../builders/string-match.ts'
+import { claimMatcher, claimPath, type MetadataInit } from './claims.ts'
 
 export type RouteMatchInit = Exclude<MessageInitShape<typeof RouteMatchSchema>, { $typeName: string }>
 type HeaderInit = MessageInitShape<typeof HeaderMatcherSchema>
@@ -16,52 +18,63 @@ type QueryInit = MessageInitShape<typeof QueryParameterMatcherSchema>
 export const ANY_PATH: RouteMatchInit = { pathSpecifier: { case: 'prefix', value: '/' } }
 
 /** A match without conditions takes every request. */
-export function routeMatch(match: HTTPMatchRequest | undefined): RouteMatchInit {
+export function routeMatch(match: HTTPMatchRequest | undefined, semantics: RouteSemantics = 'virtual-service'): RouteMatchInit {
   if (!match) return ANY_PATH
+  const named = [
+    ...inOrder(match.headers).map(([name, value]) => ({ name, value, invert: false })),
+    ...inOrder(match.withoutHeaders).map(([name, value]) => ({ name, value, invert: true })),
+  ]
+  const dynamicMetadata = named.flatMap(({ name, value, invert }): MetadataInit[] => {
+    const path = claimPath(name)
+    return path ? [claimMatcher(path, value, invert)] : []
+  })
   const headers = [
     ...pseudo(':method', match.method),
     ...pseudo(':authority', match.authority),
     ...pseudo(':scheme', match.scheme),
-    ...inOrder(match.headers).map(([name, value]) => header(name, value, false)),
-    ...inOrder(match.withoutHeaders).map(([name, value]) => header(name, value, true)),
+    ...named.filter(({ name }) => !claimPath(name)).map(({ name, value, invert }) => header(name, value, invert)),
   ]
   const queryParameters = inOrder(match.queryParams).map(([name, value]) => query(name, value))
   return {
-    ...path(match.uri, match.ignoreUriCase === true),
+    ...path(match.uri, match.ignoreUriCase === true, semantics),
     ...(headers.length > 0 && { headers }),
     ...(queryParameters.length > 0 && { queryParameters }),
+    ...(dynamicMetadata.length > 0 && { dynamicMetadata }),
   }
 }
 
 /** Whether a match takes every request, so that nothing after it is ever asked. */
-export function matchesAll(match: HTTPMatchRequest | undefined): boolean {
-  if (!match) return true
-  if (match.uri) {
-    const everything = match.uri.prefix === '/' || match.uri.regex === '*' || match.uri.regex === '.*'
-    if (!everything) return false
+export function takesAll(match: RouteMatchInit): boolean {
+  const { pathSpecifier, headers, queryParameters, dynamicMetadata } = match
+  if (headers?.length || queryParameters?.length || dynamicMetadata?.length) return false
+  switch (pathSpecifier?.case) {
+    case 'prefix':
+    case 'pathSeparatedPrefix':
+      return pathSpecifier.value === '/'
+    case 'safeRegex':
+      return pathSpecifier.value.regex === '.*'
+    default:
+      return false
   }
-  const conditions = [match.headers, match.withoutHeaders, match.queryParams, match.sourceLabels]
-  return (
-    !match.method &&
-    !match.authority &&
-    !match.scheme &&
-    match.port === undefined &&
-    !match.sourceNamespace &&
-    conditions.every((map) => Object.keys(map ?? {}).length === 0)
-  )
 }
 
-function path(uri: StringMatch | undefined, ignoreCase: boolean): RouteMatchInit {
+function path(uri: StringMatch | undefined, ignoreCase: boolean, semantics: RouteSemantics): RouteMatchInit {
   const caseSensitive = ignoreCase ? { caseSensitive: false } : {}
   if (uri?.exact !== undefined) return { pathSpecifier: { case: 'path', value: uri.exact }, ...caseSensitive }
-  if (uri?.prefix !== undefined) return { pathSpecifier: { case: 'prefix', value: uri.prefix }, ...caseSensitive }
+  if (uri?.prefix !== undefined) return { pathSpecifier: prefix(uri.prefix, semantics), ...caseSensitive }
   if (uri?.regex !== undefined) return { pathSpecifier: { case: 'safeRegex', value: { regex: uri.regex } } }
   return ANY_PATH
 }
 
+/** Ingress and HTTPRoute mean whole segments of a path: `/shop` is no prefix of `/shopping`. */
+function prefix(value: string, semantics: RouteSemantics): NonNullable<RouteMatchInit['pathSpecifier']> {
+  const segments = value.replace(/\/$/, '')
+  if (semantics === 'virtual-service' || segments === '') return { case: 'prefix', value }
+  return { case: 'pathSeparatedPrefix', value: segments }
+}
+
 function pseudo(name: string, match: StringMatch | undefined): HeaderInit[] {
-  const matcher = match && stringMatcher(match)
-  return matcher ? [{ name, headerMatchSpecifier: { case: 'stringMatch', value: matcher } }] : []
+  return match ? [header(name, match, false)] : []
 }
 
 /** An empty match asks only whether the header is there; `*` as a regular expression means the same. */

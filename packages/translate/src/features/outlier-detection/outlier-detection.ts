@@ -3,11 +3,13 @@ import { parseDuration } from '@lateen/base'
 import { duration } from '@lateen/envoy'
 import type { ClusterFeature } from '../cluster-feature.ts'
 
-export const outlierDetection: ClusterFeature = (policy) => {
+export const outlierDetection: ClusterFeature = (policy, at) => {
   const outlier = policy.outlierDetection
-  if (!outlier) return undefined
+  // Clients that are given hosts that are not ready must not be driven to them by panic.
+  if (!outlier) return at.service.publishNotReady ? { commonLb: { healthyPanicThreshold: { value: 0 } } } : undefined
   const gateway = outlier.consecutiveGatewayErrors
-  const errors = outlier.consecutive5xxErrors
+  // The older field has no effect any more in Istio, but whoever sets it alone means the newer one.
+  const errors = outlier.consecutive5xxErrors ?? (outlier.consecutiveErrors || undefined)
   const split = outlier.splitExternalLocalOriginErrors ?? false
   const local = outlier.consecutiveLocalOriginFailures
   return {
@@ -23,13 +25,13 @@ export const outlierDetection: ClusterFeature = (policy) => {
         ...(outlier.maxEjectionPercent ? { maxEjectionPercent: outlier.maxEjectionPercent } : {}),
         ...(split && {
           splitExternalLocalOriginErrors: true,
-          ...(local !== undefined &&
-            local !== null && { consecutiveLocalOriginFailure: local, enforcingConsecutiveLocalOriginFailure: local > 0 ? 100 : 0 }),
+          // 0 leaves Envoy's own number (5) in force.
+          ...(local && { consecutiveLocalOriginFailure: local, enforcingConsecutiveLocalOriginFailure: 100 }),
           enforcingLocalOriginSuccessRate: 0,
         }),
       },
     },
     // With the panic threshold at 0 an ejected host stays ejected even when few are left.
-    commonLb: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
+    commonLb: { healthyPanicThreshold: { value: at.service.publishNotReady ? 0 : (outlier.minHealthPercent ?? 0) } },
   }
 }

@@ -31,9 +31,10 @@ export function redirectAction(redirect: HTTPRedirect, at: RouteContext): NonNul
   }
 }
 
-function portOf(redirect: HTTPRedirect, at: RouteContext) {
-  if (redirect.port !== undefined) return { portRedirect: redirect.port }
-  if (redirect.derivePort === 'FROM_REQUEST_PORT') return { portRedirect: at.listenPort }
-  if (redirect.derivePort === 'FROM_PROTOCOL_DEFAULT' && redirect.scheme) return { portRedirect: redirect.scheme === 'https' ? 443 : 80 }
-  return {}
+/** A port that the scheme implies is left out: `https://shop.example`, not `https://shop.example:443`. */
+function portOf({ port, derivePort, scheme }: HTTPRedirect, at: RouteContext) {
+  const wanted = port ?? (derivePort === 'FROM_REQUEST_PORT' ? at.listenPort : undefined)
+  if (wanted === undefined) return {}
+  const implied = { http: 80, https: 443 }[scheme || (at.encrypted ? 'https' : 'http')]
+  return wanted === implied ? {} : { portRedirect: wanted }
 }

@@ -1,0 +1,27 @@
+/** Kubernetes objects as tests write them. */
+import { documents } from './echo.ts'
+
+export interface Named {
+  readonly name: string
+  readonly namespace: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+export function namespaces(names: Readonly<Record<string, 'injected' | 'plain'>>): string {
+  const of = ([name, sort]: readonly [string, string]) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'istio-injection': sort === 'injected' ? 'enabled' : 'disabled' } },
+  })
+  return documents(...Object.entries(names).map(of))
+}
+
+/** An object of `networking.istio.io`. */
+export function networking(kind: string, metadata: Named, spec: unknown): string {
+  return documents({ apiVersion: 'networking.istio.io/v1', kind, metadata, spec })
+}
+
+export function secret(name: string, namespace: string, data: Readonly<Record<string, string>>): string {
+  return documents({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData: data })
+}

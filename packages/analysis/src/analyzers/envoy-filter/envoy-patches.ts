@@ -1,0 +1,66 @@
+/** EnvoyFilter patches that do nothing, or whose effect depends on what other filters do. */
+import type { EnvoyConfigObjectPatch } from '@lateen/api'
+import type { Analyzer, Report } from '../../analyzer.ts'
+import { fieldsOf } from '../../kubernetes-views.ts'
+import type { Resource } from '../../resource.ts'
+
+export const envoyPatches: Analyzer = {
+  name: 'envoyfilter.EnvoyPatchAnalyzer',
+  description: 'EnvoyFilter patches that do nothing or depend on the order of filters',
+  inputs: ['EnvoyFilter'],
+  messages: [
+    'EnvoyFilterUsesRelativeOperation',
+    'EnvoyFilterUsesRelativeOperationWithProxyVersion',
+    'EnvoyFilterUsesReplaceOperationIncorrectly',
+    'EnvoyFilterUsesAddOperationIncorrectly',
+    'EnvoyFilterUsesRemoveOperationIncorrectly',
+  ],
+  analyze(world, report) {
+    const versioned = new Set<string>()
+    for (const filter of world.of('EnvoyFilter')) check(filter, versioned, report)
+  },
+}
+
+const isRoute = (applyTo: string): boolean => applyTo === 'ROUTE_CONFIGURATION' || applyTo === 'HTTP_ROUTE'
+const isFilter = (applyTo: string): boolean => applyTo === 'NETWORK_FILTER' || applyTo === 'HTTP_FILTER'
+
+/** `versioned` are the names of what was patched for one proxy version only; it grows. */
+function check(filter: Resource<'EnvoyFilter'>, versioned: Set<string>, report: Report): void {
+  for (const [i, patch] of (filter.spec.configPatches ?? []).entries()) {
+    if (!patch.patch) return
+    const path = `spec.configPatches[${i}].patch.value`
+    const name = patchedName(patch)
+    const applyTo = patch.applyTo ?? 'INVALID'
+    const relative = () => {
+      if ((filter.spec.priority ?? 0) !== 0) return
+      const message = versioned.has(name) ? 'EnvoyFilterUsesRelativeOperationWithProxyVersion' : 'EnvoyFilterUsesRelativeOperation'
+      report(message, filter, {}, path)
+    }
+    switch (patch.patch.operation) {
+      case 'ADD':
+        if (isRoute(applyTo)) report('EnvoyFilterUsesAddOperationIncorrectly', filter, {}, path)
+        break
+      case 'REMOVE':
+        if (isRoute(applyTo)) report('EnvoyFilterUsesRemoveOperationIncorrectly', filter, {}, path)
+        else relative()
+        break
+      case 'REPLACE':
+        if (isFilter(applyTo)) relative()
+        else report('EnvoyFilterUsesReplaceOperationIncorrectly', filter, {}, path)
+        break
+      case 'INSERT_BEFORE':
+      case 'INSERT_AFTER':
+      case 'MERGE':
+        relative()
+        break
+    }
+    if (patch.match?.proxy?.proxyVersion) versioned.add(name)
+  }
+}
+
+/** The name in the patch's value, else the filter that it matches. */
+function patchedName({ patch, match }: EnvoyConfigObjectPatch): string {
+  if (patch?.value === undefined) return ''
+  const { name } = fieldsOf(patch.value)
+  return name === undefined ? `match ${match?.listener?.filterChain?.filter?.name ?? ''}` : `value ${String(name)}`
+}

@@ -1,0 +1,70 @@
+/**
+ * AuthorizationPolicies: which of them hold for a workload. Those of the workload's namespace and of the root namespace all hold
+ * together; there is no precedence among them but that of their actions.
+ */
+import { type AuthorizationPolicySpec, type AuthorizationRule, type KubeObject, objectKey, refOf } from '@lateen/api'
+import type { ObjectRef } from '@lateen/base'
+import type { Context, Graph, Source } from '@lateen/graph'
+import type { Inputs } from './inputs.ts'
+import { type Attachment, attaches, attachmentOf, type PolicySubject } from './policy-attachment.ts'
+import { settingsOf } from './services.ts'
+
+export type AuthorizationAction = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM'
+
+export interface AuthorizationPolicy extends Attachment {
+  readonly key: string
+  readonly name: string
+  readonly action: AuthorizationAction
+  /** Rules of which one must match; none match nothing. */
+  readonly rules: readonly AuthorizationRule[]
+  /** The extension provider that decides, for CUSTOM. */
+  readonly provider: string
+  /** Evaluated and counted, but without effect. */
+  readonly dryRun: boolean
+  readonly created: string
+  readonly origin: ObjectRef
+}
+
+const DRY_RUN = 'istio.io/dry-run'
+
+export function authorizationPolicyCollection(graph: Graph, inputs: Inputs): Source<AuthorizationPolicy> {
+  return graph.collection<KubeObject, AuthorizationPolicy>(
+    'authorizationPolicies',
+    inputs.kinds['security.istio.io/AuthorizationPolicy'],
+    (_, object) => {
+      const spec = (object.spec ?? {}) as AuthorizationPolicySpec
+      const policy: AuthorizationPolicy = {
+        ...attachmentOf(object.metadata.namespace ?? '', spec),
+        key: objectKey(object),
+        name: object.metadata.name,
+        action: spec.action ?? 'ALLOW',
+        rules: spec.rules ?? [],
+        provider: spec.provider?.name ?? '',
+        dryRun: isTrue(object.metadata.annotations?.[DRY_RUN]),
+        created: object.metadata.creationTimestamp ?? '',
+        origin: refOf(object),
+      }
+      return [[policy.key, policy]]
+    },
+    { namespace: (policy) => [policy.namespace] },
+  )
+}
+
+/** The spellings of "true" that Kubernetes tools accept. */
+const isTrue = (text: string | undefined): boolean => text !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)
+
+/** Keys of the policies that hold for a workload: those of the root namespace first, each namespace's in the order of their names. */
+export function authorizationPoliciesOf(
+  context: Context,
+  inputs: Inputs,
+  policies: Source<AuthorizationPolicy>,
+  subject: PolicySubject,
+): readonly string[] {
+  const { rootNamespace } = settingsOf(context, inputs)
+  return [...new Set([rootNamespace, subject.namespace])].flatMap((namespace) =>
+    context
+      .list(policies, 'namespace', namespace)
+      .filter((policy) => attaches(policy, subject, rootNamespace))
+      .map((policy) => policy.key),
+  )
+}

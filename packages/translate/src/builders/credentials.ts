@@ -1,0 +1,70 @@
+/** `credentialName`: the names of secrets, and where a proxy gets them. */
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { ApiConfigSource_ApiType, ApiVersion } from '@lateen/envoy/gen/envoy/config/core/v3/config_source_pb.js'
+import type { SdsSecretConfigSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+import type { MeshSettings } from '@lateen/model'
+import { clusterName } from '../names.ts'
+import { ads } from './config-source.ts'
+
+/** Stands for the workload's own certificate and the mesh's roots. */
+export const BUILT_IN = 'builtin://'
+
+/** Secrets of a service of the user's own; its name and port are in an extension provider. */
+const EXTERNAL = 'sds://'
+
+/** Ends the name of the authorities that belong to a credential. */
+const AUTHORITIES = '-cacert'
+
+const SCHEMES = ['kubernetes://', 'kubernetes-gateway://', 'configmap://', 'invalid://', EXTERNAL]
+
+/** The name under which a proxy asks for a credential. */
+export function credentialResource(name: string): string {
+  return SCHEMES.some((scheme) => name.startsWith(scheme)) ? name : `kubernetes://${name}`
+}
+
+export const authoritiesOf = (name: string): string => `${name}${AUTHORITIES}`
+
+/** A credential over the ADS stream, or from the first external provider when its name asks for one; `wait` as of `ads`. */
+export function credentialSource(name: string, settings: MeshSettings, wait = 0): MessageInitShape<typeof SdsSecretConfigSchema> {
+  const provider = name.startsWith(EXTERNAL) ? settings.mesh.extensionProviders?.find(({ sds }) => sds)?.sds : undefined
+  if (!provider?.service) return { name: credentialResource(name), sdsConfig: ads(wait) }
+  const cluster = clusterName('outbound', provider.port ?? 0, '', provider.service.slice(provider.service.indexOf('/') + 1))
+  return {
+    name: name.slice(EXTERNAL.length),
+    sdsConfig: {
+      configSourceSpecifier: {
+        case: 'apiConfigSource',
+        value: {
+          apiType: ApiConfigSource_ApiType.GRPC,
+          transportApiVersion: ApiVersion.V3,
+          setNodeOnFirstMessageOnly: true,
+          grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: cluster } } }],
+        },
+      },
+      resourceApiVersion: ApiVersion.V3,
+    },
+  }
+}
+
+/** Where a credential of a gateway in a namespace lies. */
+export interface CredentialPlace {
+  readonly kind: 'Secret' | 'ConfigMap'
+  readonly namespace: string
+  readonly name: string
+}
+
+/**
+ * `name`, `kubernetes://name`, `kubernetes://namespace/name`, `kubernetes-gateway://namespace/name` or `configmap://namespace/name`;
+ * undefined for what is not in the cluster.
+ */
+export function credentialPlace(name: string, namespace: string): CredentialPlace | undefined {
+  if (name.startsWith(BUILT_IN) || name.startsWith(EXTERNAL) || name.startsWith('invalid://')) return undefined
+  const full = credentialResource(name)
+  const path = full.slice(full.indexOf('://') + 3)
+  const slash = path.indexOf('/')
+  const kind = full.startsWith('configmap://') ? 'ConfigMap' : 'Secret'
+  return slash < 0 ? { kind, namespace, name: path } : { kind, namespace: path.slice(0, slash), name: path.slice(slash + 1) }
+}
+
+/** Whether a proxy must have the right to read it: authorities in a ConfigMap are no secret, and other sources have rules of their own. */
+export const needsRight = (name: string): boolean => credentialPlace(name, '')?.kind === 'Secret'

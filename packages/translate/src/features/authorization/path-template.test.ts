@@ -1,0 +1,68 @@
+import { findEnvoy, refusal } from '@lateen/testkit'
+import { describe, expect, test } from 'vitest'
+import { isTemplate, pathTemplate } from './path-template.ts'
+
+const GOOD = [
+  '/{*}',
+  '/{**}',
+  '/a/{*}/b',
+  '/a/{*}/{*}/c',
+  '/a/{*}/{**}',
+  '/a/{**}/b',
+  '/a/{**}.jpg',
+  '/{*}/',
+  "/a.b-c_~!$&'()+,;:@=%20/{*}",
+]
+const BAD = ['{*}', '/{**}/{*}', '/{**}/{**}', '/a{*}', '/{*}a', '/a/{x}/{*}', '/a/*/{*}', '/a//{*}', '/a b/{*}', '/ü/{*}', '/a/{*}?x']
+
+const envoy = findEnvoy()
+
+test('paths with {*} or {**} are templates', () => {
+  expect(['/a/{*}', '/{**}', '/a*', '/a/{x}'].map(isTemplate)).toEqual([true, true, false, false])
+})
+
+test.each(BAD)('%s is no template', (path) => {
+  expect(pathTemplate(path)).toBeUndefined()
+})
+
+describe.skipIf(!envoy)('what Envoy takes', () => {
+  test('every template that is made', () => {
+    const refused = GOOD.filter((path) => pathTemplate(path) !== undefined).filter(
+      (path) => refusal(envoy ?? '', bootstrapWith(path)) !== '',
+    )
+    expect(refused).toEqual([])
+    expect(GOOD.filter((path) => pathTemplate(path) === undefined)).toEqual(['/a/{**}.jpg'])
+  }, 30_000)
+})
+
+/** A listener whose rules ask for a template. */
+function bootstrapWith(path: string): unknown {
+  const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`
+  const template = path.replaceAll('{*}', '*').replaceAll('{**}', '**')
+  const uriTemplate = {
+    name: 'uri-template',
+    typedConfig: { '@type': type('path.match.uri_template.v3.UriTemplateMatchConfig'), pathTemplate: template },
+  }
+  const rules = { policies: { one: { permissions: [{ uriTemplate }], principals: [{ any: true }] } } }
+  const httpFilters = [
+    { name: 'rbac', typedConfig: { '@type': type('filters.http.rbac.v3.RBAC'), rules } },
+    { name: 'router', typedConfig: { '@type': type('filters.http.router.v3.Router') } },
+  ]
+  const manager = {
+    '@type': type('filters.network.http_connection_manager.v3.HttpConnectionManager'),
+    statPrefix: 'x',
+    routeConfig: {},
+    httpFilters,
+  }
+  return {
+    staticResources: {
+      listeners: [
+        {
+          name: 'x',
+          address: { socketAddress: { address: '127.0.0.1', portValue: 0 } },
+          filterChains: [{ filters: [{ name: 'http', typedConfig: manager }] }],
+        },
+      ],
+    },
+  }
+}

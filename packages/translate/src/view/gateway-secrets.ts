@@ -1,0 +1,34 @@
+/** Credentials of a gateway's servers, as far as the gateway may have them. */
+import type { KubeObject } from '@lateen/api'
+import type { Resource } from '@lateen/envoy'
+import type { Context } from '@lateen/graph'
+import type { GatewayServer, MeshModel } from '@lateen/model'
+import { authoritiesOf, credentialPlace, credentialResource } from '../builders/credentials.ts'
+import { secretResources } from '../builders/secrets.ts'
+
+/** The secrets that servers name, from the gateway's own namespace. */
+export function gatewaySecrets(
+  context: Context,
+  model: MeshModel,
+  namespace: string,
+  servers: readonly GatewayServer[],
+): readonly Resource[] {
+  const names = new Set<string>()
+  for (const { server } of servers) for (const name of credentialsOf(server)) names.add(name)
+  return [...names].flatMap((name) => {
+    const place = credentialPlace(name, namespace)
+    // A gateway that could name another namespace's secrets could show its certificates.
+    if (!place || place.namespace !== namespace) return []
+    const held = (suffix: string): KubeObject | undefined => {
+      const key = `${place.namespace}/${place.name}${suffix}`
+      const secret = place.kind === 'Secret' ? context.get(model.inputs.kinds['core/Secret'], key) : undefined
+      return secret ?? context.get(model.inputs.kinds['core/ConfigMap'], key)
+    }
+    return secretResources(credentialResource(name), held(''), held(authoritiesOf('')))
+  })
+}
+
+function credentialsOf({ tls }: GatewayServer['server']): readonly string[] {
+  const names = [...(tls?.credentialNames ?? []), tls?.credentialName, tls?.caCertCredentialName]
+  return names.flatMap((name) => (name ? [name] : []))
+}

@@ -1,0 +1,89 @@
+/** The feature table cannot rot: its tests exist, its fields exist, and no field of the kinds below is missing from it. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KINDS } from '@lateen/api'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** The kinds all of whose fields must be in the table. */
+const WANTED = new Set<string>([])
+
+interface Row {
+  readonly feature: string
+  readonly fields: readonly string[]
+  readonly tests: readonly string[]
+}
+
+const rows = rowsOf(readFileSync(join(ROOT, 'docs/features.md'), 'utf8'))
+const named = new Set(rows.flatMap(({ fields }) => fields))
+
+test.each(rows)('$feature: the tests of its row exist', ({ tests }) => {
+  expect(tests).not.toEqual([])
+  for (const each of tests) {
+    const [file = '', name = ''] = each.split(' > ')
+    const path = join(ROOT, 'conformance/cases', file)
+    expect(existsSync(path), `${file} is no file of conformance/cases`).toBe(true)
+    expect(declares(readFileSync(path, 'utf8'), name), `${file} has no test "${name}"`).toBe(true)
+  }
+})
+
+describe.each(KINDS.filter(({ kind }) => WANTED.has(kind)))('$kind', ({ spec }) => {
+  test('all of its fields are in the table', () => {
+    expect([...fieldsOf(spec)].filter((field) => !named.has(field))).toEqual([])
+  })
+})
+
+test('the fields in the table are those of the API', () => {
+  const known = new Set(KINDS.flatMap(({ spec }) => [...fieldsOf(spec)]))
+  const messages = new Set([...known].map((field) => field.split('.')[0]))
+  expect([...named].filter((field) => messages.has(field.split('.')[0]) && !known.has(field))).toEqual([])
+})
+
+function rowsOf(text: string): Row[] {
+  const lines = text.split('\n').filter((line) => line.startsWith('| ') && !/^\| (feature|---) /.test(line))
+  return lines.map((line) => {
+    const [feature = '', fields = '', tests = ''] = line.slice(2, -2).split(' | ')
+    return { feature: feature.trim(), fields: spans(fields).flatMap(expanded), tests: spans(tests) }
+  })
+}
+
+function spans(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text)
+}
+
+/** `A.{b,c}` is `A.b` and `A.c`. */
+function expanded(field: string): string[] {
+  const [, message, list] = /^(\w+)\.\{([\w,]+)\}$/.exec(field) ?? []
+  return list === undefined ? [field] : list.split(',').map((name) => `${message}.${name}`)
+}
+
+/** Names may stand in any quotes, and behind `test`, `test.each(…)` and the like. */
+function declares(source: string, name: string): boolean {
+  return ["'", '"', '`'].some((quote) => source.includes(`(${quote}${name}${quote},`))
+}
+
+interface AnyNode {
+  readonly kind: string
+  readonly name?: string
+  readonly items?: AnyNode
+  readonly values?: unknown
+  readonly fields?: Readonly<Record<string, { readonly node: AnyNode }>>
+}
+
+/** `Message.field` of a message and all below it. */
+function fieldsOf(node: AnyNode, seen: Set<string> = new Set(), found: Set<string> = new Set()): Set<string> {
+  if (node.kind === 'list' && node.items) fieldsOf(node.items, seen, found)
+  if (node.kind === 'map' && isNode(node.values)) fieldsOf(node.values, seen, found)
+  if (node.kind !== 'message' || !node.fields || seen.has(node.name ?? '')) return found
+  seen.add(node.name ?? '')
+  for (const [name, field] of Object.entries(node.fields)) {
+    found.add(`${node.name}.${name}`)
+    fieldsOf(field.node, seen, found)
+  }
+  return found
+}
+
+function isNode(value: unknown): value is AnyNode {
+  return typeof value === 'object' && value !== null && 'kind' in value
+}
