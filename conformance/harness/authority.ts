@@ -1,4 +1,4 @@
-/** A certificate authority of a test's own: certificates for servers and for clients. */
+/** A certificate authority of the test's own. */
 import { webcrypto } from 'node:crypto'
 import 'reflect-metadata'
 import {
@@ -7,54 +7,73 @@ import {
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
-  type X509Certificate,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from '@peculiar/x509'
+
+const HOUR_MS = 3_600_000
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 export interface Issued {
   readonly certificate: string
   readonly key: string
+  readonly serialNumber: string
 }
 
 export interface Authority {
   /** Its own certificate, as PEM. */
   readonly certificate: string
-  /** A certificate for a DNS name, for either side of a connection. */
-  issue(name: string): Promise<Issued>
+  /** A certificate for a host, and its key, as PEM. */
+  issue(host: string): Promise<Issued>
+  /** A list that revokes certificates, as PEM. */
+  revoke(...revoked: readonly Issued[]): Promise<string>
 }
-
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-const HOUR_MS = 3_600_000
 
 export async function newAuthority(name: string): Promise<Authority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+  const [notBefore, notAfter] = [new Date(Date.now() - HOUR_MS), new Date(Date.now() + 24 * HOUR_MS)]
   const own = await X509CertificateGenerator.createSelfSigned({
-    ...lifetime('01'),
+    serialNumber: '01',
     name: `CN=${name}`,
+    notBefore,
+    notAfter,
+    signingAlgorithm: ALGORITHM,
     keys,
-    extensions: [new BasicConstraintsExtension(true, 1, true), new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true)],
+    extensions: [
+      new BasicConstraintsExtension(true, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
   })
   let serial = 1
-  return { certificate: own.toString('pem'), issue: (host) => issue(own, keys.privateKey, host, String(++serial).padStart(2, '0')) }
+  return {
+    certificate: own.toString('pem'),
+    issue: async (host) => {
+      const subject = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+      const serialNumber = (++serial).toString(16).padStart(2, '0')
+      const certificate = await X509CertificateGenerator.create({
+        serialNumber,
+        subject: `CN=${host}`,
+        issuer: own.subject,
+        notBefore,
+        notAfter,
+        publicKey: subject.publicKey,
+        signingKey: keys.privateKey,
+        signingAlgorithm: ALGORITHM,
+        extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: host }])],
+      })
+      const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', subject.privateKey), 'PRIVATE KEY')
+      return { certificate: certificate.toString('pem'), key, serialNumber }
+    },
+    revoke: async (...revoked) => {
+      const list = await X509CrlGenerator.create({
+        issuer: own.subject,
+        thisUpdate: notBefore,
+        nextUpdate: notAfter,
+        signingKey: keys.privateKey,
+        signingAlgorithm: ALGORITHM,
+        entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: notBefore })),
+      })
+      return list.toString('pem')
+    },
+  }
 }
-
-async function issue(issuer: X509Certificate, signingKey: CryptoKey, host: string, serial: string): Promise<Issued> {
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-  const certificate = await X509CertificateGenerator.create({
-    ...lifetime(serial),
-    subject: `CN=${host}`,
-    issuer: issuer.subject,
-    publicKey: keys.publicKey,
-    signingKey,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: host }])],
-  })
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
-  return { certificate: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') }
-}
-
-const lifetime = (serialNumber: string) => ({
-  serialNumber,
-  notBefore: new Date(Date.now() - HOUR_MS),
-  notAfter: new Date(Date.now() + 24 * HOUR_MS),
-  signingAlgorithm: ALGORITHM,
-})

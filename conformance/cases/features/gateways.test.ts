@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, type Issued, newAuthority } from '../../harness/authority.ts'
 import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
-import { CALLER, DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
+import { CALLER, DRIVER, deployEcho, NOWHERE_URL } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { networking, secret } from '../../harness/objects.ts'
@@ -206,11 +206,29 @@ describeWithMesh('a Gateway', (mesh) => {
     expect(await at({ url: `https://gateway:${PORT.mesh}/`, headers: { host: 'mesh.example' }, servername: 'mesh.example' })).toMatchObject({ status: 0 })
   })
 
-  test('AUTO_PASSTHROUGH: the name asked for says to which service the bytes go', async () => {
-    const name = `outbound_.443_._.${SECURE}`
-    await eventually(async () => expect(await at({ url: `https://gateway:${PORT.sni}/`, servername: name })).toMatchObject({ status: 200, pod: 'secure' }))
-    const none = await at({ url: `https://gateway:${PORT.sni}/`, servername: 'outbound_.443_._.none.feat.svc.cluster.local' })
-    expect(none).toMatchObject({ status: 0 })
+  test('AUTO_PASSTHROUGH: the name that a sidecar asks for says to which service its bytes go; others are refused', async () => {
+    const name = `outbound_.80_._.${WEB}`
+    await mesh().apply(
+      networking(
+        'ServiceEntry',
+        { name: 'remote', namespace: 'feat' },
+        {
+          hosts: ['remote.example'],
+          location: 'MESH_INTERNAL',
+          resolution: 'STATIC',
+          ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+          endpoints: [{ address, ports: { http: PORT.sni } }],
+        },
+      ) + networking('DestinationRule', { name: 'remote', namespace: 'feat' }, { host: 'remote.example', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL', sni: name } } }),
+    )
+    const answer = await eventually(async () => {
+      const passed = await echo.callOnce(CALLER, { url: NOWHERE_URL, headers: { host: 'remote.example' } })
+      expect(passed).toMatchObject({ status: 200, pod: 'web' })
+      return passed
+    })
+    // The identity at the other end is the caller's, not the gateway's.
+    expect(answer.echo?.headers['x-forwarded-client-cert']).toContain('URI=spiffe://cluster.local/ns/feat/sa/default')
+    expect(await at({ url: `https://gateway:${PORT.sni}/`, servername: name })).toMatchObject({ status: 0 })
   })
 
   describe('when a credential changes', () => {

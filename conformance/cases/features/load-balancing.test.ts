@@ -34,6 +34,7 @@ const RULES: Readonly<Record<string, object>> = {
   'by-ring': balanced({ consistentHash: { ...byHeader, ringHash: { minimumRingSize: 4096 } } }),
   'by-old-ring': balanced({ consistentHash: { ...byHeader, minimumRingSize: 4096 } }),
   'by-maglev': balanced({ consistentHash: { ...byHeader, maglev: { tableSize: 251 } } }),
+  'by-small-maglev': balanced({ consistentHash: { ...byHeader, maglev: { tableSize: 3 } } }),
   'warm-up': balanced({ simple: 'ROUND_ROBIN', warmup: { duration: '60s', minimumPercent: 1, aggression: 1 } }),
   'warm-up-old': balanced({ simple: 'ROUND_ROBIN', warmupDurationSecs: '60s' }),
   distribute: balanced({
@@ -170,11 +171,12 @@ describeWithMesh('load balancing', (mesh) => {
     })
 
     test('rings and tables have the size asked for', async () => {
-      const stat = async (filter: string) => {
-        const text = await mesh().kubectl('exec', 'caller', '-n', 'feat', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', `clusters`)
-        return text.includes(filter)
+      // Of a table with three places only three pods can have one.
+      expect([...new Set((await podsOfKeys('by-small-maglev')).flat())]).toHaveLength(3)
+      for (const service of ['by-ring', 'by-old-ring']) {
+        const { stdout } = await mesh().lateen('proxy-config', 'clusters', 'caller.feat', '--fqdn', host(service), '--port', '80', '-o', 'json')
+        expect(stdout).toMatch(/"minimumRingSize": "?4096/)
       }
-      expect(await stat('by-ring.feat.svc.cluster.local')).toBe(true)
     })
 
     test('a hash of a query parameter keeps each of its values at one pod', async () => {

@@ -3,6 +3,7 @@ import { KINDS, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import {
   type Projection,
   projectConfig,
+  projectConfigMap,
   projectEndpointSlice,
   projectIngress,
   projectNamespace,
@@ -10,6 +11,8 @@ import {
   projectPod,
   projectSecret,
   projectService,
+  projectServiceEntry,
+  projectWorkloadEntry,
 } from './projections.ts'
 
 /** A kind that a source follows. */
@@ -38,6 +41,9 @@ export const GATEWAY_API_TYPES: readonly ResourceType[] = [
   types.KubernetesGateway,
   types.HTTPRoute,
   types.GRPCRoute,
+  types.TCPRoute,
+  types.TLSRoute,
+  types.ListenerSet,
   types.ReferenceGrant,
 ]
 
@@ -47,7 +53,15 @@ const required = (type: ResourceType, project: Projection, extra: Partial<Watche
   optional: false,
   ...extra,
 })
-const optional = (type: ResourceType, project: Projection): WatchedKind => ({ type, project, optional: true })
+const optional = (type: ResourceType, project: Projection, extra: Partial<WatchedKind> = {}): WatchedKind => ({
+  type,
+  project,
+  optional: true,
+  ...extra,
+})
+
+/** Istio's kinds of which more than the spec is read. */
+const ISTIO_PROJECTIONS: Readonly<Record<string, Projection>> = { ServiceEntry: projectServiceEntry, WorkloadEntry: projectWorkloadEntry }
 
 /** Everything that the mesh reads. Custom kinds are optional: a mesh of Services alone is a mesh. */
 export const MESH_KINDS: readonly WatchedKind[] = [
@@ -58,8 +72,9 @@ export const MESH_KINDS: readonly WatchedKind[] = [
   required(types.Pod, projectPod),
   // A Helm release is a Secret of up to a megabyte; small pages keep the others from being read in one piece as well.
   required(types.Secret, projectSecret, { fieldSelector: 'type!=helm.sh/release.v1', pageSize: 100 }),
+  optional(types.ConfigMap, projectConfigMap, { pageSize: 100 }),
   optional(types.Ingress, projectIngress),
   optional(types.IngressClass, projectConfig),
-  ...ISTIO_TYPES.map((istio) => optional(istio, projectConfig)),
+  ...ISTIO_TYPES.map((istio) => optional(istio, ISTIO_PROJECTIONS[istio.kind] ?? projectConfig)),
   ...GATEWAY_API_TYPES.map((gateway) => optional(gateway, projectConfig)),
 ]

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { projectConfig, projectNode, projectPod, projectSecret, projectService } from './projections.ts'
+import {
+  projectConfig,
+  projectConfigMap,
+  projectNode,
+  projectPod,
+  projectSecret,
+  projectService,
+  projectServiceEntry,
+  projectWorkloadEntry,
+} from './projections.ts'
 
 const metadata = {
   name: 'cart-1',
@@ -94,6 +103,22 @@ test('status and managed fields of configuration do not count as change; the gen
     })
   expect(rule({ conditions: [] }, '1')).toEqual(rule({ conditions: [{ type: 'X' }] }, '2'))
   expect(rule({}, '1')?.metadata.generation).toBe(3)
+})
+
+test('of the status stays what the mesh goes by: addresses of ServiceEntries, health of WorkloadEntries', () => {
+  const of = (kind: string, status: object) => ({ apiVersion: 'networking.istio.io/v1', kind, metadata, spec: {}, status })
+  const addresses = [{ host: 'api.example.com', value: '240.240.0.1' }]
+  expect(projectServiceEntry(of('ServiceEntry', { addresses, conditions: [{ type: 'X' }] }))?.status).toEqual({ addresses })
+  const healthy = { type: 'Healthy', status: 'True' }
+  const conditions = [{ ...healthy, lastProbeTime: '1' }, { type: 'X', status: 'True' }]
+  expect(projectWorkloadEntry(of('WorkloadEntry', { conditions }))?.status).toEqual({ conditions: [healthy] })
+  expect(projectWorkloadEntry(of('WorkloadEntry', {}))?.status).toBeUndefined()
+})
+
+test('of ConfigMaps, those with authorities are kept', () => {
+  const map = (data: object) => projectConfigMap({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data })
+  expect(map({ 'ca.crt': 'a', notes: 'b' })?.data).toEqual({ 'ca.crt': 'a' })
+  expect(map({ mesh: 'x' })).toBeUndefined()
 })
 
 test("a Service keeps its load balancer's addresses", () => {

@@ -37,11 +37,27 @@ function metadata(
 const identity = (object: KubeObject) => ({ apiVersion: object.apiVersion, kind: object.kind })
 
 /** Istio's and the Gateway API's kinds: the whole spec; uid and generation, which status conditions refer to. */
-export const projectConfig: Projection = (object) => ({
+export const projectConfig: Projection = (object) => withStatus(object, undefined)
+
+const withStatus = (object: KubeObject, status: Fields | undefined): KubeObject => ({
   ...identity(object),
   metadata: metadata(object, ['uid', 'generation']),
   ...(object.spec === undefined ? {} : { spec: object.spec }),
+  ...(status && { status }),
 })
+
+/** The addresses that a controller has given the hosts are in the status. */
+export const projectServiceEntry: Projection = (object) => {
+  const addresses = list(fields(object.status).addresses).map((address) => pick(address, ['host', 'value']))
+  return withStatus(object, addresses.length > 0 ? { addresses } : undefined)
+}
+
+/** Whether the workload is well, as its agent reports it, is in the status. */
+export const projectWorkloadEntry: Projection = (object) => {
+  const conditions = list(fields(object.status).conditions).filter((condition) => condition.type === 'Healthy')
+  const health = conditions.map((condition) => pick(condition, ['type', 'status']))
+  return withStatus(object, health.length > 0 ? { conditions: health } : undefined)
+}
 
 export const projectService: Projection = (object) => {
   const ingress = list(fields(fields(object.status).loadBalancer).ingress).map((entry) => pick(entry, ['ip', 'hostname']))
@@ -144,6 +160,15 @@ export const projectSecret: Projection = (object) => {
   const data = pick(object.data, CREDENTIAL_ENTRIES)
   if (Object.keys(data).length === 0 || object.type === 'kubernetes.io/service-account-token') return undefined
   return { ...identity(object), metadata: metadata(object, [], () => false), ...pick(object, ['type']), data }
+}
+
+const AUTHORITY_ENTRIES = ['ca.crt', 'cacert', 'ca.crl', 'crl']
+
+/** ConfigMaps with authorities that a TLS setting may name. Of others not even the name is kept. */
+export const projectConfigMap: Projection = (object) => {
+  const data = pick(object.data, AUTHORITY_ENTRIES)
+  if (Object.keys(data).length === 0) return undefined
+  return { ...identity(object), metadata: metadata(object, [], () => false), data }
 }
 
 export const projectIngress: Projection = (object) => ({

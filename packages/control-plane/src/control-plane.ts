@@ -210,7 +210,8 @@ class RunningControlPlane implements ControlPlane {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
     const { keysFetchedBy, severalAuthorizers, keys } = this.#options.policies
-    const switches = { keysFetchedBy, severalAuthorizers }
+    const { ofOwnNamespace: gatewaysOfOwnNamespace, http3 } = this.#options.gateways
+    const switches = { keysFetchedBy, severalAuthorizers, gatewaysOfOwnNamespace, http3 }
     const mesh = createMesh({ clusterId, domain, rootNamespace, trustDomain, revision, switches, onFault })
     mesh.setMeshConfig(watcher.current.mesh)
     mesh.setMeshNetworks(watcher.current.networks)
@@ -379,6 +380,7 @@ class RunningControlPlane implements ControlPlane {
       mesh: () => this.#documents(),
       metrics: this.#metrics,
       namespaceAnnotations: (namespace) => this.#duties?.namespaceAnnotations(namespace),
+      proxyConfig: (namespace, labels) => this.#mesh?.proxyConfig(namespace, labels) ?? {},
     })
     if (!webhooks) return
     this.ports.https = webhooks.port

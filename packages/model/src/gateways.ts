@@ -17,6 +17,8 @@ export interface GatewayConfig {
   readonly spec: GatewaySpec
   /** Hosts of the services by which alone it is called; undefined for any. */
   readonly services: readonly string[] | undefined
+  /** Credentials of other namespaces that it may use, as its servers name them. */
+  readonly granted?: readonly string[]
   readonly created: string
   readonly origin: ObjectRef
 }

@@ -61,6 +61,13 @@ const KINDS = {
   'extensions.istio.io/TrafficExtension': NAMESPACED,
 } satisfies Record<string, Indexes<KubeObject>>
 
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
+  'core/Node',
+  'core/Namespace',
+  'networking.k8s.io/IngressClass',
+  'gateway.networking.k8s.io/GatewayClass',
+])
+
 export type InputKind = keyof typeof KINDS
 
 export interface Inputs {
@@ -95,6 +102,7 @@ export function applyChange(inputs: Inputs, change: { readonly operation: 'set' 
   const kind = inputKind(change.object)
   if (kind === undefined) return false
   const source = inputs.kinds[kind]
-  const key = objectKey(change.object)
+  // Readers of a file may have put these into a namespace.
+  const key = CLUSTER_SCOPED.has(kind) ? change.object.metadata.name : objectKey(change.object)
   return change.operation === 'delete' ? source.delete(key) : source.set(key, change.object)
 }

@@ -4,6 +4,7 @@ import { type PeerPolicy, peerPolicyCollection } from './authentication.ts'
 import { type AuthorizationPolicy, authorizationPolicyCollection } from './authorization-policies.ts'
 import { type DestinationRule, destinationRuleCollection } from './destination-rules.ts'
 import { type EndpointFamily, endpointFamily } from './endpoints.ts'
+import { gatewayApiCollections } from './gateway-api/collections.ts'
 import { type GatewayConfig, gatewayCollection } from './gateways.ts'
 import { ingressCollections } from './ingress.ts'
 import type { Inputs } from './inputs.ts'
@@ -35,15 +36,16 @@ export function createModel(graph: Graph, inputs: Inputs): MeshModel {
   const workloads = workloadCollections(graph, inputs)
   const services = serviceCollections(graph, inputs)
   const ingress = ingressCollections(graph, inputs, services.kubernetes)
+  const gatewayApi = gatewayApiCollections(graph, inputs, services.kubernetes)
   return {
     inputs,
     pods: workloads.pods,
     workloadEntries: workloads.entries,
     kubernetesServices: services.kubernetes,
     serviceEntries: services.entries,
-    virtualServices: virtualServiceCollection(graph, inputs, [ingress.virtualServices]),
+    virtualServices: virtualServiceCollection(graph, inputs, [ingress.virtualServices, ...gatewayApi.virtualServices]),
     destinationRules: destinationRuleCollection(graph, inputs),
-    gateways: gatewayCollection(graph, inputs, [ingress.gateways]),
+    gateways: gatewayCollection(graph, inputs, [ingress.gateways, gatewayApi.gateways]),
     sidecars: sidecarCollection(graph, inputs),
     peerPolicies: peerPolicyCollection(graph, inputs),
     authorizationPolicies: authorizationPolicyCollection(graph, inputs),

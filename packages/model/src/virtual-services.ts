@@ -184,11 +184,20 @@ export function bytesVirtualServicesFor(
     visibleTo(vs.visibility, client) &&
     vs.hosts.some((own) => importsHost(query.imports, vs.namespace, own)) &&
     ((vs.spec.tls?.length ?? 0) > 0 || (vs.spec.tcp?.length ?? 0) > 0)
-  const narrower = isWildcard(host) ? [...context.list(virtualServices, 'pattern', host)].sort(byAge) : []
+  const narrower = isWildcard(host) ? [...context.list(virtualServices, 'pattern', host)].sort(byPrecedence(client)) : []
   const covering = [...patternsOver(host)]
     .sort(bySpecificity)
-    .flatMap((pattern) => [...context.list(virtualServices, 'host', pattern)].sort(byAge))
+    .flatMap((pattern) => [...context.list(virtualServices, 'host', pattern)].sort(byPrecedence(client)))
   return [...new Set([...narrower, ...covering])].filter(fits)
+}
+
+/** Of VirtualServices that a namespace sees: its private ones first, then those shown to it by name, then the rest; older before newer. */
+export function byPrecedence(client: string): (a: VirtualService, b: VirtualService) => number {
+  const rank = ({ visibility, namespace }: VirtualService) => {
+    if (visibility === '*') return 2
+    return namespace === client && visibility.includes(client) ? 0 : 1
+  }
+  return (a, b) => rank(a) - rank(b) || byAge(a, b)
 }
 
 function asksForSource(spec: VirtualServiceSpec): boolean {
@@ -206,8 +215,8 @@ export interface RouteQuery {
 }
 
 /**
- * VirtualServices with HTTP routes in sidecars for a host, by precedence: of the most specific host first, then the oldest. The first
- * that has routes for the caller and the port holds.
+ * VirtualServices with HTTP routes in sidecars for a host, by precedence: of the most specific host first, then as `byPrecedence` says. The
+ * first that has routes for the caller and the port holds.
  */
 export function virtualServicesFor(
   context: Context,
@@ -221,6 +230,6 @@ export function virtualServicesFor(
     vs.hosts.some((own) => importsHost(imports, vs.namespace, own))
   const covering = [...patternsOver(host)]
     .sort(bySpecificity)
-    .flatMap((pattern) => context.list(virtualServices, 'host', pattern).filter(fits).sort(byAge))
+    .flatMap((pattern) => context.list(virtualServices, 'host', pattern).filter(fits).sort(byPrecedence(client)))
   return [...new Set(covering)]
 }

@@ -2,6 +2,7 @@
 export type { Call, ClientTls, Failure, Outcome, Protocol } from './call.ts'
 export { type Configuration, configurationOf } from './configuration.ts'
 export { decideRbac, type RbacSubject, type RbacVerdict } from './filters/rbac.ts'
+export { policyOrigins } from './filters/rbac-filter.ts'
 export type { HttpRequest } from './matching/request.ts'
 export { CallError, readCalls } from './read-calls.ts'
 export { simulate } from './simulate.ts'

@@ -3,16 +3,18 @@ import { fromBinary, toJson } from '@bufbuild/protobuf'
 import type { KubeObject } from '@lateen/api'
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { envoyRegistry } from '@lateen/envoy/registry'
-import { createMesh, type MeshState, type ProxySession } from '@lateen/translate'
+import { createMesh, type MeshOptions, type MeshState, type ProxySession } from '@lateen/translate'
 import { parseAllDocuments } from 'yaml'
 
 /** The first document of a case. Unknown fields are refused, so that a typing mistake does not go unseen. */
 export interface CaseHeader {
   /** MeshConfig. */
   readonly mesh?: Readonly<Record<string, unknown>>
+  /** What is set for the whole control plane. */
+  readonly switches?: MeshOptions['switches']
   readonly proxy?: CaseProxy
   /**
-   * Which resources the expected output lists, by type (`clusters`, `endpoints`, `listeners`, `routes`, `virtualHosts`, `secrets`):
+   * Which resources the expected output lists, by type (`clusters`, `endpoints`, `listeners`, `routes`, `virtualHosts`, `secrets`, `names`):
    * names, or beginnings of names that end in `*`.
    */
   readonly show?: Readonly<Record<string, readonly string[]>>
@@ -34,7 +36,9 @@ export interface MeshCase {
   readonly objects: readonly KubeObject[]
 }
 
-const HEADER_FIELDS = ['mesh', 'proxy', 'show']
+const HEADER_FIELDS = ['mesh', 'switches', 'proxy', 'show']
+
+const CLUSTER_WIDE: ReadonlySet<string> = new Set(['Node', 'Namespace', 'IngressClass', 'GatewayClass'])
 
 /** Reads a case: a header (optional) and objects, as YAML documents. Objects without a namespace are in `default`. */
 export function readCase(text: string): MeshCase {
@@ -52,13 +56,18 @@ export function readCase(text: string): MeshCase {
   const objects = (hasHeader ? values.slice(1) : values) as KubeObject[]
   return {
     header: hasHeader ? (first as CaseHeader) : {},
-    objects: objects.map((object) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? 'default' } })),
+    objects: objects.map((object) =>
+      CLUSTER_WIDE.has(object.kind)
+        ? object
+        : { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? 'default' } },
+    ),
   }
 }
 
 /** A mesh with fixed settings: cluster `Kubernetes`, domain and trust domain `cluster.local`, root namespace `istio-system`. */
-export function newMesh(): MeshState {
+export function newMesh(switches: MeshOptions['switches'] = {}): MeshState {
   return createMesh({
+    switches,
     clusterId: 'Kubernetes',
     domain: 'cluster.local',
     rootNamespace: 'istio-system',
@@ -71,7 +80,7 @@ export function newMesh(): MeshState {
 
 /** A mesh that holds a case's objects. */
 export function meshOf(meshCase: MeshCase): MeshState {
-  const mesh = newMesh()
+  const mesh = newMesh(meshCase.header.switches)
   mesh.setMeshConfig(meshCase.header.mesh ?? {})
   mesh.apply(meshCase.objects.map((object) => ({ operation: 'set', object })))
   return mesh
@@ -109,6 +118,7 @@ export const SHOWN_TYPES = {
   routes: TYPE_URL.RDS,
   virtualHosts: TYPE_URL.VHDS,
   secrets: TYPE_URL.SDS,
+  names: TYPE_URL.NDS,
 } as const
 
 /** All resources of a set, by name, in name order. */

@@ -1,5 +1,5 @@
 /** What the control plane sees of translation: objects in, sessions with encoded resources out. */
-import type { KubeObject } from '@lateen/api'
+import type { KubeObject, MeshProxyConfig } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import type { ResourceSet } from '@lateen/envoy'
 import type { KeySetRequest } from '@lateen/model'
@@ -44,6 +44,8 @@ export interface MeshState {
    */
   setKeySets(sets: Iterable<readonly [id: string, keys: string | undefined]>): void
   open(node: ProxyNode, options: { readonly vhds: boolean }, onChange: () => void): ProxySession
+  /** What ProxyConfig objects say of the proxy of a workload, for injection. */
+  proxyConfig(namespace: string, labels: Readonly<Record<string, string>>): MeshProxyConfig
   /** The objects that a resource was made from, by what was read when it was made. */
   origins(session: ProxySession, typeUrl: string, name: string): readonly ObjectRef[]
   /** What is wrong with the configuration as it stands, in a stable order. */

@@ -12,6 +12,7 @@ import {
   type MeshSettings,
   type MeshSwitches,
   meshTraffic,
+  proxyConfigFor,
   proxyOf,
   wantedKeySets,
 } from '@lateen/model'
@@ -101,6 +102,8 @@ export function createMesh(options: MeshOptions): MeshState {
       }
       return opened
     },
+    proxyConfig: (namespace, labels) =>
+      proxyConfigFor(inputs.kinds['networking.istio.io/ProxyConfig'], { namespace, labels, rootNamespace: settings.rootNamespace }),
     origins: (session, typeUrl, name): readonly ObjectRef[] =>
       originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
     diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),

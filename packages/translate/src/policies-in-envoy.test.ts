@@ -57,6 +57,24 @@ const SETS: Readonly<Record<string, readonly Policy[]>> = {
   'asked while away, open': [['AuthorizationPolicy', 'asked', { action: 'CUSTOM', provider: { name: 'away-open' }, rules: [{}] }]],
 }
 
+/** The same for a port of bytes. */
+const BYTES: Readonly<Record<string, readonly [served: boolean, ...policies: Policy[]]>> = {
+  'bytes without policies': [true],
+  'bytes allowed by address': [true, allow({ from: [{ source: { ipBlocks: ['127.0.0.0/8'] } }] })],
+  'bytes allowed to others': [false, allow({ from: [{ source: { ipBlocks: ['192.0.2.0/24'] } }] })],
+  'bytes, allowed by conditions of HTTP alone': [false, allow({ to: [{ operation: { paths: ['/'] } }] })],
+  'bytes, allowed by a condition of HTTP among others': [
+    false,
+    allow({ from: [{ source: { ipBlocks: ['127.0.0.0/8'] } }], to: [{ operation: { methods: ['GET'] } }] }),
+  ],
+  'bytes, denied by a condition of HTTP alone': [false, deny({ to: [{ operation: { paths: ['/never'] } }] })],
+  'bytes, denied by a condition of HTTP and another address': [
+    true,
+    deny({ from: [{ source: { ipBlocks: ['192.0.2.0/24'] } }], to: [{ operation: { methods: ['GET'] } }] }),
+  ],
+  'bytes, asked of an authorizer that knows only requests': [true, ask({})],
+}
+
 const CHECKER = { service: 'checker.auth.svc.cluster.local', port: 8000, timeout: '2s' }
 const AWAY = { service: 'away.auth.svc.cluster.local', port: 8000, timeout: '0.5s' }
 const MESH = {
@@ -101,7 +119,11 @@ describe.skipIf(!envoy)('Envoy', () => {
       // Nothing listens there.
       cluster('outbound|8000||away.auth.svc.cluster.local', 1),
     ]
-    const listeners = Object.entries(SETS).map(([name, policies]) => listenerFor(name, policies, log))
+    const listeners = [
+      ...Object.entries(SETS).map(([name, policies]) => listenerFor(name, policies, { log, protocol: 'HTTP' })),
+      ...Object.entries(BYTES).map(([name, [, ...policies]]) => listenerFor(name, policies, { log, protocol: 'TCP' })),
+      gatewayListener('claims choose the route'),
+    ]
     running = await runEnvoy(envoy ?? '', { node: { id: 'test', cluster: 'test' }, staticResources: { clusters, listeners } })
   }, 30_000)
 
@@ -150,6 +172,25 @@ describe.skipIf(!envoy)('Envoy', () => {
       await ask('tokens are verified', { headers: ['authorization', `Bearer ${good}`] })
       expect(seen.at(-1)?.headers.authorization).toBeUndefined()
     })
+  })
+
+  test.each([
+    ['of staff', { groups: ['all', 'staff'] }, 201],
+    ['of a guest', { groups: 'guests' }, 202],
+    ['of another', { groups: ['others'] }, 204],
+    ['that is missing', undefined, 204],
+  ])('chooses the route by the claims of a token %s', async (_, realm, expected) => {
+    const text = token({ iss: ISSUER, sub: 'ann', aud: 'shop', exp: Math.floor(Date.now() / 1000) + 600, realm })
+    const headers = realm ? ['authorization', `Bearer ${text}`] : []
+    expect((await ask('claims choose the route', { headers })).status).toBe(expected)
+  })
+
+  test.each(Object.entries(BYTES).map(([name, [served]]) => [name, served] as const))('%s: served is %s', async (name, served) => {
+    const answered = ask(name).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    expect(await answered).toBe(served)
   })
 
   describe('lets nobody around a DENY rule', () => {
@@ -247,7 +288,11 @@ describe.skipIf(!envoy)('Envoy', () => {
 })
 
 /** The listener of a port of the workload, on a free port of loopback. */
-function listenerFor(name: string, policies: readonly Policy[], log: string): Fields {
+function listenerFor(
+  name: string,
+  policies: readonly Policy[],
+  { log, protocol }: { readonly log: string; readonly protocol: 'HTTP' | 'TCP' },
+): Fields {
   const objects: KubeObject[] = [
     ...['checker', 'away'].map(
       (service): KubeObject => ({
@@ -261,7 +306,7 @@ function listenerFor(name: string, policies: readonly Policy[], log: string): Fi
       apiVersion: 'networking.istio.io/v1',
       kind: 'Sidecar',
       metadata: { namespace: 'shop', name: 'default' },
-      spec: { ingress: [{ port: { number: 9000, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', captureMode: 'NONE' }] },
+      spec: { ingress: [{ port: { number: 9000, name: 'port', protocol }, bind: '127.0.0.1', captureMode: 'NONE' }] },
     },
     policyObject(['PeerAuthentication', 'plain', { mtls: { mode: 'DISABLE' } }]),
     ...policies.map(policyObject),
@@ -278,6 +323,37 @@ function listenerFor(name: string, policies: readonly Policy[], log: string): Fi
     filterChains: listener.filterChains.slice(0, 1).map(({ filterChainMatch: _, ...chain }) => chain),
   }
 }
+
+/** A gateway whose routes look at the claims of the caller's token. */
+function gatewayListener(name: string): Fields {
+  const answer = (status: number, groups?: string) => ({
+    ...(groups && { match: [{ headers: { '@request.auth.claims[realm][groups]': { exact: groups } } }] }),
+    directResponse: { status },
+  })
+  const object = (kind: string, spec: Fields): KubeObject => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+    metadata: { namespace: 'shop', name: 'door' },
+    spec,
+  })
+  const server = { port: { number: 9080, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }
+  const objects = [
+    object('Gateway', { selector: { istio: 'gate' }, servers: [server] }),
+    object('VirtualService', { hosts: ['*'], gateways: ['door'], http: [answer(201, 'staff'), answer(202, 'guests'), answer(204)] }),
+    policyObject(VERIFIED),
+  ]
+  const session = openProxy(meshOf({ header: {}, objects }), { type: 'router', namespace: 'shop', name: 'gate', labels: { istio: 'gate' } })
+  const decoded = (typeUrl: string, resource: string) =>
+    decodeResource(typeUrl, resourcesOf(session.resources(typeUrl)).get(resource) ?? new Uint8Array()) as Fields
+  const listener = decoded(TYPE_URL.LDS, '0.0.0.0_9080')
+  const text = JSON.stringify(listener, (key, value: unknown) =>
+    // A bootstrap has no discovery service to ask for routes.
+    key === 'rds' ? undefined : isManager(value) ? { ...value, routeConfig: decoded(TYPE_URL.RDS, 'http.9080') } : value,
+  )
+  return { ...(JSON.parse(text) as Fields), name, address: { socketAddress: { address: '127.0.0.1', portValue: 0 } } }
+}
+
+const isManager = (value: unknown): value is Fields => typeof value === 'object' && value !== null && 'rds' in value
 
 const policyObject = ([kind, name, spec]: Policy): KubeObject => ({
   apiVersion: 'security.istio.io/v1',

@@ -10,6 +10,12 @@ export const TREE: Tree = {
   logs: { summary: 'logs of the mesh and of its parts', load: async () => (await import('./mesh/logs.ts')).logs },
   version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
+  analyze: { summary: 'what is wrong with configuration', load: async () => (await import('./analyze/analyze.ts')).analyze },
+  validate: {
+    summary: 'whether files would be accepted',
+    aliases: ['v'],
+    load: async () => (await import('./validate/validate.ts')).validate,
+  },
   supervise: { summary: "the mesh's supervisor", hidden: true, load: async () => (await import('./mesh/supervise.ts')).supervise },
   cluster: { summary: "the mesh's cluster process", hidden: true, load: async () => (await import('./mesh/cluster.ts')).cluster },
   'proxy-status': {
@@ -51,6 +57,10 @@ export const TREE: Tree = {
       simulate: {
         summary: 'where calls go, by the configuration that a proxy would get',
         load: async () => (await import('./x/simulate.ts')).simulate,
+      },
+      'analyze-objects': {
+        summary: 'analyses files as if they were a cluster',
+        load: async () => (await import('./x/analyze-objects.ts')).analyzeObjects,
       },
       crds: { summary: "Istio's CRDs as YAML", load: async () => (await import('./x/crds.ts')).crds },
     },

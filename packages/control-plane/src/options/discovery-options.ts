@@ -69,6 +69,11 @@ export interface DiscoveryOptions {
       readonly allowed: readonly string[]
     }
   }
+  readonly gateways: {
+    /** Gateways concern only workloads of their own namespace. */
+    readonly ofOwnNamespace: boolean
+    readonly http3: boolean
+  }
   readonly debug: { readonly onHttp: boolean; readonly authenticate: boolean; readonly namespaces: readonly string[] }
   readonly injection: { readonly enabled: boolean; readonly webhookName: string; readonly env: Readonly<Record<string, string>> }
   readonly validationWebhookName: string
@@ -143,6 +148,10 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
         blocked: list(environment.text('BLOCKED_CIDRS_IN_JWKS_URIS', '')),
         allowed: list(environment.text('LATEEN_JWKS_ALLOWED_CIDRS', '')),
       },
+    },
+    gateways: {
+      ofOwnNamespace: environment.boolean('PILOT_SCOPE_GATEWAY_TO_NAMESPACE', false),
+      http3: environment.boolean('PILOT_ENABLE_QUIC_LISTENERS', false),
     },
     debug: {
       onHttp: environment.boolean('ENABLE_DEBUG_ON_HTTP', true),

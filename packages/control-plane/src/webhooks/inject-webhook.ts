@@ -1,6 +1,6 @@
 /** `/inject` and its variants that set cluster and network in the path. */
 import { logger } from '@lateen/base'
-import { admit, nativeSidecarsByDefault, proxyEnvOfPath, readMesh } from '@lateen/inject'
+import { admit, nativeSidecarsByDefault, type ProxyConfig, proxyEnvOfPath, readMesh } from '@lateen/inject'
 import type { HttpReply, HttpRequest } from '../http/http-server.ts'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
 import type { WebhookMetrics } from '../metrics/webhook-metrics.ts'
@@ -14,6 +14,8 @@ export interface InjectWebhookOptions {
   readonly nativeSidecars: string
   readonly kubernetesMinor: () => number
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>> | undefined
+  /** What ProxyConfig objects say of a pod's proxy. */
+  readonly proxyConfig: (namespace: string, labels: Readonly<Record<string, string>>) => ProxyConfig
   readonly metrics: Pick<WebhookMetrics, 'injection'>
 }
 
@@ -39,6 +41,7 @@ export async function serveInject(options: InjectWebhookOptions, request: HttpRe
       nativeSidecars: nativeSidecarsByDefault(options.nativeSidecars, options.kubernetesMinor()),
     },
     namespaceAnnotations: options.namespaceAnnotations,
+    proxyConfig: options.proxyConfig,
     proxyEnv: proxyEnvOfPath(request.url.pathname),
   })
   const { outcome, pod, reason } = admission

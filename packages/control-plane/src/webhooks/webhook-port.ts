@@ -17,6 +17,7 @@ export interface WebhookPortOptions {
   readonly mesh: () => MeshDocuments
   readonly metrics: Metrics
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>> | undefined
+  readonly proxyConfig: InjectWebhookOptions['proxyConfig']
 }
 
 const log = logger('webhook')
@@ -31,6 +32,7 @@ export async function startWebhooks({
   mesh,
   metrics,
   namespaceAnnotations,
+  proxyConfig,
 }: WebhookPortOptions): Promise<RunningHttpServer | undefined> {
   const { https } = options.listen
   if (!https || !client) return undefined
@@ -46,6 +48,7 @@ export async function startWebhooks({
     nativeSidecars: options.injection.env.ENABLE_NATIVE_SIDECARS ?? 'auto',
     kubernetesMinor: () => minor.value,
     namespaceAnnotations,
+    proxyConfig,
     metrics: metrics.webhooks,
   }
   const handler = async (request: HttpRequest): Promise<HttpReply> => {

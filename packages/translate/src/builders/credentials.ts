@@ -22,7 +22,11 @@ export function credentialResource(name: string): string {
   return SCHEMES.some((scheme) => name.startsWith(scheme)) ? name : `kubernetes://${name}`
 }
 
-export const authoritiesOf = (name: string): string => `${name}${AUTHORITIES}`
+/** The authorities of a credential; a name that is one of authorities stays. */
+export const authoritiesOf = (name: string): string => (name.endsWith(AUTHORITIES) ? name : `${name}${AUTHORITIES}`)
+
+/** The credential that a name of authorities belongs to; other names stay. */
+export const baseOf = (name: string): string => (name.endsWith(AUTHORITIES) ? name.slice(0, -AUTHORITIES.length) : name)
 
 /** A credential over the ADS stream, or from the first external provider when its name asks for one; `wait` as of `ads`. */
 export function credentialSource(name: string, settings: MeshSettings, wait = 0): MessageInitShape<typeof SdsSecretConfigSchema> {

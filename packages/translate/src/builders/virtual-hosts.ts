@@ -36,8 +36,10 @@ export function serviceDomains(
     if (namespace === clientNamespace) names.push(`${name}.${namespace}.svc`, `${name}.${namespace}`)
     else names.push(`${name}.${namespace}`, `${name}.${namespace}.svc`)
   }
+  // A headless service's pods have names of their own below its name.
+  const pods = service.headless ? names.map((name) => `*.${name}`) : []
   const addresses = [...service.addresses, ...service.autoAddresses].filter((address) => !address.includes('/') && holds(address))
-  return [...names, ...addresses.map(addressDomain)]
+  return [...names, ...pods, ...addresses.map(addressDomain)]
 }
 
 const addressDomain = (address: string): string => (address.includes(':') ? `[${address}]` : address)

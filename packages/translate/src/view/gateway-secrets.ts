@@ -3,7 +3,7 @@ import type { KubeObject } from '@lateen/api'
 import type { Resource } from '@lateen/envoy'
 import type { Context } from '@lateen/graph'
 import type { GatewayServer, MeshModel } from '@lateen/model'
-import { authoritiesOf, credentialPlace, credentialResource } from '../builders/credentials.ts'
+import { authoritiesOf, baseOf, credentialPlace, credentialResource } from '../builders/credentials.ts'
 import { secretResources } from '../builders/secrets.ts'
 
 /** The secrets that servers name, from the gateway's own namespace. */
@@ -13,12 +13,15 @@ export function gatewaySecrets(
   namespace: string,
   servers: readonly GatewayServer[],
 ): readonly Resource[] {
-  const names = new Set<string>()
-  for (const { server } of servers) for (const name of credentialsOf(server)) names.add(name)
-  return [...names].flatMap((name) => {
+  const names = new Map<string, boolean>()
+  for (const { gateway, server } of servers) {
+    for (const name of credentialsOf(server))
+      names.set(baseOf(name), names.get(baseOf(name)) === true || gateway.granted?.includes(name) === true)
+  }
+  return [...names].flatMap(([name, granted]) => {
     const place = credentialPlace(name, namespace)
     // A gateway that could name another namespace's secrets could show its certificates.
-    if (!place || place.namespace !== namespace) return []
+    if (!place || (place.namespace !== namespace && !granted)) return []
     const held = (suffix: string): KubeObject | undefined => {
       const key = `${place.namespace}/${place.name}${suffix}`
       const secret = place.kind === 'Secret' ? context.get(model.inputs.kinds['core/Secret'], key) : undefined

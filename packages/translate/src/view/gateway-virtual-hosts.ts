@@ -1,7 +1,7 @@
 /** Which VirtualServices a gateway's servers take, and the routes that come of them. */
 import type { Context } from '@lateen/graph'
 import {
-  byAge,
+  byPrecedence,
   bySpecificity,
   type GatewayServer,
   hostMatches,
@@ -23,15 +23,12 @@ interface Around {
   readonly outbound: Outbound
 }
 
-/** VirtualServices bound to a Gateway that a namespace sees: first what is shown to it alone, then the oldest. */
+/** VirtualServices bound to a Gateway that a namespace sees, by precedence. */
 function boundTo(model: MeshModel, context: Context, gateway: string, namespace: string): readonly VirtualService[] {
-  const rank = ({ visibility, namespace: own }: VirtualService) => {
-    if (visibility === '*') return 2
-    return own === namespace && visibility.length === 1 ? 0 : 1
-  }
-  return [...context.list(model.virtualServices, 'gateway', gateway)]
+  return context
+    .list(model.virtualServices, 'gateway', gateway)
     .filter((vs) => visibleTo(vs.visibility, namespace))
-    .sort((a, b) => rank(a) - rank(b) || byAge(a, b))
+    .sort(byPrecedence(namespace))
 }
 
 /** Routes of servers that pass bytes on: TLS by its name, other bytes by the port alone. */

@@ -1,0 +1,205 @@
+/** Services that Kubernetes does not know: ServiceEntry, WorkloadEntry, WorkloadGroup; and the special kinds of those that it does. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Answer, documents, type Echo, echoService } from '../../harness/echo.ts'
+import { CALLER, deployEcho, NOWHERE_URL, OTHER_CALLER } from '../../harness/echo-mesh.ts'
+import { eventually } from '../../harness/eventually.ts'
+import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
+import { type Named, networking } from '../../harness/objects.ts'
+import { tally } from '../../harness/statistics.ts'
+
+const DNS = { 'proxy.istio.io/config': '{"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}}' }
+const IN_FEAT = (name: string): Named => ({ name, namespace: 'feat' })
+const HTTP = { number: 80, name: 'http', protocol: 'HTTP' }
+const TCP = { number: 9000, name: 'tcp', protocol: 'TCP' }
+const entry = (name: string, spec: object, labels: Readonly<Record<string, string>> = {}) =>
+  networking('ServiceEntry', { ...IN_FEAT(name), labels }, { hosts: [`${name}.example`], location: 'MESH_EXTERNAL', ports: [HTTP], ...spec })
+
+/** What needs no address of a pod. */
+const OBJECTS = [
+  // Names of the cluster's own DNS stand for names of the internet: a headless one has several addresses.
+  echoService({ name: 'many', namespace: 'outside', selector: { role: 'server' }, ports: { http: [8080, 8080] }, headless: true }),
+  echoService({ name: 'one', namespace: 'outside', selector: { app: 'out-a' }, ports: { http: [8080, 8080] } }),
+  entry('dns', { resolution: 'DNS', endpoints: [{ address: 'many.outside.svc.cluster.local', ports: { http: 8080 } }] }),
+  entry('round-robin', { resolution: 'DNS_ROUND_ROBIN', endpoints: [{ address: 'many.outside.svc.cluster.local', ports: { http: 8080 } }] }),
+  // Without endpoints the host itself is resolved.
+  networking(
+    'ServiceEntry',
+    IN_FEAT('itself'),
+    { hosts: ['many.outside.svc.cluster.local'], location: 'MESH_EXTERNAL', resolution: 'DNS', ports: [{ number: 8080, name: 'http', protocol: 'HTTP' }] },
+  ),
+  entry('auto', { resolution: 'DNS', ports: [HTTP, TCP], endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080, tcp: 9000 } }] }, { 'istio.io/enable-autoallocate-ip': 'true' }),
+  entry('auto-tcp', { resolution: 'DNS', ports: [TCP], endpoints: [{ address: 'out-b.outside.svc.cluster.local' }] }),
+  echoService({ name: 'out-b', namespace: 'outside', ports: { tcp: [9000, 9000] } }),
+  entry('selecting', { location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ ...HTTP, targetPort: 8080 }], workloadSelector: { labels: { role: 'chosen' } } }),
+  networking('ServiceEntry', IN_FEAT('private'), { hosts: ['private.example'], exportTo: ['.'], location: 'MESH_EXTERNAL', resolution: 'DNS', ports: [HTTP], endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080 } }] }),
+  documents({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: IN_FEAT('alias'),
+    spec: { type: 'ExternalName', externalName: 'one.outside.svc.cluster.local', ports: [{ name: 'http', port: 8080 }] },
+  }),
+  echoService({ name: 'headless', namespace: 'feat', selector: { role: 'chosen' }, ports: { http: [8080, 8080], tcp: [9000, 9000] }, headless: true }),
+].join('')
+
+describeWithMesh('services beyond Kubernetes', (mesh) => {
+  let echo: Echo
+  const address: Record<string, string> = {}
+  beforeAll(async () => {
+    if (whySkipped()) return
+    const listen = ['8080=http', '9000=tcp']
+    echo = await deployEcho(
+      mesh(),
+      [
+        { name: 'out-a', namespace: 'outside', labels: { role: 'server' }, listen },
+        { name: 'out-b', namespace: 'outside', labels: { role: 'server' }, listen },
+        { name: 'in-a', namespace: 'feat', labels: { role: 'chosen' }, listen },
+        { name: 'in-b', namespace: 'feat', labels: { role: 'chosen' }, listen },
+        { name: 'caller', namespace: 'feat', annotations: DNS },
+        { name: 'caller', namespace: 'other' },
+      ],
+      OBJECTS,
+    )
+    for (const pod of ['outside/out-a', 'outside/out-b', 'feat/in-a', 'feat/in-b']) address[pod] = await addressOf(mesh(), pod)
+    await mesh().apply(
+      [
+        entry('static', {
+          resolution: 'STATIC',
+          endpoints: [
+            { address: address['outside/out-a'], ports: { http: 8080 }, weight: 3, labels: { version: 'v1' } },
+            { address: address['outside/out-b'], ports: { http: 8080 }, weight: 1, labels: { version: 'v2' } },
+          ],
+        }),
+        networking('DestinationRule', IN_FEAT('static'), { host: 'static.example', trafficPolicy: { loadBalancer: { simple: 'ROUND_ROBIN' } } }),
+        entry('vip', { addresses: ['240.77.0.1', '240.77.1.0/30'], resolution: 'STATIC', ports: [{ ...TCP, targetPort: 9000 }], endpoints: [{ address: address['outside/out-a'] }] }),
+        entry('none', { resolution: 'NONE', ports: [{ number: 8080, name: 'http', protocol: 'HTTP' }] }),
+        networking('ServiceEntry', IN_FEAT('wild'), {
+          hosts: ['*.wild.example'],
+          location: 'MESH_EXTERNAL',
+          resolution: 'STATIC',
+          ports: [HTTP],
+          endpoints: [{ address: address['outside/out-a'], ports: { http: 8080 } }],
+        }),
+        networking('WorkloadEntry', IN_FEAT('vm'), { address: address['outside/out-b'], labels: { role: 'chosen' } }),
+        networking('WorkloadGroup', IN_FEAT('vms'), {
+          metadata: { labels: { role: 'chosen' } },
+          template: { ports: { http: 8080 }, serviceAccount: 'default' },
+          probe: { httpGet: { port: 8080 } },
+        }),
+      ].join(''),
+    )
+  })
+  afterAll(() => echo?.close())
+
+  const call = (host: string, more: object = {}) => echo.call(CALLER, { url: NOWHERE_URL, headers: { host }, ...more })
+  const once = async (host: string, more: object = {}): Promise<Answer> => (await call(host, { count: 1, ...more }))[0] ?? Promise.reject(new Error('no call'))
+  const served = (host: string, pod: string | RegExp, more: object = {}) =>
+    eventually(async () => {
+      const answer = await once(host, more)
+      expect(answer, answer.error ?? answer.body).toMatchObject({ status: 200 })
+      expect(answer.pod).toMatch(pod)
+      return answer
+    })
+  const tcp = (host: string, port: number, body: string) => echo.callOnce(CALLER, { url: `tcp://${host}:${port}`, version: 'tcp', body, newConnections: true })
+
+  test('DNS: the name of an endpoint is resolved, and all of its addresses are used', async () => {
+    await served('dns.example', /^out-/)
+    await eventually(async () => expect(Object.keys(tally((await call('dns.example', { count: 40 })).map(({ pod }) => pod))).sort()).toEqual(['out-a', 'out-b']))
+  })
+
+  test('DNS_ROUND_ROBIN: the name of an endpoint is resolved, and its answers are used', async () => {
+    await served('round-robin.example', /^out-/)
+    expect(tally((await call('round-robin.example', { count: 40, newConnections: true })).map(({ status }) => status))).toEqual({ 200: 40 })
+  })
+
+  test('DNS without endpoints: the host itself is resolved', async () => {
+    await served('many.outside.svc.cluster.local:8080', /^out-/, { url: 'http://many.outside.svc.cluster.local:8080/' })
+  })
+
+  test('STATIC: requests are shared among the endpoints by their weights', async () => {
+    await served('static.example', /^out-/)
+    const answers = await call('static.example', { count: 80, headers: { host: 'static.example', 'x-test': 'static' } })
+    expect(tally(answers.map(({ pod }) => pod))).toEqual({ 'out-a': 60, 'out-b': 20 })
+    expect(await echo.received('outside/out-a', { test: 'static' })).toHaveLength(60)
+  })
+
+  test('NONE: the request goes where its connection went', async () => {
+    await served('none.example', 'out-b', { url: `http://${address['outside/out-b']}:8080/` })
+    await served('none.example', 'out-a', { url: `http://${address['outside/out-a']}:8080/` })
+  })
+
+  test('a wildcard host takes every name below it', async () => {
+    await served('a.wild.example', 'out-a')
+    await served('a.b.wild.example', 'out-a')
+  })
+
+  test('addresses: bytes to a virtual address, or to one of a range, go to the endpoints', async () => {
+    await eventually(async () => expect((await tcp('240.77.0.1', 9000, 'vip')).body).toBe('out-a vip'))
+    expect((await tcp('240.77.1.2', 9000, 'vip-range')).body).toBe('out-a vip-range')
+    expect((await tcp('240.77.1.7', 9000, 'vip-beyond')).status).toBe(0)
+    expect(await echo.received('outside/out-a', { path: 'vip' })).toHaveLength(2)
+  })
+
+  describe('with DNS captured', () => {
+    test('a host without an address gets one, by which its ports are told from those of others', async () => {
+      await eventually(async () => expect(await echo.callOnce(CALLER, { url: 'http://auto.example/' })).toMatchObject({ status: 200, pod: 'out-a' }))
+      await eventually(async () => expect((await tcp('auto.example', 9000, 'auto')).body).toBe('out-a auto'))
+      // The same port of another host: only the address tells the two apart.
+      await eventually(async () => expect((await tcp('auto-tcp.example', 9000, 'auto-other')).body).toBe('out-b auto-other'))
+    })
+
+    test('the address is written into the status of the ServiceEntry', async () => {
+      const text = await eventually(async () => {
+        const found = await mesh().kubectl('get', 'serviceentry', 'auto', '-n', 'feat', '-o', 'jsonpath={.status.addresses[*].value}')
+        expect(found).toMatch(/240\.240\./)
+        return found
+      })
+      expect(text).toContain('240.240.')
+    })
+  })
+
+  test('workloadSelector: pods and WorkloadEntries with the labels are the endpoints', async () => {
+    await eventually(async () => {
+      const answers = await call('selecting.example', { count: 60, parallel: 8, newConnections: true })
+      expect(Object.keys(tally(answers.map(({ pod }) => pod))).sort()).toEqual(['in-a', 'in-b', 'out-b'])
+    })
+  })
+
+  test('a WorkloadEntry that goes is called no more', async () => {
+    await mesh().kubectl('delete', 'workloadentry', 'vm', '-n', 'feat')
+    await eventually(async () => {
+      const answers = await call('selecting.example', { count: 40, parallel: 8, newConnections: true })
+      expect(Object.keys(tally(answers.map(({ pod }) => pod))).sort()).toEqual(['in-a', 'in-b'])
+    })
+  })
+
+  test('exportTo ".": only the own namespace knows the host', async () => {
+    await served('private.example', 'out-a')
+    const stranger = await echo.callOnce(OTHER_CALLER, { url: NOWHERE_URL, headers: { host: 'private.example' } })
+    expect(stranger.status).toBe(503)
+  })
+
+  test('ExternalName: an alias leads to the service that it names', async () => {
+    await served('alias', 'out-a', { url: 'http://alias.feat:8080/', headers: { host: 'alias.feat:8080' } })
+    const known = await echo.callOnce(OTHER_CALLER, { url: 'http://alias.feat:8080/' })
+    expect(known).toMatchObject({ status: 200, pod: 'out-a' })
+  })
+
+  describe('a headless service', () => {
+    test('is reached by its name, over mutual TLS', async () => {
+      const answer = await served('headless.feat:8080', /^in-/, { url: 'http://headless.feat:8080/', headers: {} })
+      expect(answer.echo?.headers['x-forwarded-client-cert']).toContain('spiffe://cluster.local/ns/feat/sa/default')
+    })
+
+    test.each(['in-a', 'in-b'])('is reached at its pod %s alone, by HTTP and by bytes', async (pod) => {
+      const at = address[`feat/${pod}`]
+      const answers = await echo.call(CALLER, { url: `http://${at}:8080/`, headers: { host: 'headless.feat:8080' }, count: 10 })
+      expect(tally(answers.map((answer) => answer.pod))).toEqual({ [pod]: 10 })
+      expect((await tcp(String(at), 9000, `direct-${pod}`)).body).toBe(`${pod} direct-${pod}`)
+    })
+  })
+})
+
+async function addressOf(mesh: Mesh, pod: string): Promise<string> {
+  const [namespace = '', name = ''] = pod.split('/')
+  return mesh.kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
+}

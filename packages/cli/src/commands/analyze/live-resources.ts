@@ -1,0 +1,81 @@
+/** Objects of a cluster for analysis: all kinds listed at once, and what could not be read. */
+import { type AnyResource, isIstioKind, isSystemNamespace, KIND_TYPES, type KindName, readResource } from '@lateen/analysis'
+import type { KubeObject } from '@lateen/api'
+import { isNotFound, type KubeClient, type ListOptions } from '@lateen/kube'
+
+export interface LiveResources {
+  readonly resources: readonly AnyResource[]
+  /** Kinds that could not be read: analyzers that need them are skipped. */
+  readonly unavailable: ReadonlySet<KindName>
+  /** One line for each of those, with the reason. */
+  readonly problems: readonly string[]
+}
+
+export interface LiveOptions {
+  readonly kinds: readonly KindName[]
+  readonly istioNamespace: string
+  /** Objects of Istio's kinds count when they are of this revision, or of none. */
+  readonly revision: string
+  /** What the cluster is called, when several are looked at. */
+  readonly cluster?: string
+}
+
+const PAGE = 500
+const MOST_PAGES = 400
+
+export async function readLiveResources(client: KubeClient, options: LiveOptions): Promise<LiveResources> {
+  const lists = await Promise.all(options.kinds.map((kind) => readKind(client, kind, options)))
+  return {
+    resources: lists.flatMap(({ resources }) => resources),
+    unavailable: new Set(lists.flatMap(({ kind, problem }) => (problem === undefined ? [] : [kind]))),
+    problems: lists.flatMap(({ problem }) => problem ?? []),
+  }
+}
+
+interface KindList {
+  readonly kind: KindName
+  readonly resources: readonly AnyResource[]
+  readonly problem?: string
+}
+
+async function readKind(client: KubeClient, kind: KindName, options: LiveOptions): Promise<KindList> {
+  try {
+    const objects = await listAll(client, kind, options.istioNamespace)
+    const origin = options.cluster === undefined ? {} : { cluster: options.cluster }
+    const resources = objects.flatMap((object) => readResource(object, { origin }) ?? [])
+    return { kind, resources: resources.filter((resource) => counts(resource, options)) }
+  } catch (error) {
+    // A kind that is not served has no objects.
+    if (isNotFound(error)) return { kind, resources: [] }
+    const reason = error instanceof Error ? error.message : String(error)
+    const where = options.cluster === undefined ? '' : ` of cluster ${options.cluster}`
+    return { kind, resources: [], problem: `cannot read ${KIND_TYPES[kind].plural}${where}: ${reason}; what needs them is not analysed` }
+  }
+}
+
+async function listAll(client: KubeClient, kind: KindName, istioNamespace: string): Promise<KubeObject[]> {
+  const type = KIND_TYPES[kind]
+  const objects: KubeObject[] = []
+  let page: ListOptions = { limit: PAGE, ...SELECTORS[kind], ...(kind === 'ConfigMap' && { namespace: istioNamespace }) }
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const list = await client.list(type, page)
+    objects.push(...list.items)
+    if (!list.continue) return objects
+    page = { ...page, continue: list.continue }
+  }
+  throw new Error(`there are more than ${PAGE * MOST_PAGES}`)
+}
+
+/** Releases of Helm and tokens of service accounts are large and nobody's credential. */
+const SELECTORS: Partial<Record<KindName, ListOptions>> = {
+  Secret: { fieldSelector: 'type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token' },
+}
+
+const REVISION = 'istio.io/rev'
+
+function counts(resource: AnyResource, { revision }: LiveOptions): boolean {
+  if (isSystemNamespace(resource.kind === 'Namespace' ? resource.name : resource.namespace)) return false
+  if (resource.kind === 'ConfigMap') return resource.name.startsWith('istio')
+  const own = resource.labels[REVISION]
+  return !isIstioKind(resource.kind) || own === undefined || own === revision
+}

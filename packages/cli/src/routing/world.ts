@@ -1,0 +1,160 @@
+/** The mesh that a question is about: objects from a cluster, from files, or files over a cluster; translated here, in this process. */
+import { type KubeObject, RESOURCE_TYPES, refOf } from '@lateen/api'
+import { type Diagnostic, type ObjectRef, objectName } from '@lateen/base'
+import { kubeSource } from '@lateen/config'
+import { ApiError, ConnectionError, type KubeClient } from '@lateen/kube'
+import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
+import { createMesh, type MeshState, type ProxySession } from '@lateen/translate'
+import { parse } from 'yaml'
+import { connect } from '../cluster/connect.ts'
+import type { Context, Flag } from '../shell/command.ts'
+import { CommandError, EXIT } from '../shell/exit-codes.ts'
+import { KUBE_FLAGS } from '../shell/kube-flags.ts'
+import { fieldsOf, isFields, textOf } from './fields.ts'
+import { type FileObject, readObjects, readText } from './files.ts'
+import { type PodView, podView, proxyNode } from './proxy-node.ts'
+import { withStandIns } from './stand-ins.ts'
+
+export interface World {
+  readonly objects: readonly KubeObject[]
+  readonly pods: readonly PodView[]
+  readonly mesh: MeshState
+  /** Namespace in which names without one are looked up. */
+  readonly namespace: string
+  /** Services that had to be assumed. */
+  readonly assumed: readonly string[]
+  /** There are pods and endpoints as they are, not as files let expect. */
+  readonly live: boolean
+  readonly files: readonly FileObject[]
+  /** The configuration that a pod's proxy gets. */
+  configuration(pod: PodView): Configuration
+  /** All objects that a resource was made of. */
+  origins(pod: PodView, typeUrl: string, name: string): readonly ObjectRef[]
+  /** `file:line` of an object, or of a place in it; undefined when it is from no file. */
+  whereIs(origin: Origin): string | undefined
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export const WORLD_FLAGS: readonly Flag[] = [
+  { name: 'filename', short: 'f', value: 'FILE', type: 'list', help: 'file or folder with configuration, or - for standard input; may be repeated' },
+  { name: 'use-kube', help: 'with -f: put the files over what the cluster has' },
+  { name: 'meshConfigFile', value: 'FILE', help: 'mesh configuration, over the defaults' },
+  ...KUBE_FLAGS,
+]
+
+const SYNC_WITHIN_MS = 15_000
+
+/** The world of a command's flags. @throws CommandError */
+export async function loadWorld(context: Pick<Context, 'flags' | 'env' | 'home'>, morePaths: readonly string[] = []): Promise<World> {
+  const { flags } = context
+  const paths = [...morePaths, ...flags.list('filename')]
+  const wanted = flags.text('namespace')
+  const files = readObjects(paths, wanted || 'default')
+  const meshFile = flags.text('meshConfigFile')
+  const given = meshFile === undefined ? undefined : meshConfigOf(readText(meshFile), meshFile)
+  if (paths.length > 0 && !flags.on('use-kube')) return worldOf({ files, namespace: wanted || 'default', meshConfig: given })
+  const cluster = connect(context)
+  try {
+    const { objects, meshConfig } = await readCluster(cluster.client, cluster.istioNamespace)
+    const replaced = new Set(files.map(({ object }) => idOf(object)))
+    const kept = objects.filter((object) => !replaced.has(idOf(object)))
+    return worldOf({ files, cluster: kept, namespace: cluster.namespace || 'default', meshConfig: given ?? meshConfig })
+  } catch (error) {
+    if (!(error instanceof ApiError || error instanceof ConnectionError)) throw error
+    throw new CommandError(`cannot read the cluster: ${error.message}. With -f FILE, files alone are asked`, { cause: error })
+  } finally {
+    cluster.client.close()
+  }
+}
+
+const idOf = (object: KubeObject): string => `${object.apiVersion.split('/')[0]} ${objectName(refOf(object))}`
+
+async function readCluster(client: KubeClient, istioNamespace: string) {
+  const held: KubeObject[] = []
+  const source = kubeSource({ client, rootNamespace: istioNamespace })
+  source.start((changes) => {
+    for (const { operation, object } of changes) if (operation === 'set') held.push(object)
+  })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const states = () => source.status().find(({ error }) => error)?.error ?? 'no answer'
+    timer = setTimeout(() => reject(new CommandError(`the cluster did not tell all objects within ${SYNC_WITHIN_MS / 1000} s: ${states()}`)), SYNC_WITHIN_MS)
+  })
+  try {
+    await Promise.race([source.synced, late])
+  } finally {
+    clearTimeout(timer)
+    source.stop()
+  }
+  const map = await client.get(RESOURCE_TYPES.ConfigMap, istioNamespace, 'istio').catch((error: unknown) => {
+    if (error instanceof ApiError) return undefined
+    throw error
+  })
+  const text = textOf(fieldsOf(map?.['data'])['mesh'])
+  return { objects: held, meshConfig: text === '' ? undefined : meshConfigOf(text, `ConfigMap ${istioNamespace}/istio, key mesh`) }
+}
+
+function meshConfigOf(text: string, where: string): Readonly<Record<string, unknown>> {
+  let value: unknown
+  try {
+    value = parse(text)
+  } catch (cause) {
+    throw new CommandError(`${where} is not YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { exitCode: EXIT.data, cause })
+  }
+  if (value === null || value === undefined) return {}
+  if (!isFields(value)) throw new CommandError(`${where} must be a mapping of field names to values`, { exitCode: EXIT.data })
+  return value
+}
+
+export interface WorldInput {
+  readonly files: readonly FileObject[]
+  readonly cluster?: readonly KubeObject[]
+  readonly namespace: string
+  readonly meshConfig?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A world of objects; what files alone lack is added. */
+export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): World {
+  const own = files.map(({ object }) => object)
+  const completed = cluster ? { objects: [...cluster, ...own], services: [] } : withStandIns(own)
+  const mesh = createMesh({
+    clusterId: 'Kubernetes',
+    domain: 'cluster.local',
+    rootNamespace: 'istio-system',
+    trustDomain: 'cluster.local',
+    onFault: (where, error) => {
+      throw new Error(`${where} threw`, { cause: error })
+    },
+  })
+  if (meshConfig) mesh.setMeshConfig(meshConfig)
+  mesh.apply(completed.objects.map((object) => ({ operation: 'set', object })))
+  const sessions = new Map<PodView, ProxySession>()
+  const configurations = new Map<PodView, Configuration>()
+  const session = (pod: PodView): ProxySession => {
+    const known = sessions.get(pod) ?? mesh.open(proxyNode(pod), { vhds: true }, () => {})
+    sessions.set(pod, known)
+    return known
+  }
+  const located = new Map(files.map((file) => [objectName(refOf(file.object)), file]))
+  return {
+    objects: completed.objects,
+    pods: completed.objects.filter(({ kind }) => kind === 'Pod').map(podView),
+    mesh,
+    namespace,
+    assumed: completed.services,
+    live: cluster !== undefined,
+    files,
+    configuration: (pod) => {
+      const known = configurations.get(pod) ?? configurationOf((typeUrl) => session(pod).resources(typeUrl))
+      configurations.set(pod, known)
+      return known
+    },
+    origins: (pod, typeUrl, name) => mesh.origins(session(pod), typeUrl, name),
+    whereIs: (origin) => {
+      const file = located.get(objectName(origin))
+      const line = file?.lineOf(origin.path ?? '')
+      return file && `${file.file}${line === undefined ? '' : `:${line}`}`
+    },
+    diagnostics: mesh.diagnostics(),
+  }
+}
