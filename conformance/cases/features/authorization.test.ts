@@ -194,7 +194,7 @@ describeWithMesh('authorization', (mesh) => {
     const onTrial = security('AuthorizationPolicy', 'trial', { selector, rules }, { 'istio.io/dry-run': 'true' })
     await under(onTrial, () =>
       eventually(async () => {
-        const count = await statistic(mesh(), 'istio_dry_run_allow_shadow_denied', async () =>
+        const count = await statistic(mesh(), 'rbac.istio_dry_run_allow_.shadow_denied', async () =>
           expect(await verdict(CALLER, 'h1')).toBe('served'),
         )
         expect(count).toBeGreaterThan(0)

@@ -10,5 +10,4 @@ export { ANALYZERS, analyzersNamed, inputKinds, OPTIONAL_ANALYZERS } from './reg
 export { type AnyResource, diagnosticsOf, friendlyName, fullName, type Origin, type ReadOptions, type Resource, readResource } from './resource.ts'
 export { type Selection, type Suppression, selectFindings } from './select-findings.ts'
 export { isSystemNamespace } from './system-namespaces.ts'
-export { podsOfDeployments } from './workload-pods.ts'
 export { DEFAULT_SETTINGS, type Settings, World } from './world.ts'

@@ -63,9 +63,10 @@ export interface Service {
   readonly origin: ObjectRef
 }
 
-/** The port of a service by number. */
+/** The port of a service by number; where one number serves bytes and datagrams apart, that for bytes. */
 export function portOf(service: Service, number: number): ServicePort | undefined {
-  return service.ports.find((port) => port.number === number)
+  const same = service.ports.filter((port) => port.number === number)
+  return same.find((port) => port.protocol !== 'udp') ?? same[0]
 }
 
 /** One way to dial a service's port: what listeners are made from. */

@@ -105,4 +105,8 @@ const TAGS: readonly (readonly [string, string])[] = [
   ['http_conn_manager_prefix', `^http\\.((${ADDRESS}|[^.]+)\\.)`],
   ['listener_address', `^listener\\.((${ADDRESS})\\.)`],
   ['mongo_prefix', '^mongo\\.(.+?)\\.(?:collection|cmd|cx_|op_|delays_|decoding_)(?:.*?)$'],
+  // What rules decided, and what those on trial would have.
+  ['authz_enforce_result', 'rbac(\\.(allowed|denied))'],
+  ['authz_dry_run_action', '(\\.istio_dry_run_(allow|deny)_)'],
+  ['authz_dry_run_result', '(\\.shadow_(allowed|denied))'],
 ]

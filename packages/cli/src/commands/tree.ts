@@ -8,6 +8,7 @@ export const TREE: Tree = {
   demo: { summary: 'start a mesh, run Bookinfo in it, show its routing', load: async () => (await import('./demo/demo.ts')).demo },
   kubeconfig: { summary: 'where kubectl finds the mesh', load: async () => (await import('./mesh/kubeconfig.ts')).kubeconfig },
   logs: { summary: 'logs of the mesh and of its parts', load: async () => (await import('./mesh/logs.ts')).logs },
+  test: { summary: 'routing cases on files or a cluster', load: async () => (await import('./test.ts')).test },
   version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
   analyze: { summary: 'what is wrong with configuration', load: async () => (await import('./analyze/analyze.ts')).analyze },
@@ -54,6 +55,10 @@ export const TREE: Tree = {
     summary: 'experimental and rarely needed commands',
     aliases: ['experimental', 'exp'],
     children: {
+      explain: {
+        summary: 'where a request goes and why; what a line of an access log means',
+        load: async () => (await import('./x/explain.ts')).explain,
+      },
       simulate: {
         summary: 'where calls go, by the configuration that a proxy would get',
         load: async () => (await import('./x/simulate.ts')).simulate,

@@ -17,9 +17,11 @@ export interface StandIns {
 export function withStandIns(objects: readonly KubeObject[]): StandIns {
   const addresses = new Addresses()
   const missing = missingServices(objects)
-  const services = [...objects.filter(isService), ...missing].map((service) => withClusterIp(service, addresses))
   const own = objects.filter((object) => object.kind === 'Pod')
-  const pods = [...own, ...workloadPods(objects, own, addresses), ...gatewayPods(objects, own, addresses)]
+  const gateways = gatewayPods(objects, own, addresses)
+  const fronts = gateways.map((pod) => gatewayService(pod, objects))
+  const services = [...objects.filter(isService), ...missing, ...fronts].map((service) => withClusterIp(service, addresses))
+  const pods = [...own, ...workloadPods(objects, own, addresses), ...gateways]
   const sliced = new Set(objects.filter(({ kind }) => kind === 'EndpointSlice').map(serviceOfSlice))
   const slices = services.filter((service) => !sliced.has(keyOf(service))).flatMap((service) => endpointSlice(service, pods))
   const others = objects.filter((object) => !isService(object) && object.kind !== 'Pod')
@@ -89,6 +91,19 @@ function gatewayPods(objects: readonly KubeObject[], pods: readonly KubeObject[]
     made.set(key, podOf({ name, namespace: 'istio-system', labels: selector, annotations, spec: {} }, addresses))
   }
   return [...made.values()]
+}
+
+/** As the usual Service of a gateway: 80 and 443 lead to ports for which no privilege is needed, others to themselves. */
+function gatewayService({ metadata }: KubeObject, objects: readonly KubeObject[]): KubeObject {
+  const { name, namespace = '', labels = {} } = metadata
+  const numbers = objects
+    .filter(({ kind }) => kind === 'Gateway')
+    .flatMap(({ spec }) => listOf(fieldsOf(spec)['servers']))
+    .map((server) => fieldsOf(fieldsOf(server)['port'])['number'])
+    .filter((port) => typeof port === 'number')
+  const targets = new Map([[80, 8080], [443, 8443], ...numbers.filter((port) => port !== 80 && port !== 443).map((port) => [port, port] as const)])
+  const ports = [...targets].map(([port, targetPort]) => ({ name: `tcp-${port}`, port, targetPort, protocol: 'TCP' }))
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels }, spec: { type: 'LoadBalancer', selector: labels, ports } }
 }
 
 const labelsOf = (object: KubeObject): Readonly<Record<string, string>> =>

@@ -44,10 +44,12 @@ export const WORLD_FLAGS: readonly Flag[] = [
 
 const SYNC_WITHIN_MS = 15_000
 
-/** The world of a command's flags. @throws CommandError */
-export async function loadWorld(context: Pick<Context, 'flags' | 'env' | 'home'>, morePaths: readonly string[] = []): Promise<World> {
+/** The world of a command's flags; `paths` are the files and folders, those of `-f` by default. @throws CommandError */
+export async function loadWorld(
+  context: Pick<Context, 'flags' | 'env' | 'home'>,
+  paths: readonly string[] = context.flags.list('filename'),
+): Promise<World> {
   const { flags } = context
-  const paths = [...morePaths, ...flags.list('filename')]
   const wanted = flags.text('namespace')
   const files = readObjects(paths, wanted || 'default')
   const meshFile = flags.text('meshConfigFile')

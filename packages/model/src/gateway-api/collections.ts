@@ -61,7 +61,8 @@ export function gatewayApiCollections(graph: Graph, inputs: Inputs, services: So
   )
   const merged = graph.collection<Share, VirtualService>('apiVirtualServices', shares, (context, share) => {
     const all = [...context.list(shares, 'of', share.of)].sort(byAge)
-    return all[0]?.key === share.key ? [[share.of, virtualServiceOf(all)]] : []
+    const merged = all[0]?.key === share.key ? virtualServiceOf(all) : undefined
+    return merged ? [[merged.key, merged]] : []
   })
   const bytes = (['TCPRoute', 'TLSRoute'] as const).map((kind) =>
     graph.collection<KubeObject, VirtualService>(`${kind}s`, kinds[`gateway.networking.k8s.io/${kind}`], (context, route) =>
@@ -96,7 +97,7 @@ function sharesOf<M>(
 ): [string, Share][] {
   const { name, namespace = '', creationTimestamp = '' } = route.metadata
   const from = { group: GATEWAY_GROUP, kind: route.kind, namespace }
-  const routes = convert((route.spec ?? {}) as RouteSpec<M>, { context, inputs: sources.inputs, from, name })
+  const routes = convert((route.spec ?? {}) as RouteSpec<M>, { context, inputs: sources.inputs, services: sources.services, from, name })
   if (routes.length === 0) return []
   const shares = new Map<string, Share>()
   for (const { gateway, hosts, port, visibility } of attachmentsOf(context, sources, route)) {

@@ -1,14 +1,16 @@
 /** Rules of HTTPRoutes and GRPCRoutes as routes of a VirtualService: one for each match, the most specific first. */
 import type { CorsPolicy, Headers, HTTPMatchRequest, HTTPRedirect, HTTPRewrite, HTTPRoute, StringMatch } from '@lateen/api'
-import type { Context } from '@lateen/graph'
+import type { Context, Source } from '@lateen/graph'
 import type { Inputs } from '../inputs.ts'
+import type { Service } from '../service.ts'
 import { destinationOf, weightedDestinations } from './backends.ts'
 import type { Referrer } from './grants.ts'
-import type { GrpcMatch, HeaderChanges, HttpMatch, Match, RouteFilter, RouteRule } from './specs.ts'
+import type { BackendReference, GrpcMatch, HeaderChanges, HttpMatch, Match, RouteFilter, RouteRule } from './specs.ts'
 
 export interface RuleSource {
   readonly context: Context
   readonly inputs: Inputs
+  readonly services: Source<Service>
   /** The route object, as who names backends. */
   readonly from: Referrer
   readonly name: string
@@ -27,8 +29,9 @@ export function routesOfRule<M>(
   return matches.map((match) => (Object.keys(match).length > 0 ? { ...base, match: [match] } : base))
 }
 
-function actionOf({ context, inputs, from }: RuleSource, rule: RouteRule<unknown>): HTTPRoute {
-  const filters = filtersOf(rule.filters ?? [], (ref) => destinationOf(context, inputs, from, ref))
+function actionOf(source: RuleSource, rule: RouteRule<unknown>): HTTPRoute {
+  const { context, inputs, from } = source
+  const filters = filtersOf(rule.filters ?? [], source)
   const backends = weightedDestinations(context, inputs, from, rule.backendRefs ?? [])
   const route = backends.map(({ ref, destination, weight }) => {
     const headers = headersOf(ref.filters ?? [])
@@ -61,12 +64,13 @@ function limitsOf({ timeouts, retry }: RouteRule<unknown>): Pick<HTTPRoute, 'tim
   }
 }
 
-function filtersOf(filters: readonly RouteFilter[], destination: (ref: Parameters<typeof destinationOf>[3]) => { readonly host: string }): HTTPRoute {
+function filtersOf(filters: readonly RouteFilter[], source: RuleSource): HTTPRoute {
   const headers = headersOf(filters)
   const mirrors = filters.flatMap(({ type, requestMirror: mirror }) => {
     if (type !== 'RequestMirror' || !mirror) return []
-    const target = destination(mirror.backendRef)
-    if (target.host === '') return []
+    const target = destinationOf(source.context, source.inputs, source.from, mirror.backendRef)
+    // A copy for nobody is not made.
+    if (!exists(source, mirror.backendRef, target.host)) return []
     const { numerator, denominator = 100 } = mirror.fraction ?? {}
     const share = mirror.percent ?? (numerator === undefined ? undefined : (100 * numerator) / denominator)
     return [{ destination: target, ...(share !== undefined && { percentage: { value: share } }) }]
@@ -81,6 +85,11 @@ function filtersOf(filters: readonly RouteFilter[], destination: (ref: Parameter
     ...(rewrite && { rewrite: rewriteOf(rewrite) }),
     ...(cors && { corsPolicy: corsOf(cors) }),
   }
+}
+
+function exists({ context, services, from }: RuleSource, ref: BackendReference, host: string): boolean {
+  if (host === '') return false
+  return (ref.kind ?? 'Service') !== 'Service' || context.get(services, `Service/${ref.namespace ?? from.namespace}/${ref.name}`) !== undefined
 }
 
 function headersOf(filters: readonly RouteFilter[]): Headers | undefined {

@@ -7,7 +7,7 @@ import type { Service } from '../service.ts'
 import { settingsOf } from '../services.ts'
 import { MESH_GATEWAY } from '../virtual-services.ts'
 import type { ServiceEntrySpec } from '../views.ts'
-import { type Visibility } from '../visibility.ts'
+import type { Visibility } from '../visibility.ts'
 import { GATEWAY_GROUP } from './grants.ts'
 import type { Listener } from './listeners.ts'
 import type { ParentReference, RouteSpec } from './specs.ts'
@@ -42,7 +42,7 @@ export function attachmentsOf(context: Context, sources: ParentSources, route: K
     return []
   })
   const seen = new Set<string>()
-  return found.filter((attachment) => {
+  return found.sort((a, b) => (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0)).filter((attachment) => {
     const id = `${attachment.gateway} ${attachment.port ?? ''} ${attachment.hosts.join(',')}`
     return seen.has(id) ? false : seen.add(id)
   })

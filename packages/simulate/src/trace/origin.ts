@@ -22,9 +22,16 @@ export function originsOf(metadata: WithMetadata | undefined): Origin[] {
   const path = istio['path']
   const object = typeof config === 'string' ? objectOf(config) : undefined
   return [
-    ...(object ? [{ ...object, ...(typeof path === 'string' && { path }) }] : []),
+    ...(object ? placesOf(object, typeof path === 'string' ? path : undefined) : []),
     ...servicesOf(metadata).map(({ kind, namespace, name }) => ({ kind, namespace, name })),
   ]
+}
+
+/** A delegate's route is written in the delegate; the object that names it comes second. */
+function placesOf(object: ObjectRef, path: string | undefined): Origin[] {
+  const [, namespace, name, inner] = /^([^/:]+)\/([^:]+):(.*)$/.exec(path ?? '') ?? []
+  if (namespace !== undefined && name !== undefined && inner !== undefined) return [{ kind: object.kind, namespace, name, path: inner }, object]
+  return [{ ...object, ...(path !== undefined && { path }) }]
 }
 
 /** A service that a part of the configuration is for. */

@@ -57,11 +57,16 @@ function manager(init: ManagerInit): NetworkFilterInit {
 }
 
 /** Requests that leave a workload. */
-export function outboundManager(settings: MeshSettings, statPrefix: string, routes: RouteSource): NetworkFilterInit {
+export function outboundManager(
+  settings: MeshSettings,
+  statPrefix: string,
+  routes: RouteSource,
+  slots: HttpFilterSlots = {},
+): NetworkFilterInit {
   return manager({
     ...common(settings, statPrefix, routes),
     ...headerSettings(settings.traffic, 'outbound'),
-    httpFilters: httpFilters('outbound', {}, settings.traffic),
+    httpFilters: httpFilters('outbound', slots, settings.traffic),
     useRemoteAddress: false,
   })
 }

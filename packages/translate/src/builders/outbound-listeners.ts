@@ -6,7 +6,8 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort, UNIX } from '@lateen/model'
+import { type AddressFamilies, canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort, UNIX } from '@lateen/model'
+import { httpNameLookup, sniNameLookup } from '../features/dynamic-dns/dns-cache.ts'
 import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
@@ -51,6 +52,8 @@ export interface PortInput {
   /** Services with this port that the client sees, in the order in which they claim addresses. */
   readonly services: readonly PortService[]
   readonly settings: MeshSettings
+  /** What the client can reach. */
+  readonly families: AddressFamilies
   /** The cluster to which everything goes that is for nobody known. */
   readonly unknown: string
 }
@@ -62,14 +65,18 @@ export const CAPTURED: ListenerPlace = { address: '0.0.0.0', fixed: false, bound
 export function outboundListeners(input: PortInput): Resource[] {
   const { port, settings } = input
   const bound = new Map<string, Resource>()
-  const any = new AnyAddress(settings)
+  const any = new AnyAddress(settings, input.families)
   for (const entry of input.services) {
     const { protocol } = entry.port
     if (protocol === 'udp') continue
+    const byName = entry.service.resolution === 'dynamic-dns'
     if (isHttp(protocol)) {
       any.http = true
+      any.looksUp ||= byName
       continue
     }
+    // Nothing in the bytes says which name is meant.
+    if (byName && protocol !== 'tls') continue
     if (entry.addresses.length === 0 || input.place.fixed) {
       any.take(entry)
       continue
@@ -93,14 +100,18 @@ export function outboundListeners(input: PortInput): Resource[] {
 class AnyAddress {
   /** There are services that speak HTTP. */
   http = false
+  /** Some of them are found by the name that a request asks for. */
+  looksUp = false
   /** The route configuration of the first service of which it has to be found out whether it does. */
   sniffed: string | undefined
   readonly chains = new Map<string, FilterChainInit>()
   rest: NetworkFilterInit | undefined
   private readonly settings: MeshSettings
+  private readonly families: AddressFamilies
 
-  constructor(settings: MeshSettings) {
+  constructor(settings: MeshSettings, families: AddressFamilies) {
     this.settings = settings
+    this.families = families
   }
 
   get used(): boolean {
@@ -135,7 +146,13 @@ class AnyAddress {
   private add(serverNames: readonly string[], ranges: readonly string[], targets: readonly TcpTarget[]): void {
     const canonical = ranges.map((range) => canonicalRange(range) ?? hostRange(range))
     for (const chain of chainsOf(serverNames, canonical, this.chains))
-      this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [tcpTargets(this.settings, targets)] })
+      this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [...this.lookup(targets), tcpTargets(this.settings, targets)] })
+  }
+
+  /** Before bytes go to a service that is found by the name that they ask for, the name is looked up. */
+  private lookup([first]: readonly TcpTarget[]): NetworkFilterInit[] {
+    if (first?.target.service?.resolution !== 'dynamic-dns') return []
+    return [sniNameLookup(this.settings, this.families, first.target.port)]
   }
 }
 
@@ -246,7 +263,8 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
   const name = `${place.address}_${port}`
   const address = listenAddress(place.address, port)
   const rds = any.http ? input.routes : place.fixed ? any.sniffed : any.sniffed && input.routes
-  const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds })
+  const lookup = any.looksUp ? { admitted: [httpNameLookup(settings, input.families)] } : {}
+  const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds }, lookup)
   // At an address of its own a listener serves what its Sidecar says: nothing has to be found out where that is HTTP alone.
   if (manager && place.fixed && !any.sniffed && any.chains.size === 0 && !any.rest)
     return listener(name, { address, filterChains: [{ filters: [manager] }] }, input)

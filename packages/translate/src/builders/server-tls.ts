@@ -17,6 +17,12 @@ type Validation = Pick<Exclude<CommonInit, { $typeName: string }>, 'validationCo
 
 const QUIC_SOCKET = 'envoy.transport_sockets.quic'
 
+/**
+ * How long a listener waits for a credential (milliseconds). One that is missing closes the connections of its own server; without a
+ * limit it would hold back every server of the listener.
+ */
+const CREDENTIAL_WAIT = 2000
+
 /** Cipher suites that Envoy knows; one other name and it would refuse the whole listener. */
 const CIPHERS: ReadonlySet<string> = new Set([
   'ECDHE-ECDSA-AES128-GCM-SHA256',
@@ -99,7 +105,7 @@ const known = (names: readonly string[] | undefined, all: ReadonlySet<string>): 
 function certificatesOf(tls: ServerTLSSettings, settings: MeshSettings): CommonInit['tlsCertificateSdsSecretConfigs'] {
   const names = tls.credentialNames?.length ? tls.credentialNames : tls.credentialName ? [tls.credentialName] : []
   if (tls.mode === 'ISTIO_MUTUAL' || names[0]?.startsWith(BUILT_IN)) return [{ name: WORKLOAD_CERTIFICATE, sdsConfig: AGENT_SECRETS }]
-  if (names.length > 0) return names.map((name) => credentialSource(name, settings))
+  if (names.length > 0) return names.map((name) => credentialSource(name, settings, CREDENTIAL_WAIT))
   const pairs = tls.tlsCertificates?.length ? tls.tlsCertificates : [tls]
   const files = pairs.flatMap(({ serverCertificate, privateKey }) =>
     serverCertificate && privateKey ? [fileCertificate(serverCertificate, privateKey)] : [],
@@ -115,7 +121,7 @@ function validationOf(tls: ServerTLSSettings, settings: MeshSettings): Validatio
     tls.mode === 'ISTIO_MUTUAL' || credential?.startsWith(BUILT_IN)
       ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS }
       : credential
-        ? credentialSource(authoritiesOf(credential), settings)
+        ? credentialSource(authoritiesOf(credential), settings, CREDENTIAL_WAIT)
         : authorities && fileAuthorities(authorities)
   if (!source) return {}
   return {

@@ -28,7 +28,8 @@ const service = fc
     protocol: pick('http', 'tcp', 'grpc', 'tls', 'db'),
     kind: pick('usual', 'headless', 'alias'),
     other: host,
-    distribution: pick('', 'PreferClose'),
+    distribution: pick('', 'PreferClose', 'PreferSameNode'),
+    local: fc.boolean(),
     exportTo: pick('', '*', '.', 'shop'),
   })
   .map((v) => {
@@ -38,7 +39,7 @@ const service = fc
       spec:
         v.kind === 'alias'
           ? { type: 'ExternalName', externalName: v.other.replace('*.', '') }
-          : { clusterIP: v.kind === 'headless' ? 'None' : ip, selector: { app: v.name }, ports, ...(v.distribution && { trafficDistribution: v.distribution }) },
+          : { clusterIP: v.kind === 'headless' ? 'None' : ip, selector: { app: v.name }, ports, ...(v.distribution && { trafficDistribution: v.distribution }), ...(v.local && { internalTrafficPolicy: 'Local' }) },
     })
     return v.exportTo ? { ...made, metadata: { ...made.metadata, annotations: { 'networking.istio.io/exportTo': v.exportTo } } } : made
   })
@@ -108,21 +109,37 @@ const nearness = (kind: string) => {
   return {}
 }
 
+/** Further fields of a traffic policy, any of which may stand beside the others. */
+const furtherPolicy = pick<Readonly<Record<string, unknown>>>(
+  {},
+  { proxyProtocol: { version: 'V2' } },
+  { tunnel: { targetHost: 'api.example.com', targetPort: 443 } },
+  { retryBudget: { percent: 10, minRetryConcurrency: 2 } },
+  { loadBalancer: { consistentHash: { httpCookie: { name: 'c', ttl: '1s' }, maglev: { tableSize: 101 } } } },
+  { loadBalancer: { simple: 'LEAST_REQUEST', warmup: { duration: '10s' } } },
+  { loadBalancer: { simple: 'PASSTHROUGH' } },
+  { tls: { mode: 'MUTUAL', credentialName: 'door' } },
+  { tls: { mode: 'SIMPLE', credentialName: 'configmap://door', insecureSkipVerify: true } },
+  { portLevelSettings: [{ port: { number: 80 }, outlierDetection: { splitExternalLocalOriginErrors: true, minHealthPercent: 20 } }] },
+  { connectionPool: { tcp: { idleTimeout: '9s', tcpKeepalive: { time: '5s' } }, http: { maxRequestsPerConnection: 1, maxConcurrentStreams: 4 } } },
+)
+
 const destinationRule = fc
-  .record({ namespace, name, host, exportTo, balance: pick('ROUND_ROBIN', 'RANDOM'), subsets: fc.boolean(), tls: pick('', 'DISABLE', 'ISTIO_MUTUAL', 'SIMPLE'), selects: pick('', 'cart'), near: pick('', 'failover', 'labels', 'share'), version: pick('', 'client', 'upgrade') })
+  .record({ namespace, name, host, exportTo, balance: pick('ROUND_ROBIN', 'RANDOM'), subsets: fc.boolean(), tls: pick('', 'DISABLE', 'ISTIO_MUTUAL', 'SIMPLE'), selects: pick('', 'cart'), near: pick('', 'failover', 'labels', 'share'), version: pick('', 'client', 'upgrade'), further: furtherPolicy })
   .map((v) =>
     object('networking.istio.io/v1', 'DestinationRule', v, {
       spec: {
         host: v.host,
-        exportTo: v.exportTo,
+        exportTo: v.selects ? ['.'] : v.exportTo,
         ...(v.selects && { workloadSelector: { matchLabels: { app: v.selects } } }),
         trafficPolicy: {
           loadBalancer: { simple: v.balance, ...nearness(v.near) },
           ...((v.near === 'failover' || v.near === 'labels') && { outlierDetection: { consecutive5xxErrors: 2 } }),
           ...(v.version && { connectionPool: { http: v.version === 'client' ? { useClientProtocol: true } : { h2UpgradePolicy: 'UPGRADE' } } }),
           ...(v.tls && { tls: { mode: v.tls } }),
+          ...v.further,
         },
-        ...(v.subsets && { subsets: [{ name: 'v1', labels: { version: 'v1' } }] }),
+        ...(v.subsets && { subsets: [{ name: 'v1', labels: { version: 'v1' }, trafficPolicy: v.further }] }),
       },
     }),
   )
@@ -133,7 +150,7 @@ const serviceEntry = fc
     name,
     host: pick('api.example.com', 'cart.shop.svc.cluster.local', 'db.example.com', '*.example.com'),
     exportTo,
-    resolution: pick('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'),
+    resolution: pick('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'),
     protocol: pick('HTTP', 'TLS', 'TCP', 'HTTP2', ''),
     port: pick(80, 443),
     address: pick('', '192.0.2.77', '192.0.2.0/24', '10.96.0.1'),
@@ -142,11 +159,11 @@ const serviceEntry = fc
   .map((v) =>
     object('networking.istio.io/v1', 'ServiceEntry', v, {
       spec: {
-        hosts: [v.host.startsWith('*') && v.resolution !== 'NONE' ? v.host.replace('*', 'all') : v.host],
+        hosts: [v.resolution === 'DYNAMIC_DNS' ? '*.example.com' : v.host.startsWith('*') && v.resolution !== 'NONE' ? v.host.replace('*', 'all') : v.host],
         exportTo: v.exportTo,
         resolution: v.resolution,
         location: v.inside ? 'MESH_INTERNAL' : 'MESH_EXTERNAL',
-        ...(v.address && { addresses: [v.address] }),
+        ...(v.address && v.resolution !== 'DYNAMIC_DNS' && { addresses: [v.address] }),
         ports: [{ number: v.port, name: `${v.protocol.toLowerCase() || 'any'}`, ...(v.protocol && { protocol: v.protocol }) }],
         ...(v.resolution === 'STATIC' && { endpoints: [{ address: '192.0.2.1', locality: 'west/a' }, { address: '192.0.2.2', locality: 'east/a' }] }),
       },
@@ -215,12 +232,95 @@ const ingressListener = pick<Readonly<Record<string, unknown>>>(
   { port: { number: 9003, name: 'http', protocol: 'HTTP' }, captureMode: 'NONE', bind: '127.0.0.1' },
 )
 
+const egressListener = pick<Readonly<Record<string, unknown>>>(
+  { hosts: ['./*'] },
+  { hosts: ['pay/*'] },
+  { hosts: ['*/cart.shop.svc.cluster.local'] },
+  { hosts: ['*/*'], port: { number: 80, name: 'http', protocol: 'HTTP' } },
+  { hosts: ['*/*'], port: { number: 9090, name: 'tcp', protocol: 'TCP' }, bind: '127.0.0.1', captureMode: 'NONE' },
+  { hosts: ['./*'], port: { number: 7443, name: 'proxy', protocol: 'HTTP_PROXY' }, bind: '127.0.0.1', captureMode: 'NONE' },
+  { hosts: ['pay/*'], port: { number: 0, name: 'http', protocol: 'HTTP' }, bind: 'unix:///run/out.sock' },
+)
+
+const pool = pick<Readonly<Record<string, unknown>>>({}, { tcp: { maxConnections: 3 } }, { http: { http2MaxRequests: 7, useClientProtocol: true } })
+
 const sidecar = fc
-  .record({ namespace: pick(...NAMESPACES, 'istio-system'), imports: fc.uniqueArray(pick('./*', 'pay/*', '*/cart.shop.svc.cluster.local'), { minLength: 1 }), ingress: fc.uniqueArray(ingressListener, { maxLength: 2 }) })
-  .map((v) => object('networking.istio.io/v1', 'Sidecar', { namespace: v.namespace, name: 'default' }, { spec: { egress: [{ hosts: v.imports }], ...(v.ingress.length > 0 && { ingress: v.ingress }) } }))
+  .record({
+    namespace: pick(...NAMESPACES, 'istio-system'),
+    egress: fc.uniqueArray(egressListener, { maxLength: 4 }),
+    ingress: fc.uniqueArray(ingressListener, { maxLength: 2 }),
+    outside: pick('', 'REGISTRY_ONLY', 'proxy'),
+    pool,
+  })
+  .map((v) =>
+    object('networking.istio.io/v1', 'Sidecar', { namespace: v.namespace, name: 'default' }, {
+      spec: {
+        // A listener for every port stands last, and only one may.
+        ...(v.egress.length > 0 && { egress: [...v.egress.filter((entry) => entry['port']), ...v.egress.filter((entry) => !entry['port']).slice(0, 1)] }),
+        ...(v.ingress.length > 0 && { ingress: v.ingress }),
+        ...(v.outside === 'REGISTRY_ONLY' && { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }),
+        ...(v.outside === 'proxy' && { outboundTrafficPolicy: { mode: 'ALLOW_ANY', egressProxy: { host: 'cart.shop.svc.cluster.local', port: { number: 80 } } } }),
+        ...(Object.keys(v.pool).length > 0 && { inboundConnectionPool: v.pool }),
+      },
+    }),
+  )
+
+/** One setting of each feature of HTTP routes, in any mixture. */
+const routeSettings = fc.record({
+  timeout: pick(undefined, '3s'),
+  retries: pick<unknown>(undefined, { attempts: 0 }, { attempts: 2, perTryTimeout: '1s', retryOn: '5xx,429', backoff: '30ms', retryRemoteLocalities: true }),
+  fault: pick<unknown>(undefined, { delay: { fixedDelay: '1s', percentage: { value: 10 } } }, { abort: { grpcStatus: 'ABORTED', percentage: { value: 1 } } }),
+  corsPolicy: pick<unknown>(undefined, { allowOrigins: [{ regex: '.*' }], maxAge: '10s', unmatchedPreflights: 'IGNORE' }),
+  headers: pick<unknown>(undefined, { request: { set: { host: 'a.example', 'x-a': '1' }, add: { 'x-a': '2' } }, response: { remove: ['x-b'] } }),
+  mirrors: pick<unknown>(undefined, [{ destination: { host: 'till' }, percentage: { value: 5 } }]),
+  rewrite: pick<unknown>(undefined, { uri: '/b' }, { uriRegexRewrite: { match: '^/(.*)$', rewrite: '/x/\\1' } }),
+})
+
+const routeMatch = pick<unknown>(
+  undefined,
+  [{ uri: { prefix: '/a' }, ignoreUriCase: true, name: 'a' }],
+  [{ uri: { regex: '/v[0-9]+' }, withoutHeaders: { 'x-robot': {} } }, { method: { exact: 'GET' }, queryParams: { q: { prefix: 'x' } } }],
+  [{ authority: { exact: 'cart' }, port: 80 }, { scheme: { exact: 'http' }, statPrefix: 'plain' }],
+)
+
+const defined = (fields: Readonly<Record<string, unknown>>) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+/** VirtualServices with all that a route can say, and delegates of the same name in the other namespace. */
+const richService = fc
+  .record({
+    namespace,
+    name,
+    host,
+    match: routeMatch,
+    settings: routeSettings,
+    action: pick('route', 'split', 'redirect', 'answer', 'delegate'),
+    created: pick('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'),
+  })
+  .map((v) => {
+    const { rewrite, mirrors, fault, ...rest } = v.settings
+    const destination = { host: v.host.replace('*.', '') }
+    const forwarding = { ...rest, rewrite, mirrors, fault }
+    const action = {
+      route: { route: [{ destination, headers: { response: { set: { 'x-to': 'one' } } } }], ...forwarding },
+      split: { route: [{ destination, weight: 30 }, { destination: { host: 'till', subset: 'v1' }, weight: 70, headers: { request: { set: { host: 'c.example' } } } }], ...forwarding },
+      redirect: { redirect: { uri: '/z', authority: 'z.example', scheme: 'https', derivePort: 'FROM_REQUEST_PORT', redirectCode: 307 } },
+      answer: { directResponse: { status: 418, body: { string: 'short' } }, headers: rest.headers },
+      delegate: { delegate: { name: `${v.name}-part`, namespace: v.namespace }, ...rest },
+    }[v.action]
+    const made = object('networking.istio.io/v1', 'VirtualService', { namespace: v.namespace, name: `${v.name}-rich` }, {
+      spec: { hosts: [v.host], http: [defined({ match: v.match, ...action })] },
+    })
+    return { ...made, metadata: { ...made.metadata, creationTimestamp: v.created } }
+  })
+
+const delegate = fc.record({ namespace, name, match: routeMatch, exportTo: pick<readonly string[]>([], ['.'], ['*']) }).map((v) =>
+  object('networking.istio.io/v1', 'VirtualService', { namespace: v.namespace, name: `${v.name}-part` }, {
+    spec: { exportTo: v.exportTo, http: [defined({ match: v.match, route: [{ destination: { host: v.name } }] })] },
+  }),
+)
 
 /** Any one object, mostly about the same few hosts, so that objects concern each other. */
-export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar)
+export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar, richService, delegate)
 /** Setting or deleting one of them. */
 export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneof({ weight: 4, arbitrary: fc.constant('set' as const) }, { weight: 1, arbitrary: fc.constant('delete' as const) }), object: anyObject })
 
@@ -228,7 +328,7 @@ export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneo
 export const PROXIES = [
   { namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { app: 'cart' }, metadata: { DNS_CAPTURE: 'true' } },
   { namespace: 'pay', name: 'till', ip: '10.0.1.2', labels: { app: 'till', 'istio-locality': 'west.west-a', version: 'v1' } },
-  { namespace: 'other', name: 'guest', ip: '10.0.9.9', labels: {}, wholeRoutes: true },
+  { namespace: 'other', name: 'guest', ip: '10.0.9.9', labels: {}, wholeRoutes: true, metadata: { INSTANCE_IPS: '10.0.9.9,fd00::9' } },
   { type: 'router' as const, namespace: 'shop', name: 'gate', ip: '10.0.9.1', labels: { istio: 'gate' } },
 ]
 

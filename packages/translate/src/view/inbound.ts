@@ -166,8 +166,10 @@ function applicationEndpoint(text: string, proxy: MeshProxy): ApplicationEndpoin
  */
 export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy): ServedPort[] {
   const found = new Map<string, ServedPort>()
+  // One number may serve bytes and datagrams apart.
+  const id = (service: Service, port: ServicePort) => `${service.key}|${port.number}${port.protocol === 'udp' ? '/udp' : ''}`
   const add = (service: Service, port: ServicePort, target: number | undefined) => {
-    if (target !== undefined) found.set(`${service.key}|${port.number}`, { service, port, target })
+    if (target !== undefined) found.set(id(service, port), { service, port, target })
   }
   for (const address of proxy.addresses) {
     for (const slice of context.list(model.inputs.kinds['discovery.k8s.io/EndpointSlice'], 'address', address)) {
@@ -193,7 +195,7 @@ export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy
   ]
   for (const service of selecting) {
     if (!service.selector || !selects(service.selector, proxy.labels)) continue
-    for (const port of service.ports) if (!found.has(`${service.key}|${port.number}`)) add(service, port, named(port.target))
+    for (const port of service.ports) if (!found.has(id(service, port))) add(service, port, named(port.target))
   }
   // Another namespace's service cannot speak for this workload, even with an endpoint at its address.
   return [...found.values()]

@@ -1,7 +1,7 @@
 /** Listeners of outgoing traffic on the graph: one part for each port. */
 import type { Destination } from '@lateen/api'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { bytesVirtualServicesFor, isHttp, type Protocol, type ProxyTraffic, type Service, type ServicePort, UNIX } from '@lateen/model'
+import { bytesVirtualServicesFor, isHttp, type Protocol, type ProxyTraffic, reachable, type Service, type ServicePort, UNIX } from '@lateen/model'
 import {
   CAPTURED,
   httpProxyListener,
@@ -44,9 +44,12 @@ export interface OutboundListeners {
 export function createOutboundListeners({ graph, model, scopes, settings, resolve, chunksOf, servicesOf }: OutboundBase): OutboundListeners {
   /** Addresses that clients dial for a port of bytes: those of its pods where a service has none. */
   const addressesOf = (context: Context, scope: Scope, service: Service, port: number): readonly string[] => {
-    if (service.addresses.length > 0) return service.addresses
-    if (service.headless) return context.read(model.endpoints, `${service.key}|${port}`).map((endpoint) => endpoint.address)
-    return scope.autoAddresses ? service.autoAddresses : []
+    if (service.addresses.length > 0) return reachable(service.addresses, scope.families)
+    if (service.headless) {
+      const endpoints = context.read(model.endpoints, `${service.key}|${port}`)
+      return endpoints.flatMap(({ address, otherAddresses }) => reachable([address, ...otherAddresses], scope.families))
+    }
+    return scope.autoAddresses ? reachable(service.autoAddresses, scope.families) : []
   }
 
   const listeners = new Family<Interned<ListenerKey>, Part>(
@@ -84,6 +87,7 @@ export function createOutboundListeners({ graph, model, scopes, settings, resolv
         routes: place.address.startsWith(UNIX) ? place.address : String(port),
         services: seen,
         settings: { ...settings(context), traffic: scope.traffic },
+        families: scope.families,
         unknown: scope.unknown,
       })
       return partOf(resources.filter(({ name }) => !key.taken.includes(name)))

@@ -39,9 +39,11 @@ function hasWorkload(world: World, labels: Labels, namespace: string | undefined
 function checkNamespaces(world: World, policy: Policy, report: Report): void {
   for (const [i, rule] of (policy.spec.rules ?? []).entries()) {
     for (const [j, { source }] of (rule.from ?? []).entries()) {
+      const said = new Set<string>()
       for (const field of ['namespaces', 'notNamespaces'] as const) {
         for (const [k, name] of (source?.[field] ?? []).entries()) {
-          if (world.of('Namespace').some((namespace) => fits(namespace.name, name))) continue
+          if (said.has(name) || world.of('Namespace').some((namespace) => fits(namespace.name, name))) continue
+          said.add(name)
           const path = `spec.rules[${i}].from[${j}].source.${field}[${k}]`
           report('ReferencedResourceNotFound', policy, { reftype: 'namespace', refval: name }, path)
         }

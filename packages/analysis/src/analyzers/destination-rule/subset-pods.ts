@@ -40,8 +40,9 @@ function hasPod(world: World, wanted: Labels): boolean {
   return podsWith(world, own).some(({ labels, spec: { nodeName } }) => {
     const node = nodeName === '' ? undefined : world.find('Node', '', nodeName)
     return Object.entries(place).every(([key, value]) => {
-      const ofNode = key === HOSTNAME ? (node ? nodeName : undefined) : node?.labels[key]
-      return (ofNode ?? labels[key]) === value
+      // A place without a name is none.
+      const ofNode = key === HOSTNAME ? node && nodeName : node?.labels[key]
+      return value !== '' && (ofNode || labels[key]) === value
     })
   })
 }

@@ -2,6 +2,7 @@
 import type { EnvoyConfigObjectPatch } from '@lateen/api'
 import type { Analyzer, Report } from '../../analyzer.ts'
 import { fieldsOf } from '../../kubernetes-views.ts'
+import type { MessageName } from '../../messages/messages.ts'
 import type { Resource } from '../../resource.ts'
 
 export const envoyPatches: Analyzer = {
@@ -24,33 +25,38 @@ export const envoyPatches: Analyzer = {
 const isRoute = (applyTo: string): boolean => applyTo === 'ROUTE_CONFIGURATION' || applyTo === 'HTTP_ROUTE'
 const isFilter = (applyTo: string): boolean => applyTo === 'NETWORK_FILTER' || applyTo === 'HTTP_FILTER'
 
-/** `versioned` are the names of what was patched for one proxy version only; it grows. */
+type PatchMessage = Extract<MessageName, `EnvoyFilterUses${string}`>
+
+/** Each message is said once a filter, at its first patch. `versioned` are the names of what was patched for one proxy version only; it grows. */
 function check(filter: Resource<'EnvoyFilter'>, versioned: Set<string>, report: Report): void {
+  const said = new Set<PatchMessage>()
   for (const [i, patch] of (filter.spec.configPatches ?? []).entries()) {
     if (!patch.patch) return
     const path = `spec.configPatches[${i}].patch.value`
     const name = patchedName(patch)
     const applyTo = patch.applyTo ?? 'INVALID'
+    const say = (message: PatchMessage) => {
+      if (!said.has(message)) report(message, filter, {}, path)
+      said.add(message)
+    }
     const relative = () => {
       if ((filter.spec.priority ?? 0) !== 0) return
-      const message = versioned.has(name) ? 'EnvoyFilterUsesRelativeOperationWithProxyVersion' : 'EnvoyFilterUsesRelativeOperation'
-      report(message, filter, {}, path)
+      say(versioned.has(name) ? 'EnvoyFilterUsesRelativeOperationWithProxyVersion' : 'EnvoyFilterUsesRelativeOperation')
     }
     switch (patch.patch.operation) {
       case 'ADD':
-        if (isRoute(applyTo)) report('EnvoyFilterUsesAddOperationIncorrectly', filter, {}, path)
+        if (isRoute(applyTo)) say('EnvoyFilterUsesAddOperationIncorrectly')
         break
       case 'REMOVE':
-        if (isRoute(applyTo)) report('EnvoyFilterUsesRemoveOperationIncorrectly', filter, {}, path)
+        if (isRoute(applyTo)) say('EnvoyFilterUsesRemoveOperationIncorrectly')
         else relative()
         break
       case 'REPLACE':
         if (isFilter(applyTo)) relative()
-        else report('EnvoyFilterUsesReplaceOperationIncorrectly', filter, {}, path)
+        else if (applyTo !== 'VIRTUAL_HOST') say('EnvoyFilterUsesReplaceOperationIncorrectly')
         break
       case 'INSERT_BEFORE':
       case 'INSERT_AFTER':
-      case 'MERGE':
         relative()
         break
     }

@@ -16,10 +16,20 @@ function schemaOf(kind: IstioKindName): Analyzer {
     messages: ['SchemaValidationError', 'SchemaWarning', 'VirtualServiceUnreachableRule', 'VirtualServiceIneffectiveMatch'],
     analyze(world, report) {
       for (const resource of world.of(kind)) {
-        for (const diagnostic of diagnosticsOf(resource)) if (!isOverlookedField(diagnostic)) say(resource, diagnostic, report)
+        for (const diagnostic of distinct(diagnosticsOf(resource))) say(resource, diagnostic, report)
       }
     },
   }
+}
+
+/** What is said in the same words of several places of an object is said once, at the first. */
+function distinct(diagnostics: readonly LocatedDiagnostic[]): LocatedDiagnostic[] {
+  const first = new Map<string, LocatedDiagnostic>()
+  for (const diagnostic of diagnostics) {
+    const key = `${diagnostic.code} ${diagnostic.message}`
+    if (!isOverlookedField(diagnostic) && !first.has(key)) first.set(key, diagnostic)
+  }
+  return [...first.values()]
 }
 
 function say(resource: Resource, { code, severity, path, message }: LocatedDiagnostic, report: Report): void {

@@ -4,7 +4,6 @@ import {
   analyze,
   defaultResources,
   DEFAULT_SETTINGS,
-  podsOfDeployments,
   type Settings,
   selectFindings,
   World,
@@ -19,7 +18,7 @@ import { meshConfigOfFile } from '../analyze/mesh-settings.ts'
 import { AnalysisOutput, renderLog, takesColor } from '../analyze/output.ts'
 
 export const analyzeObjects = command<AnalysisOutput>({
-  help: "Analyses the objects of files as if they were all that a cluster holds, beside the installation's own ingress gateway. Pods, Services and other kinds that run count, and a Deployment stands for a pod.",
+  help: "Analyses the objects of files as if they were all that a cluster holds, beside the installation's own ingress gateway. Pods, Services and other kinds that run count as they do there.",
   args: [{ name: 'file', help: 'file or folder; - for standard input', variadic: true }],
   flags: [ALL_NAMESPACES, OUTPUT, MESH_CONFIG, ANALYZER, COLOR, ...KUBE_FLAGS],
   examples: ['lateen x analyze-objects -A -o json cluster.yaml', 'kubectl get all,istio-io -A -o yaml | lateen x analyze-objects -A -'],
@@ -32,7 +31,6 @@ export const analyzeObjects = command<AnalysisOutput>({
     const { meshConfig } = { ...DEFAULT_SETTINGS, ...settings }
     const all: AnyResource[] = [
       ...resources,
-      ...podsOfDeployments(resources),
       ...defaultResources(meshConfig, flags.text('istioNamespace') || 'istio-system'),
     ]
     const { findings } = analyze(new World(all, settings), { analyzers: chosenAnalyzers(flags.list('analyzer')) })
