@@ -111,7 +111,8 @@ describeWithMesh('an application and its sidecar', (mesh) => {
   describe.each(modes)('with a %s sidecar', (mode) => {
     test('the first call of an application succeeds: its proxy was ready before it started', async () => {
       const { items } = await pods(mesh(), `app=worker-${mode}`)
-      for (const { status } of items) expect(status.containerStatuses?.map(({ restartCount }) => restartCount)).toEqual([0, 0].slice(0, mode === 'native' ? 1 : 2))
+      for (const { status } of items)
+        expect(status.containerStatuses?.map(({ restartCount }) => restartCount)).toEqual([0, 0].slice(0, mode === 'native' ? 1 : 2))
       expect((await reports('started', mode)).sort()).toEqual(items.map((pod) => pod.metadata.name).sort())
     })
 
@@ -146,7 +147,9 @@ describeWithMesh('an application and its sidecar', (mesh) => {
     await mesh().kubectl('wait', '--for=condition=Complete', 'job/done', '-n', NS, '--timeout=50s')
     expect(await echo.received(RECEIVER, { path: '/job-' })).toHaveLength(2)
     const [pod] = (await pods(mesh(), 'app=done')).items
-    await eventually(async () => expect((await pods(mesh(), 'app=done')).items[0]?.status.initContainerStatuses?.every((c) => c.state.terminated)).toBe(true))
+    await eventually(async () =>
+      expect((await pods(mesh(), 'app=done')).items[0]?.status.initContainerStatuses?.every((c) => c.state.terminated)).toBe(true),
+    )
     expect(pod?.status.containerStatuses?.[0]?.state.terminated?.exitCode).toBe(0)
   })
 
@@ -186,7 +189,8 @@ function startCalls(echo: Echo, url: string) {
   }
 }
 
-const failuresOf = (answers: readonly Answer[]) => answers.filter(({ status }) => status !== 200).map(({ status, body, error }) => `${status} ${error ?? body}`)
+const failuresOf = (answers: readonly Answer[]) =>
+  answers.filter(({ status }) => status !== 200).map(({ status, body, error }) => `${status} ${error ?? body}`)
 
 interface ContainerStatus {
   readonly restartCount: number

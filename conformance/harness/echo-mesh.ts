@@ -36,7 +36,12 @@ export async function deployEcho(mesh: Mesh, pods: readonly EchoPod[], more: str
       ...all.map(echoPod),
     ].join(''),
   )
-  for (const namespace of used) await podsReady(mesh, namespace, all.filter((pod) => pod.namespace === namespace).map(({ name }) => name))
+  for (const namespace of used)
+    await podsReady(
+      mesh,
+      namespace,
+      all.filter((pod) => pod.namespace === namespace).map(({ name }) => name),
+    )
   return connectEcho(mesh, { namespace: 'outside', pod: 'driver' })
 }
 

@@ -86,10 +86,7 @@ export function echoPod(pod: EchoPod): string {
           env: Object.entries({ POD_NAME: name, VERSION: labels['version'] ?? '', ...env }).map(([key, value]) => ({ name: key, value })),
           ports: listen.map((word) => ({ containerPort: Number.parseInt(word, 10) })),
           readinessProbe: { httpGet: { path: '/ready', port: CONTROL_PORT }, periodSeconds: 1 },
-          volumeMounts: [
-            { name: 'app', mountPath: '/app' },
-            ...mounts.map((mount) => ({ name: mount.name, mountPath: mount.mountPath })),
-          ],
+          volumeMounts: [{ name: 'app', mountPath: '/app' }, ...mounts.map((mount) => ({ name: mount.name, mountPath: mount.mountPath }))],
         },
       ],
       volumes: [
@@ -104,7 +101,12 @@ export function echoService({ name, namespace, selector = { app: name }, ports =
   return document({
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace, ...(rest.labels ? { labels: rest.labels } : {}), ...(rest.annotations ? { annotations: rest.annotations } : {}) },
+    metadata: {
+      name,
+      namespace,
+      ...(rest.labels ? { labels: rest.labels } : {}),
+      ...(rest.annotations ? { annotations: rest.annotations } : {}),
+    },
     spec: {
       selector,
       ...(rest.headless ? { clusterIP: 'None' } : {}),

@@ -41,7 +41,10 @@ const BARE: Readonly<Record<string, object>> = {
     portLevelSettings: [
       { port: { number: 81 }, ...H2 },
       { port: { number: 443 }, ...simple(trusted) },
-      { port: { number: 82 }, outlierDetection: { consecutive5xxErrors: 2, interval: '1s', baseEjectionTime: '60s', maxEjectionPercent: 100 } },
+      {
+        port: { number: 82 },
+        outlierDetection: { consecutive5xxErrors: 2, interval: '1s', baseEjectionTime: '60s', maxEjectionPercent: 100 },
+      },
     ],
   },
 }
@@ -88,7 +91,13 @@ const service = (name: string, app: string, target = 8080) =>
     name,
     namespace: 'outside',
     selector: { app },
-    ports: { http: [80, target], 'http-more': [81, target], 'http-last': [82, target], 'http-tls': [443, 8443], tcp: [9000, name === 'tunnel' ? 8080 : 9000] },
+    ports: {
+      http: [80, target],
+      'http-more': [81, target],
+      'http-last': [82, target],
+      'http-tls': [443, 8443],
+      tcp: [9000, name === 'tunnel' ? 8080 : 9000],
+    },
   })
 
 const OBJECTS = [
@@ -146,8 +155,20 @@ describeWithMesh('connections to destinations', (mesh) => {
     echo = await deployEcho(
       mesh(),
       [
-        { name: 'bare', namespace: 'outside', listen: ['8080=http', '8443=https', '9000=tcp'], env: server, secrets: { '/server': 'server' } },
-        { name: 'strict', namespace: 'outside', listen: ['8443=https'], env: { ...server, TLS_CLIENT_CA: '/server/ca.crt' }, secrets: { '/server': 'server' } },
+        {
+          name: 'bare',
+          namespace: 'outside',
+          listen: ['8080=http', '8443=https', '9000=tcp'],
+          env: server,
+          secrets: { '/server': 'server' },
+        },
+        {
+          name: 'strict',
+          namespace: 'outside',
+          listen: ['8443=https'],
+          env: { ...server, TLS_CLIENT_CA: '/server/ca.crt' },
+          secrets: { '/server': 'server' },
+        },
         { name: 'inside', namespace: 'feat' },
         {
           name: 'caller',
@@ -171,8 +192,10 @@ describeWithMesh('connections to destinations', (mesh) => {
     await echo?.close()
   })
 
-  const calls = (name: string, { path = '/', port = 80, from = CALLER, ...more }: Partial<CallSpec> & { path?: string; port?: number; from?: string } = {}) =>
-    echo.call(from, { url: `http://${name.includes('.') ? name : outside(name)}:${port}${path}`, ...more })
+  const calls = (
+    name: string,
+    { path = '/', port = 80, from = CALLER, ...more }: Partial<CallSpec> & { path?: string; port?: number; from?: string } = {},
+  ) => echo.call(from, { url: `http://${name.includes('.') ? name : outside(name)}:${port}${path}`, ...more })
   const call = async (name: string, more: Parameters<typeof calls>[1] = {}): Promise<Answer> => {
     const [answer] = await calls(name, more)
     if (!answer) throw new Error('no call was made')
@@ -233,7 +256,11 @@ describeWithMesh('connections to destinations', (mesh) => {
     test('connections are kept alive as often as they should be', async () => {
       await call('keepalive')
       const address = await mesh().kubectl('get', 'pod', 'bare', '-n', 'outside', '-o', 'jsonpath={.status.podIP}')
-      const remote = `${[...address.split('.')].reverse().map((part) => Number(part).toString(16).padStart(2, '0')).join('').toUpperCase()}:1F90`
+      const remote = `${[...address.split('.')]
+        .reverse()
+        .map((part) => Number(part).toString(16).padStart(2, '0'))
+        .join('')
+        .toUpperCase()}:1F90`
       await eventually(async () => {
         await call('keepalive')
         const sockets = (await mesh().kubectl('exec', 'caller', '-n', 'feat', '-c', 'echo', '--', 'cat', '/proc/net/tcp')).split('\n')
@@ -344,7 +371,12 @@ async function entries(mesh: Mesh): Promise<string> {
     networking(
       'ServiceEntry',
       { name, namespace: 'feat' },
-      { hosts, resolution: 'STATIC', ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }], endpoints: [{ address: endpoint }] },
+      {
+        hosts,
+        resolution: 'STATIC',
+        ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }],
+        endpoints: [{ address: endpoint }],
+      },
     )
   return [
     entry('entries', ['one.entries.example', 'tame.entries.example'], address),

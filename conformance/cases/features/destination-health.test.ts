@@ -31,7 +31,13 @@ const INSIDE: Readonly<Record<string, { rule: object; retries?: object }>> = {
 
 /** Services of the pods x and y, which have no sidecar: what they refuse, the caller's own proxy finds out. */
 const OUTSIDE: Readonly<Record<string, object>> = {
-  split: { ...soon, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 3, consecutive5xxErrors: 0, consecutiveGatewayErrors: 0 },
+  split: {
+    ...soon,
+    splitExternalLocalOriginErrors: true,
+    consecutiveLocalOriginFailures: 3,
+    consecutive5xxErrors: 0,
+    consecutiveGatewayErrors: 0,
+  },
   joined: { ...soon, consecutiveGatewayErrors: 3, consecutive5xxErrors: 0 },
 }
 
@@ -42,7 +48,11 @@ const OBJECTS = [
   ...Object.entries(INSIDE).flatMap(([name, { rule, retries = { attempts: 0 } }]) => [
     echoService({ name, namespace: 'feat', selector: { app: 'echo' } }),
     networking('DestinationRule', { name, namespace: 'feat' }, { host: inside(name), ...rule }),
-    networking('VirtualService', { name, namespace: 'feat' }, { hosts: [inside(name)], http: [{ retries, route: [{ destination: { host: inside(name) } }] }] }),
+    networking(
+      'VirtualService',
+      { name, namespace: 'feat' },
+      { hosts: [inside(name)], http: [{ retries, route: [{ destination: { host: inside(name) } }] }] },
+    ),
   ]),
   ...Object.entries(OUTSIDE).flatMap(([name, outlierDetection]) => [
     networking('DestinationRule', { name, namespace: 'feat' }, { host: outside(name), trafficPolicy: { outlierDetection } }),
@@ -65,7 +75,11 @@ describeWithMesh('health of destinations', (mesh) => {
       { name: 'caller', namespace: 'feat' },
     ]
     echo = await deployEcho(mesh(), pods, OBJECTS.join(''))
-    await mesh().apply(Object.keys(OUTSIDE).map((name) => echoService({ name, namespace: 'outside', selector: { app: 'echo' } })).join(''))
+    await mesh().apply(
+      Object.keys(OUTSIDE)
+        .map((name) => echoService({ name, namespace: 'outside', selector: { app: 'echo' } }))
+        .join(''),
+    )
     await Promise.all([
       ...Object.keys(INSIDE).map((name) => bothAnswer(`http://${inside(name)}`, ['a', 'b'])),
       ...Object.keys(OUTSIDE).map((name) => bothAnswer(`http://${outside(name)}`, ['x', 'y'])),
@@ -137,7 +151,13 @@ describeWithMesh('health of destinations', (mesh) => {
       const url = `http://${inside('enough-health')}/?status=503&only=a`
       const answers = await calls(url, { count: 80, parallel: 1 })
       expect(answers.slice(-20).some(({ pod }) => pod === 'a')).toBe(true)
-      const { stdout } = await mesh().lateen('proxy-config', 'endpoints', 'caller.feat', '--cluster', `outbound|80||${inside('enough-health')}`)
+      const { stdout } = await mesh().lateen(
+        'proxy-config',
+        'endpoints',
+        'caller.feat',
+        '--cluster',
+        `outbound|80||${inside('enough-health')}`,
+      )
       expect(stdout).toContain('FAILED')
     })
   })
@@ -180,7 +200,9 @@ describeWithMesh('health of destinations', (mesh) => {
       expect(Object.keys(counts).sort()).toEqual(['200', '503'])
       expect(counts['503']).toBeGreaterThanOrEqual(16)
       expect(await receivedOf(id)).toHaveLength(counts['200'] ?? 0)
-      expect((await answers).filter(({ status }) => status === 503).every(({ headers }) => headers['x-envoy-overloaded'] === 'true')).toBe(true)
+      expect((await answers).filter(({ status }) => status === 503).every(({ headers }) => headers['x-envoy-overloaded'] === 'true')).toBe(
+        true,
+      )
     })
 
     test('no more requests are under way than may be', async () => {

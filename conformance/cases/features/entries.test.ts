@@ -12,7 +12,11 @@ const IN_FEAT = (name: string): Named => ({ name, namespace: 'feat' })
 const HTTP = { number: 80, name: 'http', protocol: 'HTTP' }
 const TCP = { number: 9000, name: 'tcp', protocol: 'TCP' }
 const entry = (name: string, spec: object, labels: Readonly<Record<string, string>> = {}) =>
-  networking('ServiceEntry', { ...IN_FEAT(name), labels }, { hosts: [`${name}.example`], location: 'MESH_EXTERNAL', ports: [HTTP], ...spec })
+  networking(
+    'ServiceEntry',
+    { ...IN_FEAT(name), labels },
+    { hosts: [`${name}.example`], location: 'MESH_EXTERNAL', ports: [HTTP], ...spec },
+  )
 
 /** What needs no address of a pod. */
 const OBJECTS = [
@@ -20,25 +24,51 @@ const OBJECTS = [
   echoService({ name: 'many', namespace: 'outside', selector: { role: 'server' }, ports: { http: [8080, 8080] }, headless: true }),
   echoService({ name: 'one', namespace: 'outside', selector: { app: 'out-a' }, ports: { http: [8080, 8080], tcp: [9000, 9000] } }),
   entry('dns', { resolution: 'DNS', endpoints: [{ address: 'many.outside.svc.cluster.local', ports: { http: 8080 } }] }),
-  entry('round-robin', { resolution: 'DNS_ROUND_ROBIN', endpoints: [{ address: 'many.outside.svc.cluster.local', ports: { http: 8080 } }] }),
+  entry('round-robin', {
+    resolution: 'DNS_ROUND_ROBIN',
+    endpoints: [{ address: 'many.outside.svc.cluster.local', ports: { http: 8080 } }],
+  }),
   // Without endpoints the host itself is resolved.
-  networking(
-    'ServiceEntry',
-    IN_FEAT('itself'),
-    { hosts: ['many.outside.svc.cluster.local'], location: 'MESH_EXTERNAL', resolution: 'DNS', ports: [{ number: 8080, name: 'http', protocol: 'HTTP' }] },
+  networking('ServiceEntry', IN_FEAT('itself'), {
+    hosts: ['many.outside.svc.cluster.local'],
+    location: 'MESH_EXTERNAL',
+    resolution: 'DNS',
+    ports: [{ number: 8080, name: 'http', protocol: 'HTTP' }],
+  }),
+  entry(
+    'auto',
+    { resolution: 'DNS', ports: [HTTP, TCP], endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080, tcp: 9000 } }] },
+    { 'istio.io/enable-autoallocate-ip': 'true' },
   ),
-  entry('auto', { resolution: 'DNS', ports: [HTTP, TCP], endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080, tcp: 9000 } }] }, { 'istio.io/enable-autoallocate-ip': 'true' }),
   entry('auto-tcp', { resolution: 'DNS', ports: [TCP], endpoints: [{ address: 'out-b.outside.svc.cluster.local' }] }),
   echoService({ name: 'out-b', namespace: 'outside', ports: { tcp: [9000, 9000] } }),
-  entry('selecting', { location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ ...HTTP, targetPort: 8080 }], workloadSelector: { labels: { role: 'chosen' } } }),
-  networking('ServiceEntry', IN_FEAT('private'), { hosts: ['private.example'], exportTo: ['.'], location: 'MESH_EXTERNAL', resolution: 'DNS', ports: [HTTP], endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080 } }] }),
+  entry('selecting', {
+    location: 'MESH_INTERNAL',
+    resolution: 'STATIC',
+    ports: [{ ...HTTP, targetPort: 8080 }],
+    workloadSelector: { labels: { role: 'chosen' } },
+  }),
+  networking('ServiceEntry', IN_FEAT('private'), {
+    hosts: ['private.example'],
+    exportTo: ['.'],
+    location: 'MESH_EXTERNAL',
+    resolution: 'DNS',
+    ports: [HTTP],
+    endpoints: [{ address: 'one.outside.svc.cluster.local', ports: { http: 8080 } }],
+  }),
   documents({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: IN_FEAT('alias'),
     spec: { type: 'ExternalName', externalName: 'one.outside.svc.cluster.local', ports: [{ name: 'http', port: 8080 }] },
   }),
-  echoService({ name: 'headless', namespace: 'feat', selector: { role: 'chosen' }, ports: { http: [8080, 8080], tcp: [9000, 9000] }, headless: true }),
+  echoService({
+    name: 'headless',
+    namespace: 'feat',
+    selector: { role: 'chosen' },
+    ports: { http: [8080, 8080], tcp: [9000, 9000] },
+    headless: true,
+  }),
 ].join('')
 
 describeWithMesh('services beyond Kubernetes', (mesh) => {
@@ -69,8 +99,16 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
             { address: address['outside/out-b'], ports: { http: 8080 }, weight: 1, labels: { version: 'v2' } },
           ],
         }),
-        networking('DestinationRule', IN_FEAT('static'), { host: 'static.example', trafficPolicy: { loadBalancer: { simple: 'ROUND_ROBIN' } } }),
-        entry('vip', { addresses: ['240.77.0.1', '240.77.1.0/30'], resolution: 'STATIC', ports: [{ ...TCP, targetPort: 9000 }], endpoints: [{ address: address['outside/out-a'] }] }),
+        networking('DestinationRule', IN_FEAT('static'), {
+          host: 'static.example',
+          trafficPolicy: { loadBalancer: { simple: 'ROUND_ROBIN' } },
+        }),
+        entry('vip', {
+          addresses: ['240.77.0.1', '240.77.1.0/30'],
+          resolution: 'STATIC',
+          ports: [{ ...TCP, targetPort: 9000 }],
+          endpoints: [{ address: address['outside/out-a'] }],
+        }),
         entry('none', { resolution: 'NONE', ports: [{ number: 8080, name: 'http', protocol: 'HTTP' }] }),
         networking('ServiceEntry', IN_FEAT('wild'), {
           hosts: ['*.wild.example'],
@@ -91,7 +129,8 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
   afterAll(() => echo?.close())
 
   const call = (host: string, more: object = {}) => echo.call(CALLER, { url: NOWHERE_URL, headers: { host }, ...more })
-  const once = async (host: string, more: object = {}): Promise<Answer> => (await call(host, { count: 1, ...more }))[0] ?? Promise.reject(new Error('no call'))
+  const once = async (host: string, more: object = {}): Promise<Answer> =>
+    (await call(host, { count: 1, ...more }))[0] ?? Promise.reject(new Error('no call'))
   const served = (host: string, pod: string | RegExp, more: object = {}) =>
     eventually(async () => {
       const answer = await once(host, more)
@@ -99,11 +138,14 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
       expect(answer.pod).toMatch(pod)
       return answer
     })
-  const tcp = (host: string, port: number, body: string) => echo.callOnce(CALLER, { url: `tcp://${host}:${port}`, version: 'tcp', body, newConnections: true })
+  const tcp = (host: string, port: number, body: string) =>
+    echo.callOnce(CALLER, { url: `tcp://${host}:${port}`, version: 'tcp', body, newConnections: true })
 
   test('DNS: the name of an endpoint is resolved, and all of its addresses are used', async () => {
     await served('dns.example', /^out-/)
-    await eventually(async () => expect(Object.keys(tally((await call('dns.example', { count: 40 })).map(({ pod }) => pod))).sort()).toEqual(['out-a', 'out-b']))
+    await eventually(async () =>
+      expect(Object.keys(tally((await call('dns.example', { count: 40 })).map(({ pod }) => pod))).sort()).toEqual(['out-a', 'out-b']),
+    )
   })
 
   test('DNS_ROUND_ROBIN: the name of an endpoint is resolved, and its answers are used', async () => {
@@ -144,7 +186,9 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
 
   describe('with DNS captured', () => {
     test('a host without an address gets one, by which its ports are told from those of others', async () => {
-      await eventually(async () => expect(await echo.callOnce(CALLER, { url: 'http://auto.example/' })).toMatchObject({ status: 200, pod: 'out-a' }))
+      await eventually(async () =>
+        expect(await echo.callOnce(CALLER, { url: 'http://auto.example/' })).toMatchObject({ status: 200, pod: 'out-a' }),
+      )
       await eventually(async () => expect((await tcp('auto.example', 9000, 'auto')).body).toBe('out-a auto'))
       // The same port of another host: only the address tells the two apart.
       await eventually(async () => expect((await tcp('auto-tcp.example', 9000, 'auto-other')).body).toBe('out-b auto-other'))

@@ -73,7 +73,12 @@ const OBJECTS = [
   ),
   echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], tcp: [9000, 9000] } }),
   echoService({ name: 'secure', namespace: 'feat', ports: { https: [443, 8443] } }),
-  echoService({ name: 'edge', namespace: 'istio-system', selector: { istio: 'ingressgateway' }, ports: { 'https-mesh': [PORT.mesh, PORT.mesh] } }),
+  echoService({
+    name: 'edge',
+    namespace: 'istio-system',
+    selector: { istio: 'ingressgateway' },
+    ports: { 'https-mesh': [PORT.mesh, PORT.mesh] },
+  }),
   networking(
     'DestinationRule',
     { name: 'edge', namespace: 'feat' },
@@ -81,7 +86,11 @@ const OBJECTS = [
   ),
 ].join('')
 
-const pem = ({ certificate, key }: Issued, more: Readonly<Record<string, string>> = {}) => ({ 'tls.crt': certificate, 'tls.key': key, ...more })
+const pem = ({ certificate, key }: Issued, more: Readonly<Record<string, string>> = {}) => ({
+  'tls.crt': certificate,
+  'tls.key': key,
+  ...more,
+})
 
 describeWithMesh('a Gateway', (mesh) => {
   let echo: Echo
@@ -121,7 +130,8 @@ describeWithMesh('a Gateway', (mesh) => {
   })
   afterAll(() => echo?.close())
 
-  const at = (spec: Omit<CallSpec, 'url'> & { readonly url: string }) => echo.callOnce(DRIVER, { ...spec, url: spec.url.replace('gateway', address) })
+  const at = (spec: Omit<CallSpec, 'url'> & { readonly url: string }) =>
+    echo.callOnce(DRIVER, { ...spec, url: spec.url.replace('gateway', address) })
   const plain = (host: string, port: number = PORT.http) => at({ url: `http://gateway:${port}/`, headers: { host } })
   const secured = (host: string, more: Partial<CallSpec> = {}): Promise<Answer> =>
     at({ url: `https://gateway:${PORT.tls}/`, headers: { host }, ca: authority.certificate, servername: host, ...more })
@@ -148,7 +158,9 @@ describeWithMesh('a Gateway', (mesh) => {
   })
 
   test('TCP: bytes go to the service of the route', async () => {
-    await eventually(async () => expect(await at({ url: `tcp://gateway:${PORT.tcp}`, version: 'tcp', body: 'edge-tcp' })).toMatchObject({ body: 'web edge-tcp' }))
+    await eventually(async () =>
+      expect(await at({ url: `tcp://gateway:${PORT.tcp}`, version: 'tcp', body: 'edge-tcp' })).toMatchObject({ body: 'web edge-tcp' }),
+    )
     expect(await echo.received('feat/web', { path: 'edge-tcp', protocol: 'tcp' })).toHaveLength(1)
   })
 
@@ -182,7 +194,11 @@ describeWithMesh('a Gateway', (mesh) => {
   test('versions and ciphers of TLS are those that the server allows', async () => {
     expect(await secured('new.example', anyCertificate)).toMatchObject({ status: 200, tlsVersion: 'TLSv1.3' })
     expect(await secured('new.example', { ...anyCertificate, maxVersion: 'TLSv1.2' })).toMatchObject({ status: 0 })
-    expect(await secured('old.example', anyCertificate)).toMatchObject({ status: 200, tlsVersion: 'TLSv1.2', cipher: 'ECDHE-ECDSA-AES256-GCM-SHA384' })
+    expect(await secured('old.example', anyCertificate)).toMatchObject({
+      status: 200,
+      tlsVersion: 'TLSv1.2',
+      cipher: 'ECDHE-ECDSA-AES256-GCM-SHA384',
+    })
     expect(await secured('old.example', { ...anyCertificate, minVersion: 'TLSv1.3' })).toMatchObject({ status: 0 })
     expect(await secured('old.example', { ...anyCertificate, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).toMatchObject({ status: 0 })
   })
@@ -201,9 +217,13 @@ describeWithMesh('a Gateway', (mesh) => {
 
   test('ISTIO_MUTUAL: a sidecar is served by its identity, a stranger is not', async () => {
     await eventually(async () =>
-      expect(await echo.callOnce(CALLER, { url: `http://edge.istio-system:${PORT.mesh}/`, headers: { host: 'mesh.example' } })).toMatchObject({ status: 200, pod: 'web' }),
+      expect(
+        await echo.callOnce(CALLER, { url: `http://edge.istio-system:${PORT.mesh}/`, headers: { host: 'mesh.example' } }),
+      ).toMatchObject({ status: 200, pod: 'web' }),
     )
-    expect(await at({ url: `https://gateway:${PORT.mesh}/`, headers: { host: 'mesh.example' }, servername: 'mesh.example' })).toMatchObject({ status: 0 })
+    expect(await at({ url: `https://gateway:${PORT.mesh}/`, headers: { host: 'mesh.example' }, servername: 'mesh.example' })).toMatchObject(
+      { status: 0 },
+    )
   })
 
   test('AUTO_PASSTHROUGH: the name that a sidecar asks for says to which service its bytes go; others are refused', async () => {
@@ -219,7 +239,12 @@ describeWithMesh('a Gateway', (mesh) => {
           ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
           endpoints: [{ address, ports: { http: PORT.sni } }],
         },
-      ) + networking('DestinationRule', { name: 'remote', namespace: 'feat' }, { host: 'remote.example', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL', sni: name } } }),
+      ) +
+        networking(
+          'DestinationRule',
+          { name: 'remote', namespace: 'feat' },
+          { host: 'remote.example', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL', sni: name } } },
+        ),
     )
     const answer = await eventually(async () => {
       const passed = await echo.callOnce(CALLER, { url: NOWHERE_URL, headers: { host: 'remote.example' } })
@@ -233,10 +258,17 @@ describeWithMesh('a Gateway', (mesh) => {
 
   describe('when a credential changes', () => {
     test('new connections get the new certificate, and kept ones lose no request', async () => {
-      const spec = { url: `https://${address}:${PORT.tls}/?delay=100`, headers: { host: 'simple.example' }, ca: authority.certificate, servername: 'simple.example' }
+      const spec = {
+        url: `https://${address}:${PORT.tls}/?delay=100`,
+        headers: { host: 'simple.example' },
+        ca: authority.certificate,
+        servername: 'simple.example',
+      }
       const kept = echo.call(DRIVER, { ...spec, count: 60, parallel: 2 })
       await mesh().apply(secret('simple-cert', 'istio-system', pem(await authority.issue('again.example'))))
-      await eventually(async () => expect(await secured('simple.example', anyCertificate)).toMatchObject({ status: 200, peer: 'DNS:again.example' }))
+      await eventually(async () =>
+        expect(await secured('simple.example', anyCertificate)).toMatchObject({ status: 200, peer: 'DNS:again.example' }),
+      )
       const answers = await kept
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
       // The whole of them on the two connections that were there before.

@@ -71,7 +71,11 @@ const OBJECTS = [
     { host: 'hashed', trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: 'x-key' } } } },
   ),
   ...Object.entries(HTTP).map(([name, http]) =>
-    networking('VirtualService', { name, namespace: 'feat' }, { hosts: [hostOf(name)], gateways: ['mesh', 'feat/front'], http: [{ name: `name-of-${name}`, ...http }] }),
+    networking(
+      'VirtualService',
+      { name, namespace: 'feat' },
+      { hosts: [hostOf(name)], gateways: ['mesh', 'feat/front'], http: [{ name: `name-of-${name}`, ...http }] },
+    ),
   ),
 ]
 
@@ -96,7 +100,12 @@ describeWithMesh('HTTP resilience', (mesh) => {
     return tally(all.flat().map(({ pod }) => pod))
   }
   /** All that v1 received of one call, and the call's answer. */
-  const attempts = async (way: Way, host: string, path: string, more: object = {}): Promise<{ status: number; ms: number; seen: Received[] }> => {
+  const attempts = async (
+    way: Way,
+    host: string,
+    path: string,
+    more: object = {},
+  ): Promise<{ status: number; ms: number; seen: Received[] }> => {
     const id = randomUUID()
     const { status, ms } = await askOnce(echo, way, { host, path: `${path}&id=${id}`, test: id, ...more })
     return { status, ms, seen: await echo.received('feat/echo-v1', { test: id }) }
@@ -260,7 +269,11 @@ describeWithMesh('HTTP resilience', (mesh) => {
 
   test('fields that Istio names but does not carry out are refused by name', async () => {
     const refused = async (fault: object) => {
-      const object = networking('VirtualService', { name: 'never', namespace: 'feat' }, { hosts: ['never.example'], http: [{ fault, route: [destination('v1')] }] })
+      const object = networking(
+        'VirtualService',
+        { name: 'never', namespace: 'feat' },
+        { hosts: ['never.example'], http: [{ fault, route: [destination('v1')] }] },
+      )
       const { code, output } = await mesh().tryKubectl(['apply', '-f', '-'], { stdin: object })
       expect(code).not.toBe(0)
       return output

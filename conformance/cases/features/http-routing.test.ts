@@ -51,7 +51,9 @@ const OBJECTS = [
     named('query-exact', [{ uri: { exact: '/q' }, queryParams: { color: { exact: 'red' } } }]),
     named('query-prefix', [{ uri: { exact: '/q' }, queryParams: { color: { prefix: 'blu' } } }]),
     named('query-regex', [{ uri: { exact: '/q' }, queryParams: { size: { regex: '[0-9]+' } } }]),
-    named('all-of', [{ uri: { prefix: '/all' }, method: { exact: 'PUT' }, headers: { 'x-one': { exact: '1' } }, queryParams: { two: { exact: '2' } } }]),
+    named('all-of', [
+      { uri: { prefix: '/all' }, method: { exact: 'PUT' }, headers: { 'x-one': { exact: '1' } }, queryParams: { two: { exact: '2' } } },
+    ]),
     named('one-of', [{ uri: { exact: '/one' } }, { headers: { 'x-or': { exact: 'yes' } } }]),
     named('first', [{ uri: { prefix: '/order' } }]),
     named('second', [{ uri: { exact: '/order/2' } }]),
@@ -71,24 +73,36 @@ const OBJECTS = [
   virtualService('inner-wild', [named('inner')], { hosts: ['inner.wild.example'] }),
   virtualService('port', [named('this', [{ port: 80 }]), named('other', [{ port: 81 }])]),
   virtualService('gateways', [named('by-gateway', [{ gateways: ['feat/front'] }]), named('by-sidecar', [{ gateways: ['mesh'] }])]),
-  virtualService('labels', [named('mine', [{ sourceLabels: { app: 'caller', role: 'buyer' } }]), named('others', [{ sourceLabels: { role: 'seller' } }]), named('rest')]),
+  virtualService('labels', [
+    named('mine', [{ sourceLabels: { app: 'caller', role: 'buyer' } }]),
+    named('others', [{ sourceLabels: { role: 'seller' } }]),
+    named('rest'),
+  ]),
   virtualService('namespace', [named('other', [{ sourceNamespace: 'other' }]), named('rest')]),
   virtualService('stat', [named('counted', [{ uri: { prefix: '/' }, statPrefix: 'shop_cart' }])]),
   virtualService('rewrite', [
     named('prefix', [{ uri: { prefix: '/api/' } }], { rewrite: { uri: '/v2/' } }),
     named('exact', [{ uri: { exact: '/old' } }], { rewrite: { uri: '/new' } }),
-    named('regex', [{ uri: { prefix: '/users/' } }], { rewrite: { uriRegexRewrite: { match: '^/users/([^/]+)/(.*)$', rewrite: '/\\2/of/\\1' } } }),
+    named('regex', [{ uri: { prefix: '/users/' } }], {
+      rewrite: { uriRegexRewrite: { match: '^/users/([^/]+)/(.*)$', rewrite: '/\\2/of/\\1' } },
+    }),
     named('authority', [{ uri: { prefix: '/host' } }], { rewrite: { authority: 'inner.example' } }),
     named('both', [{ uri: { prefix: '/both' } }], { rewrite: { uri: '/', authority: 'both.example' } }),
     named('rest'),
   ]),
   virtualService('redirect', [
-    { match: [{ uri: { exact: '/all' } }], redirect: { uri: '/there', authority: 'else.example', port: 8443, scheme: 'https', redirectCode: 308 } },
+    {
+      match: [{ uri: { exact: '/all' } }],
+      redirect: { uri: '/there', authority: 'else.example', port: 8443, scheme: 'https', redirectCode: 308 },
+    },
     { match: [{ uri: { exact: '/uri' } }], redirect: { uri: '/there' } },
     { match: [{ uri: { exact: '/derived' } }], redirect: { scheme: 'https', derivePort: 'FROM_PROTOCOL_DEFAULT' } },
     { match: [{ uri: { exact: '/request-port' } }], redirect: { authority: 'else.example', derivePort: 'FROM_REQUEST_PORT' } },
     { match: [{ uri: { prefix: '/pre/' } }], redirect: { uri: '%PREFIX()%/post/' } },
-    ...[302, 303, 307].map((redirectCode) => ({ match: [{ uri: { exact: `/${redirectCode}` } }], redirect: { uri: '/there', redirectCode } })),
+    ...[302, 303, 307].map((redirectCode) => ({
+      match: [{ uri: { exact: `/${redirectCode}` } }],
+      redirect: { uri: '/there', redirectCode },
+    })),
     named('rest'),
   ]),
   virtualService('direct', [
@@ -97,7 +111,10 @@ const OBJECTS = [
       directResponse: { status: 418, body: { string: 'short and stout' } },
       headers: { response: { set: { 'content-type': 'text/tea' } } },
     },
-    { match: [{ uri: { prefix: '/bytes' } }], directResponse: { status: 203, body: { bytes: Buffer.from('by the byte').toString('base64') } } },
+    {
+      match: [{ uri: { prefix: '/bytes' } }],
+      directResponse: { status: 203, body: { bytes: Buffer.from('by the byte').toString('base64') } },
+    },
     { match: [{ uri: { prefix: '/empty' } }], directResponse: { status: 204 } },
     named('rest'),
   ]),
@@ -150,10 +167,14 @@ const OBJECTS = [
     hosts: ['merged.example'],
     gateways: ['feat/front'],
   }),
-  virtualService('merged-2', [named('two', [{ uri: { prefix: '/two' } }]), named('two-both', [{ uri: { prefix: '/both' } }]), named('two-rest')], {
-    hosts: ['merged.example'],
-    gateways: ['feat/front'],
-  }),
+  virtualService(
+    'merged-2',
+    [named('two', [{ uri: { prefix: '/two' } }]), named('two-both', [{ uri: { prefix: '/both' } }]), named('two-rest')],
+    {
+      hosts: ['merged.example'],
+      gateways: ['feat/front'],
+    },
+  ),
   virtualService('destination', [
     named('short', [{ uri: { prefix: '/short' } }], { route: [{ destination: { host: 'echo', port: { number: 80 }, subset: 'v2' } }] }),
     named('port', [{ uri: { prefix: '/port' } }], { route: [{ destination: { host: ECHO, port: { number: 81 } } }] }),
@@ -166,7 +187,22 @@ const OBJECTS = [
 ]
 
 const BOTH = [
-  ...['match', 'authority', 'port', 'gateways', 'labels', 'namespace', 'stat', 'rewrite', 'redirect', 'direct', 'headers', 'cors', 'delegate', 'destination'],
+  ...[
+    'match',
+    'authority',
+    'port',
+    'gateways',
+    'labels',
+    'namespace',
+    'stat',
+    'rewrite',
+    'redirect',
+    'direct',
+    'headers',
+    'cors',
+    'delegate',
+    'destination',
+  ],
 ].map((name) => `${name}.example`)
 
 describeWithMesh('HTTP routing', (mesh) => {
@@ -197,7 +233,8 @@ describeWithMesh('HTTP routing', (mesh) => {
   const nameOf = ({ echo: seen, status }: Answer) => String(seen?.headers['x-route'] ?? status)
 
   describe.each(WAYS)('by %s', (way) => {
-    const match = (path: string, headers: Record<string, string> = {}, method = 'GET') => routeOf(way, { host: 'match.example', path, headers, method })
+    const match = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+      routeOf(way, { host: 'match.example', path, headers, method })
 
     test('a path matches exactly, by prefix or by expression', async () => {
       expect(await match('/exact')).toBe('uri-exact')
@@ -313,7 +350,9 @@ describeWithMesh('HTTP routing', (mesh) => {
     })
 
     test('headers are set, added and removed, by the route and by the destination', async () => {
-      const path = ['x-secret:1', 'x-dest-secret:1', 'x-answer:app', 'x-dest-answer:app', 'x-added:app'].map((header) => `header=${header}`).join('&')
+      const path = ['x-secret:1', 'x-dest-secret:1', 'x-answer:app', 'x-dest-answer:app', 'x-added:app']
+        .map((header) => `header=${header}`)
+        .join('&')
       const { echo: seen, headers } = await askOnce(echo, way, {
         host: 'headers.example',
         path: `/?${path}`,
@@ -357,7 +396,8 @@ describeWithMesh('HTTP routing', (mesh) => {
     })
 
     test('a delegate of another namespace has the routes below its prefix', async () => {
-      const route = (path: string, headers: Record<string, string> = {}, method = 'GET') => routeOf(way, { host: 'delegate.example', path, headers, method })
+      const route = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+        routeOf(way, { host: 'delegate.example', path, headers, method })
       expect(await route('/cart/items/5')).toBe('cart-items')
       expect(await route('/cart/7')).toBe('cart-rest')
       expect(await route('/here', { 'x-root': '1' })).toBe('here-get')
@@ -409,14 +449,30 @@ describeWithMesh('HTTP routing', (mesh) => {
   test('a route with a statPrefix has counters of its own', async () => {
     await eventually(async () => {
       await askOnce(echo, 'sidecar', { host: 'stat.example' })
-      const stats = await mesh().kubectl('exec', 'caller', '-n', 'feat', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', 'stats?filter=shop_cart')
+      const stats = await mesh().kubectl(
+        'exec',
+        'caller',
+        '-n',
+        'feat',
+        '-c',
+        'istio-proxy',
+        '--',
+        'pilot-agent',
+        'request',
+        'GET',
+        'stats?filter=shop_cart',
+      )
       expect(stats).toMatch(/route\.shop_cart\S*\.upstream_rq_total: [1-9]/)
     })
   })
 
   test('a route of a service applies to its own name, to its short name and to its address', async () => {
     await mesh().apply(
-      networking('VirtualService', { name: 'echo', namespace: 'feat' }, { hosts: ['echo'], http: [named('of-service', [], { route: [{ destination: { host: 'echo', subset: 'v2' } }] })] }),
+      networking(
+        'VirtualService',
+        { name: 'echo', namespace: 'feat' },
+        { hosts: ['echo'], http: [named('of-service', [], { route: [{ destination: { host: 'echo', subset: 'v2' } }] })] },
+      ),
     )
     const address = await mesh().kubectl('get', 'service', 'echo', '-n', 'feat', '-o', 'jsonpath={.spec.clusterIP}')
     for (const host of ['echo', 'echo.feat', ECHO, address]) {

@@ -47,8 +47,14 @@ const RULES: Readonly<Record<string, object>> = {
   priority: withLocality({ failoverPriority: ['color'] }),
   'priority-value': withLocality({ failoverPriority: ['color=green'] }),
   anywhere: withLocality({ enabled: false }),
-  remote: balanced({ localityLbSetting: {} }, { outlierDetection: { ...outlierDetection, consecutive5xxErrors: 0, consecutiveGatewayErrors: 0 } }),
-  home: balanced({ localityLbSetting: {} }, { outlierDetection: { ...outlierDetection, consecutive5xxErrors: 0, consecutiveGatewayErrors: 0 } }),
+  remote: balanced(
+    { localityLbSetting: {} },
+    { outlierDetection: { ...outlierDetection, consecutive5xxErrors: 0, consecutiveGatewayErrors: 0 } },
+  ),
+  home: balanced(
+    { localityLbSetting: {} },
+    { outlierDetection: { ...outlierDetection, consecutive5xxErrors: 0, consecutiveGatewayErrors: 0 } },
+  ),
   parts: {
     ...balanced({ simple: 'ROUND_ROBIN' }),
     subsets: [
@@ -66,7 +72,8 @@ const RULES: Readonly<Record<string, object>> = {
 
 const retries = { attempts: 3, retryOn: '5xx' }
 const host = (name: string) => `${name}.feat.svc.cluster.local`
-const route = (name: string, http: object) => networking('VirtualService', { name, namespace: 'feat' }, { hosts: [host(name)], http: [http] })
+const route = (name: string, http: object) =>
+  networking('VirtualService', { name, namespace: 'feat' }, { hosts: [host(name)], http: [http] })
 
 const OBJECTS = [
   ...Object.keys(RULES).map((name) =>
@@ -166,22 +173,37 @@ describeWithMesh('load balancing', (mesh) => {
       expect(Object.keys(whoAnswered(balancedOver)).sort()).toEqual(ALL)
     })
 
-    test.each(['by-header', 'by-ring', 'by-old-ring', 'by-maglev'])('a hash of a header keeps each of its values at one pod: %s', async (service) => {
-      expectSticky(await podsOfKeys(service))
-    })
+    test.each(['by-header', 'by-ring', 'by-old-ring', 'by-maglev'])(
+      'a hash of a header keeps each of its values at one pod: %s',
+      async (service) => {
+        expectSticky(await podsOfKeys(service))
+      },
+    )
 
     test('rings and tables have the size asked for', async () => {
       // Of a table with three places only three pods can have one.
       expect([...new Set((await podsOfKeys('by-small-maglev')).flat())]).toHaveLength(3)
       for (const service of ['by-ring', 'by-old-ring']) {
-        const { stdout } = await mesh().lateen('proxy-config', 'clusters', 'caller.feat', '--fqdn', host(service), '--port', '80', '-o', 'json')
+        const { stdout } = await mesh().lateen(
+          'proxy-config',
+          'clusters',
+          'caller.feat',
+          '--fqdn',
+          host(service),
+          '--port',
+          '80',
+          '-o',
+          'json',
+        )
         expect(stdout).toMatch(/"minimumRingSize": "?4096/)
       }
     })
 
     test('a hash of a query parameter keeps each of its values at one pod', async () => {
       const users = Array.from({ length: 60 }, (_, at) => `user-${at}`)
-      const found = await Promise.all(users.map(async (user) => (await calls('by-query', { count: 3, path: `/?user=${user}` })).map(({ pod }) => pod)))
+      const found = await Promise.all(
+        users.map(async (user) => (await calls('by-query', { count: 3, path: `/?user=${user}` })).map(({ pod }) => pod)),
+      )
       expectSticky(found.map((pods) => [...new Set(pods)]))
     })
 
@@ -192,7 +214,12 @@ describeWithMesh('load balancing', (mesh) => {
       expect(cookie).toMatch(/Max-Age=90/i)
       expect(cookie).toMatch(/Path=\/shop/i)
       expect(cookie).toMatch(/SameSite=Strict/i)
-      const again = await calls('by-cookie', { count: 20, path: '/shop', headers: { cookie: cookie.split(';')[0] ?? '' }, newConnections: true })
+      const again = await calls('by-cookie', {
+        count: 20,
+        path: '/shop',
+        headers: { cookie: cookie.split(';')[0] ?? '' },
+        newConnections: true,
+      })
       expect(whoAnswered(again)).toEqual({ [first?.pod ?? '']: 20 })
       expect(again[0]?.headers).not.toHaveProperty('set-cookie')
       const others = await Promise.all(Array.from({ length: 60 }, (_, at) => calls('by-cookie', { headers: { cookie: `session=${at}` } })))

@@ -14,16 +14,38 @@ const OBJECTS = [
   echoService({
     name: 'web',
     namespace: 'feat',
-    ports: { http: [80, 8080], http2: [82, 8082], grpc: [83, 8083], any: [7001, 7001], 'any-bytes': [7002, 7002], tcp: [9000, 9000], 'tcp-first': [9001, 9001] },
+    ports: {
+      http: [80, 8080],
+      http2: [82, 8082],
+      grpc: [83, 8083],
+      any: [7001, 7001],
+      'any-bytes': [7002, 7002],
+      tcp: [9000, 9000],
+      'tcp-first': [9001, 9001],
+    },
   }),
   documents({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'declared', namespace: 'feat' },
-    spec: { selector: { app: 'web' }, ports: [{ name: 'p1', port: 7010, targetPort: 7010, appProtocol: 'http' }, { name: 'p2', port: 7011, targetPort: 7011, appProtocol: 'tcp' }] },
+    spec: {
+      selector: { app: 'web' },
+      ports: [
+        { name: 'p1', port: 7010, targetPort: 7010, appProtocol: 'http' },
+        { name: 'p2', port: 7011, targetPort: 7011, appProtocol: 'tcp' },
+      ],
+    },
   }),
-  networking('VirtualService', { name: 'web', namespace: 'feat' }, { hosts: ['web.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 80 } } }] }] }),
-  networking('VirtualService', { name: 'grpc', namespace: 'feat' }, { hosts: ['grpc.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 83 } } }] }] }),
+  networking(
+    'VirtualService',
+    { name: 'web', namespace: 'feat' },
+    { hosts: ['web.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 80 } } }] }] },
+  ),
+  networking(
+    'VirtualService',
+    { name: 'grpc', namespace: 'feat' },
+    { hosts: ['grpc.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 83 } } }] }] },
+  ),
 ].join('')
 
 describeWithMesh('protocols', (mesh) => {
@@ -33,7 +55,21 @@ describeWithMesh('protocols', (mesh) => {
     echo = await deployEcho(
       mesh(),
       [
-        { name: 'web', namespace: 'feat', listen: ['8080=http', '8082=http', '8083=http', '7001=http', '7002=tcp', '9000=tcp', '9001=tcp-first', '7010=http', '7011=tcp-first'] },
+        {
+          name: 'web',
+          namespace: 'feat',
+          listen: [
+            '8080=http',
+            '8082=http',
+            '8083=http',
+            '7001=http',
+            '7002=tcp',
+            '9000=tcp',
+            '9001=tcp-first',
+            '7010=http',
+            '7011=tcp-first',
+          ],
+        },
         { name: 'caller', namespace: 'feat' },
       ],
       OBJECTS,
@@ -44,8 +80,13 @@ describeWithMesh('protocols', (mesh) => {
   afterAll(() => echo?.close())
 
   const call = (way: (typeof WAYS)[number], spec: Partial<CallSpec>, host: string, port = 80) =>
-    echo.callOnce(way === 'gateway' ? DRIVER : CALLER, { url: way === 'gateway' ? GATEWAY_URL : `http://web.feat:${port}/`, headers: { host }, ...spec })
-  const bytes = (port: number, body?: string) => echo.callOnce(CALLER, { url: `tcp://web.feat:${port}`, version: 'tcp', ...(body === undefined ? {} : { body }) })
+    echo.callOnce(way === 'gateway' ? DRIVER : CALLER, {
+      url: way === 'gateway' ? GATEWAY_URL : `http://web.feat:${port}/`,
+      headers: { host },
+      ...spec,
+    })
+  const bytes = (port: number, body?: string) =>
+    echo.callOnce(CALLER, { url: `tcp://web.feat:${port}`, version: 'tcp', ...(body === undefined ? {} : { body }) })
 
   test.each(WAYS)('WebSocket: by %s, a connection is upgraded and texts go both ways', async (way) => {
     const answer = await call(way, { version: 'ws', body: 'over and out' }, way === 'gateway' ? 'web.example' : HOST)

@@ -3,7 +3,16 @@ import http from 'node:http'
 import { ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type AgentRun, ask, ENVOY, eventually, freePorts, makeAgentFolder, type RunningAgent, runAgent } from '../testdata/agent-harness.ts'
+import {
+  type AgentRun,
+  ask,
+  ENVOY,
+  eventually,
+  freePorts,
+  makeAgentFolder,
+  type RunningAgent,
+  runAgent,
+} from '../testdata/agent-harness.ts'
 import { type ControlPlane, startControlPlane } from '../testdata/control-plane.ts'
 import { plainListener, staticCluster } from '../testdata/traffic.ts'
 
@@ -95,9 +104,12 @@ describe.skipIf(!ENVOY)('an agent that is to end', () => {
     await eventually(async () => expect(await keptConnection(ports.traffic)('/')).toBe(CLOSED))
     expect(await keptConnection(ports.outbound)('/')).toMatch(KEPT)
     // Envoy's own drain time is over by then; whoever has not heard of the end is still served.
-    const drained = async () => (await ask(ports.admin, '/stats?filter=^listener_manager.(total_listeners_draining|listener_stopped)$')).body
+    const drained = async () =>
+      (await ask(ports.admin, '/stats?filter=^listener_manager.(total_listeners_draining|listener_stopped)$')).body
     const before = await drained()
-    await eventually(async () => expect(Number(/uptime_current_epoch": "(\d+)/.exec((await ask(ports.admin, '/server_info')).body)?.[1])).toBeGreaterThan(3))
+    await eventually(async () =>
+      expect(Number(/uptime_current_epoch": "(\d+)/.exec((await ask(ports.admin, '/server_info')).body)?.[1])).toBeGreaterThan(3),
+    )
     expect(await drained()).toBe(before)
     expect(await keptConnection(ports.traffic)('/')).toBe(CLOSED)
     agent.signal()

@@ -49,7 +49,9 @@ function ask(url: string, timeoutMs: number): Promise<string | undefined> {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (text = (text + chunk).slice(0, 1000)))
-      response.on('end', () => resolve(response.statusCode === 200 ? undefined : `HTTP status ${response.statusCode} ${text.trim()}`.trim()))
+      response.on('end', () =>
+        resolve(response.statusCode === 200 ? undefined : `HTTP status ${response.statusCode} ${text.trim()}`.trim()),
+      )
       response.on('error', (error) => resolve(reasonOf(error)))
     })
     request.on('error', (error) => resolve(reasonOf(error)))

@@ -8,9 +8,7 @@ import type { World } from './world.ts'
 export type Input = KindName | 'MeshConfig' | 'MeshNetworks'
 
 /** Says a message about a resource; `path` is the part of it that is meant (`spec.gateways[0]`), empty for all of it. */
-export interface Report {
-  <M extends MessageName>(message: M, about: Resource | MeshResource, args: ArgumentsOf<M>, path?: string): void
-}
+export type Report = <M extends MessageName>(message: M, about: Resource | MeshResource, args: ArgumentsOf<M>, path?: string) => void
 
 /** Mesh configuration is no object of the cluster, yet messages are about it. */
 export interface MeshResource {

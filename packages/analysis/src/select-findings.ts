@@ -1,5 +1,5 @@
 /** Which findings are shown: those of a namespace, without those that are suppressed. */
-import { type Finding } from './analyze.ts'
+import type { Finding } from './analyze.ts'
 
 /** `--suppress CODE=Kind name.namespace`, with `*` for any part. */
 export interface Suppression {
@@ -27,8 +27,8 @@ export function selectFindings(findings: readonly Finding[], { namespace, suppre
 }
 
 function isSuppressedByAnnotation({ code, resource }: Finding): boolean {
-  const codes = resource?.annotations[SUPPRESS_ANNOTATION]
-  return codes !== undefined && codes.split(',').some((one) => one.trim() === '*' || one.trim() === code)
+  const codes = resource?.annotations[SUPPRESS_ANNOTATION]?.split(',') ?? []
+  return codes.some((one) => one.trim() === '*' || one.trim() === code)
 }
 
 /** `Kind namespace/name`, and `Kind name.namespace` as istioctl's help writes it. */

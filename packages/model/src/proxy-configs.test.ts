@@ -22,7 +22,11 @@ function ask(objects: readonly KubeObject[], namespace = 'shop', labels: Readonl
 
 const MESH = proxyConfig('istio-system', 'mesh', { concurrency: 1, environmentVariables: { A: 'mesh', B: 'mesh' } })
 const NAMESPACE = proxyConfig('shop', 'shop', { environmentVariables: { A: 'shop' }, image: { imageType: 'debug' } })
-const WORKLOAD = proxyConfig('shop', 'cart', { selector: { matchLabels: { app: 'cart' } }, concurrency: 0, environmentVariables: { C: 'cart' } })
+const WORKLOAD = proxyConfig('shop', 'cart', {
+  selector: { matchLabels: { app: 'cart' } },
+  concurrency: 0,
+  environmentVariables: { C: 'cart' },
+})
 
 describe('settings of a workload', () => {
   test('are those of the workload over those of its namespace over those of the mesh; variables join', () => {

@@ -25,7 +25,9 @@ export function proxyConfigFor(objects: Source<KubeObject>, { namespace, labels,
     }))
     .sort(byAge)
   const wide = (of: string) => all.find((entry) => entry.namespace === of && !hasSelector(entry.spec))
-  const narrow = all.find(({ spec, ...entry }) => entry.namespace === namespace && hasSelector(spec) && selects(spec.selector?.matchLabels ?? {}, labels))
+  const narrow = all.find(
+    ({ spec, ...entry }) => entry.namespace === namespace && hasSelector(spec) && selects(spec.selector?.matchLabels ?? {}, labels),
+  )
   const found = [wide(rootNamespace), namespace === rootNamespace ? undefined : wide(namespace), narrow]
   return found.reduce<MeshProxyConfig>((merged, entry) => merge(merged, entry?.spec ?? {}), {})
 }

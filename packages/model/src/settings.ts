@@ -30,7 +30,12 @@ export interface MeshSwitches {
   readonly http3: boolean
 }
 
-export const DEFAULT_SWITCHES: MeshSwitches = { keysFetchedBy: 'control-plane', severalAuthorizers: false, gatewaysOfOwnNamespace: false, http3: false }
+export const DEFAULT_SWITCHES: MeshSwitches = {
+  keysFetchedBy: 'control-plane',
+  severalAuthorizers: false,
+  gatewaysOfOwnNamespace: false,
+  http3: false,
+}
 
 /** TLS versions and ciphers of a kind of connection. */
 export interface TlsSettingsView {

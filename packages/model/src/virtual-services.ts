@@ -46,11 +46,7 @@ export interface VirtualService {
 }
 
 /** All VirtualServices: Istio's own, and those that other kinds stand for. */
-export function virtualServiceCollection(
-  graph: Graph,
-  inputs: Inputs,
-  others: readonly Source<VirtualService>[],
-): Source<VirtualService> {
+export function virtualServiceCollection(graph: Graph, inputs: Inputs, others: readonly Source<VirtualService>[]): Source<VirtualService> {
   const own = graph.collection<KubeObject, VirtualService>(
     'istioVirtualServices',
     inputs.kinds['networking.istio.io/VirtualService'],

@@ -22,7 +22,10 @@ const TYPES = 'type.googleapis.com/envoy.extensions.filters'
 const envoy = findEnvoy()
 
 const [routes] = fc.sample(routeConfiguration, { seed: SEED, numRuns: 1 })
-const filter = (name: string, type: string) => ({ name: `envoy.filters.http.${name}`, typedConfig: { '@type': `${TYPES}.http.${name}.v3.${type}` } })
+const filter = (name: string, type: string) => ({
+  name: `envoy.filters.http.${name}`,
+  typedConfig: { '@type': `${TYPES}.http.${name}.v3.${type}` },
+})
 const manager = {
   statPrefix: 'test',
   routeConfig: {
@@ -45,7 +48,9 @@ describe.skipIf(!envoy)('a traced request ends as in Envoy', () => {
   beforeAll(async () => {
     echo = createServer((incoming, outgoing) => {
       outgoing.setHeader('content-type', 'application/json')
-      outgoing.end(JSON.stringify({ method: incoming.method, host: incoming.headers.host, path: incoming.url, headers: incoming.headersDistinct }))
+      outgoing.end(
+        JSON.stringify({ method: incoming.method, host: incoming.headers.host, path: incoming.url, headers: incoming.headersDistinct }),
+      )
     })
     await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve))
     running = await runEnvoy(envoy ?? '', bootstrap((echo.address() as AddressInfo).port))
@@ -80,7 +85,10 @@ describe.skipIf(!envoy)('a traced request ends as in Envoy', () => {
 
 /** For the message of a failure: the route that answered, else all that the host has. */
 function routesFor(one: RandomRequest, answered: string): unknown {
-  const hosts = (routes?.['virtualHosts'] ?? []) as { readonly domains: readonly string[]; readonly routes: readonly { readonly name: string }[] }[]
+  const hosts = (routes?.['virtualHosts'] ?? []) as {
+    readonly domains: readonly string[]
+    readonly routes: readonly { readonly name: string }[]
+  }[]
   const own = hosts.find(({ domains }) => domains.includes(one.host.toLowerCase().replace(/:.*/, '')))?.routes ?? []
   return own.find(({ name }) => name === answered) ?? own
 }

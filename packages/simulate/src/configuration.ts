@@ -2,10 +2,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { type Cluster, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
-import {
-  type ClusterLoadAssignment,
-  ClusterLoadAssignmentSchema,
-} from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { type Listener, ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { type VirtualHost, VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { type RouteConfiguration, RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'

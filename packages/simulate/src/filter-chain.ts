@@ -85,8 +85,12 @@ function protocolRank(match: Match, offered: readonly string[]): number {
 
 function bySource(all: readonly FilterChain[], source: string, destination: string): readonly FilterChain[] {
   const same = source === destination || inRange(source, '127.0.0.0', 8) || source === '::1'
-  let chains = best(all, (match) => (match.directSourcePrefixRanges.length === 0 ? undefined : longestOf(match.directSourcePrefixRanges, source)))
-  chains = best(chains, ({ sourceType }) => (sourceType === SourceType.ANY ? undefined : (sourceType === SourceType.EXTERNAL) === same ? 0 : 1))
+  let chains = best(all, (match) =>
+    match.directSourcePrefixRanges.length === 0 ? undefined : longestOf(match.directSourcePrefixRanges, source),
+  )
+  chains = best(chains, ({ sourceType }) =>
+    sourceType === SourceType.ANY ? undefined : (sourceType === SourceType.EXTERNAL) === same ? 0 : 1,
+  )
   return best(chains, (match) => (match.sourcePrefixRanges.length === 0 ? undefined : longestOf(match.sourcePrefixRanges, source)))
 }
 
@@ -95,9 +99,7 @@ const longestRange = (match: Match, address: string): number => longestOf(match.
 function longestOf(ranges: Match['prefixRanges'], address: string): number {
   return Math.max(
     0,
-    ...ranges
-      .filter((range) => inRange(address, range.addressPrefix, range.prefixLen ?? 0))
-      .map((range) => (range.prefixLen ?? 0) + 1),
+    ...ranges.filter((range) => inRange(address, range.addressPrefix, range.prefixLen ?? 0)).map((range) => (range.prefixLen ?? 0) + 1),
   )
 }
 

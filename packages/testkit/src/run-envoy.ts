@@ -25,7 +25,19 @@ export async function runEnvoy(envoy: string, bootstrap: Readonly<Record<string,
   const adminFile = join(folder, 'admin')
   const admin = { address: { socketAddress: { address: '127.0.0.1', portValue: 0 } } }
   writeFileSync(file, JSON.stringify({ ...bootstrap, admin }))
-  const args = ['-c', file, '--admin-address-path', adminFile, '--disable-hot-restart', '--concurrency', '1', '--file-flush-interval-msec', '50', '-l', 'warning']
+  const args = [
+    '-c',
+    file,
+    '--admin-address-path',
+    adminFile,
+    '--disable-hot-restart',
+    '--concurrency',
+    '1',
+    '--file-flush-interval-msec',
+    '50',
+    '-l',
+    'warning',
+  ]
   const child = spawn(envoy, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {

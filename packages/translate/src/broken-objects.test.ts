@@ -6,13 +6,19 @@ import { anyObject, keyOf, meshWith, PROXIES } from './testdata/random-objects.t
 
 /** Objects that say nothing usable, for the hosts and workloads that all others are about. */
 const BROKEN: readonly KubeObject[] = [
-  { kind: 'VirtualService', spec: { hosts: ['cart'], http: [{ match: [{ uri: { regex: '(' } }], route: [{ destination: { host: 'till' } }] }] } },
+  {
+    kind: 'VirtualService',
+    spec: { hosts: ['cart'], http: [{ match: [{ uri: { regex: '(' } }], route: [{ destination: { host: 'till' } }] }] },
+  },
   { kind: 'VirtualService', spec: { hosts: ['cart'], http: [{ route: [{ destination: { host: 'cart' }, weight: -3 }] }] } },
   { kind: 'VirtualService', spec: { hosts: 'cart', http: 7 } },
   { kind: 'DestinationRule', spec: { host: 'cart', trafficPolicy: { loadBalancer: { simple: 'LUCK' } } } },
   { kind: 'Sidecar', spec: { egress: [{ hosts: ['no slash or what?'] }] } },
   { kind: 'ServiceEntry', spec: { hosts: ['api.example.com'], ports: [{ number: 99999, name: 'x' }] } },
-  { kind: 'Gateway', spec: { selector: { istio: 'gate' }, servers: [{ port: { number: 80, name: 'x', protocol: 'NONSENSE' }, hosts: ['*'] }] } },
+  {
+    kind: 'Gateway',
+    spec: { selector: { istio: 'gate' }, servers: [{ port: { number: 80, name: 'x', protocol: 'NONSENSE' }, hosts: ['*'] }] },
+  },
   { kind: 'ProxyConfig', spec: { concurrency: 'many' } },
 ].map(({ kind, spec }, i) => ({
   apiVersion: 'networking.istio.io/v1',
@@ -23,15 +29,19 @@ const BROKEN: readonly KubeObject[] = [
 
 test('law: a broken object changes nothing of what any proxy gets, whatever else there is', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(anyObject, { selector: keyOf, maxLength: 12 }), fc.subarray([...BROKEN], { minLength: 1 }), (objects, broken) => {
-      const [sound, odd] = [meshWith(objects), meshWith([...broken, ...objects])]
-      for (const proxy of PROXIES) {
-        const [before, after] = [openProxy(sound, proxy), openProxy(odd, proxy)]
-        for (const typeUrl of Object.values(SHOWN_TYPES))
-          expect([...resourcesOf(after.resources(typeUrl))]).toEqual([...resourcesOf(before.resources(typeUrl))])
-      }
-      expect(odd.diagnostics().length).toBeGreaterThanOrEqual(broken.length)
-    }),
+    fc.property(
+      fc.uniqueArray(anyObject, { selector: keyOf, maxLength: 12 }),
+      fc.subarray([...BROKEN], { minLength: 1 }),
+      (objects, broken) => {
+        const [sound, odd] = [meshWith(objects), meshWith([...broken, ...objects])]
+        for (const proxy of PROXIES) {
+          const [before, after] = [openProxy(sound, proxy), openProxy(odd, proxy)]
+          for (const typeUrl of Object.values(SHOWN_TYPES))
+            expect([...resourcesOf(after.resources(typeUrl))]).toEqual([...resourcesOf(before.resources(typeUrl))])
+        }
+        expect(odd.diagnostics().length).toBeGreaterThanOrEqual(broken.length)
+      },
+    ),
     { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 40) },
   )
 }, 120_000)

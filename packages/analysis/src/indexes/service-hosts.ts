@@ -31,7 +31,11 @@ export function serviceKey(host: string, namespace: string): string {
 /** What a host means to an object of `namespace` that is exported to `exportTo` (empty: everywhere); `undefined` when nothing. */
 export function findServiceHost(
   world: World,
-  { host, namespace, exportTo = [] }: { readonly host: string; readonly namespace: string; readonly exportTo?: readonly string[] | undefined },
+  {
+    host,
+    namespace,
+    exportTo = [],
+  }: { readonly host: string; readonly namespace: string; readonly exportTo?: readonly string[] | undefined },
 ): ServiceHost | undefined {
   const { exact, wildcards } = world.index(serviceHosts)
   const full = fullHost(host, namespace)

@@ -22,7 +22,10 @@ describe.skipIf(!existsSync(FACTS))("Istio's messages", () => {
 
   test.each(facts)('$code says its arguments', ({ name, args }) => {
     const values = Object.fromEntries(
-      args.map((argument, i) => [argument.name, argument.type.startsWith('[]') ? [i + 7001] : argument.type === 'string' ? `${i + 7001}` : i + 7001]),
+      args.map((argument, i) => [
+        argument.name,
+        argument.type.startsWith('[]') ? [i + 7001] : argument.type === 'string' ? `${i + 7001}` : i + 7001,
+      ]),
     )
     const message = MESSAGES[name as keyof typeof MESSAGES]
     // The values have the types that the facts name.

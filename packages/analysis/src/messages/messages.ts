@@ -115,7 +115,8 @@ export const MESSAGES = {
   ),
   VirtualServiceIneffectiveMatch: info<{ ruleno: string; matchno: string; dupno: string }>(
     'IST0131',
-    ({ ruleno, matchno, dupno }) => `VirtualService rule ${ruleno} match ${matchno} is not used (duplicate/overlapping match in rule ${dupno}).`,
+    ({ ruleno, matchno, dupno }) =>
+      `VirtualService rule ${ruleno} match ${matchno} is not used (duplicate/overlapping match in rule ${dupno}).`,
   ),
   VirtualServiceHostNotFoundInGateway: warning<{ host: Texts; virtualservice: string; gateway: string }>(
     'IST0132',
@@ -190,7 +191,8 @@ export const MESSAGES = {
   ),
   ExternalNameServiceTypeInvalidPortName: warning(
     'IST0150',
-    () => 'A port of an ExternalName service that is named tcp, or names no protocol, catches traffic for other hosts; name it after its protocol.',
+    () =>
+      'A port of an ExternalName service that is named tcp, or names no protocol, catches traffic for other hosts; name it after its protocol.',
   ),
   EnvoyFilterUsesRelativeOperation: warning(
     'IST0151',
@@ -253,7 +255,8 @@ export const MESSAGES = {
   ),
   ExternalControlPlaneAddressIsNotAHostname: info<{ hostname: string; webhook: string }>(
     'IST0164',
-    ({ hostname, webhook }) => `The address (${hostname}) of the external control plane in the webhook (${webhook}) is an IP address, not a host name.`,
+    ({ hostname, webhook }) =>
+      `The address (${hostname}) of the external control plane in the webhook (${webhook}) is an IP address, not a host name.`,
   ),
   ReferencedInternalGateway: warning<{ virtualservice: string; gateway: string }>(
     'IST0165',
@@ -314,5 +317,4 @@ const codes = new Set<string>(Object.values(MESSAGES).map(({ code }) => code))
 export const isMessageCode = (code: string): boolean => codes.has(code)
 
 /** Istio's page about a code. */
-export const documentationUrl = (code: string): string =>
-  `https://istio.io/v1.30/docs/reference/config/analysis/${code.toLowerCase()}/`
+export const documentationUrl = (code: string): string => `https://istio.io/v1.30/docs/reference/config/analysis/${code.toLowerCase()}/`

@@ -16,16 +16,27 @@ export const test = command<TestReport>({
   args: [{ name: 'file', help: 'file with cases, or with configuration: the same as -f', variadic: true, optional: true }],
   flags: [
     ...WORLD_FLAGS,
-    { name: 'output', short: 'o', value: 'FORMAT', choices: ['text', 'short', 'json', 'yaml', 'junit'], help: 'text, short, json, yaml or junit' },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FORMAT',
+      choices: ['text', 'short', 'json', 'yaml', 'junit'],
+      help: 'text, short, json, yaml or junit',
+    },
     { name: 'junit', value: 'FILE', help: 'write JUnit XML to this file as well' },
     { name: 'min-coverage', value: 'PERCENT', type: 'integer', help: 'fail when fewer percent of the routes are reached' },
     HOME_FLAG,
   ],
-  examples: ['lateen test -f cases.yaml', 'lateen test -f cases.yaml -f routes/ --min-coverage 100', 'lateen test -f cases.yaml -f routes/ --use-kube --junit results.xml'],
+  examples: [
+    'lateen test -f cases.yaml',
+    'lateen test -f cases.yaml -f routes/ --min-coverage 100',
+    'lateen test -f cases.yaml -f routes/ --use-kube --junit results.xml',
+  ],
   async run(context) {
     const { flags } = context
     const least = flags.integer('min-coverage') ?? 0
-    if (least < 0 || least > 100) throw new CommandError(`--min-coverage ${least}: a number from 0 to 100 is wanted`, { exitCode: EXIT.usage })
+    if (least < 0 || least > 100)
+      throw new CommandError(`--min-coverage ${least}: a number from 0 to 100 is wanted`, { exitCode: EXIT.usage })
     const { files, cases, config } = readCaseFiles([...context.args, ...flags.list('filename')])
     const report = runCases(await loadWorld(context, config), cases, files.join(', '), Date.now())
     const xml = flags.text('junit')
@@ -54,7 +65,8 @@ function readCaseFiles(paths: readonly string[]) {
     cases.push(...read.cases)
     config.push(...read.config.map((entry) => resolve(dirname(path), entry)))
   }
-  if (files.length === 0) throw new CommandError('no file with cases is given: -f cases.yaml. See docs/testing-routes.md', { exitCode: EXIT.usage })
+  if (files.length === 0)
+    throw new CommandError('no file with cases is given: -f cases.yaml. See docs/testing-routes.md', { exitCode: EXIT.usage })
   return { files, cases, config: [...new Set(config)] }
 }
 

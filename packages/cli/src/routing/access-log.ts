@@ -66,7 +66,9 @@ const FIELDS = 22
 function fromText(line: string): LogLine | undefined {
   const start = line.search(/\[\d{4}-\d\d-\d\dT/)
   if (start < 0) return undefined
-  const found = [...line.slice(start).matchAll(/\[([^\]]*)\]|"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, time, quoted, word]) => time ?? quoted ?? word ?? '')
+  const found = [...line.slice(start).matchAll(/\[([^\]]*)\]|"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(
+    ([, time, quoted, word]) => time ?? quoted ?? word ?? '',
+  )
   const tokens = found.length === FIELDS - 1 ? found.toSpliced(5, 0, '-') : found
   if (tokens.length < FIELDS) return undefined
   const read = (index: number): string => given(tokens[index] ?? '')

@@ -70,7 +70,8 @@ export function parseCases(text: string, file: string): CaseFile {
   if (cases.length > MOST_CASES) throw fault(`${file}: more than ${MOST_CASES} cases; split the file`)
   const config = top['config'] ?? []
   const paths = typeof config === 'string' ? [config] : config
-  if (!Array.isArray(paths) || paths.some((path) => typeof path !== 'string')) throw fault(`${file}: config must be a list of files and folders`)
+  if (!Array.isArray(paths) || paths.some((path) => typeof path !== 'string'))
+    throw fault(`${file}: config must be a list of files and folders`)
   return { config: paths.map(String), cases: cases.map((entry: unknown, index) => caseOf(entry, `${file}: cases[${index}]`)) }
 }
 
@@ -79,7 +80,9 @@ function caseOf(value: unknown, where: string): Case {
   const request = textAt(fields['request'], `${where}.request`, '[METHOD] URL, such as GET http://reviews:9080/')
   const name = fields['name'] === undefined ? request : textAt(fields['name'], `${where}.name`, 'a text')
   const from = textAt(fields['from'], `${where}.from`, 'a pod or workload, such as deployment/productpage-v1')
-  const headers = Object.fromEntries(Object.entries(fieldsAt(fields['headers'] ?? {}, `${where}.headers`)).map(([key, entry]) => [key, String(entry)]))
+  const headers = Object.fromEntries(
+    Object.entries(fieldsAt(fields['headers'] ?? {}, `${where}.headers`)).map(([key, entry]) => [key, String(entry)]),
+  )
   return { name, from, request, headers, expect: expectationOf(fields['expect'], `${where}.expect`) }
 }
 
@@ -101,11 +104,17 @@ const READERS: Readonly<Record<keyof Expectation, (value: unknown, where: string
   mirrors: percents,
   delay: (value, where) => {
     const { percent, duration } = fieldsAt(value, where, ['percent', 'duration'])
-    return { percent: percent === undefined ? 100 : numberAt(percent, `${where}.percent`, 0, 100), ms: durationAt(duration, `${where}.duration`) }
+    return {
+      percent: percent === undefined ? 100 : numberAt(percent, `${where}.percent`, 0, 100),
+      ms: durationAt(duration, `${where}.duration`),
+    }
   },
   abort: (value, where) => {
     const { percent, status } = fieldsAt(value, where, ['percent', 'status'])
-    return { percent: percent === undefined ? 100 : numberAt(percent, `${where}.percent`, 0, 100), status: numberAt(status, `${where}.status`, 100, 599) }
+    return {
+      percent: percent === undefined ? 100 : numberAt(percent, `${where}.percent`, 0, 100),
+      status: numberAt(status, `${where}.status`, 100, 599),
+    }
   },
   tls: (value, where) => {
     if (!TLS.includes(String(value))) throw fault(`${where} is ${JSON.stringify(value)}; it can be ${TLS.join(', ')}`)
@@ -116,7 +125,9 @@ const READERS: Readonly<Record<keyof Expectation, (value: unknown, where: string
 
 function expectationOf(value: unknown, where: string): Expectation {
   const fields = fieldsAt(value, where, Object.keys(READERS))
-  const read = Object.entries(READERS).flatMap(([name, reader]) => (fields[name] === undefined ? [] : [[name, reader(fields[name], `${where}.${name}`)]]))
+  const read = Object.entries(READERS).flatMap(([name, reader]) =>
+    fields[name] === undefined ? [] : [[name, reader(fields[name], `${where}.${name}`)]],
+  )
   if (read.length === 0) throw fault(`${where} expects nothing; it has ${Object.keys(READERS).join(', ')}`)
   return Object.fromEntries(read)
 }
@@ -131,26 +142,33 @@ function fieldsAt(value: unknown, where: string, known?: readonly string[]): Fie
 }
 
 function textAt(value: unknown, where: string, wanted: string): string {
-  if (typeof value !== 'string' || value === '') throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write ${wanted}`)
+  if (typeof value !== 'string' || value === '')
+    throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write ${wanted}`)
   return value
 }
 
 function numberAt(value: unknown, where: string, least: number, most: number): number {
-  if (typeof value !== 'number' || !(value >= least && value <= most)) throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write a number from ${least} to ${most}`)
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write a number from ${least} to ${most}`)
   return value
 }
 
 function durationAt(value: unknown, where: string): number {
   if (value === 'none' || value === 0) return 0
   const milliseconds = typeof value === 'string' ? parseDuration(value) : undefined
-  if (milliseconds === undefined) throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write a duration such as 1.5s, or none`)
+  if (milliseconds === undefined)
+    throw fault(`${where} is ${value === undefined ? 'missing' : JSON.stringify(value)}; write a duration such as 1.5s, or none`)
   return milliseconds
 }
 
 function percents(value: unknown, where: string): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(fieldsAt(value, where)).map(([name, entry]) => [name, numberAt(entry, `${where}.${name}`, 0, 100)]))
+  return Object.fromEntries(
+    Object.entries(fieldsAt(value, where)).map(([name, entry]) => [name, numberAt(entry, `${where}.${name}`, 0, 100)]),
+  )
 }
 
 function headersAt(value: unknown, where: string): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(Object.entries(fieldsAt(value, where)).map(([name, entry]) => [name.toLowerCase(), entry === null ? null : String(entry)]))
+  return Object.fromEntries(
+    Object.entries(fieldsAt(value, where)).map(([name, entry]) => [name.toLowerCase(), entry === null ? null : String(entry)]),
+  )
 }

@@ -24,7 +24,11 @@ function means(expected: string, leg: Pick<Leg, 'upstream'>): boolean {
 const nameOf = ({ upstream, outcome }: Leg): string => {
   const [service] = upstream?.services ?? []
   if (service) return `${service.host}${upstream?.subset ? `/${upstream.subset}` : ''}`
-  return outcome.end.kind === 'forward' ? outcome.end.cluster : outcome.end.kind === 'answer' ? `status ${outcome.end.status}` : 'a closed connection'
+  return outcome.end.kind === 'forward'
+    ? outcome.end.cluster
+    : outcome.end.kind === 'answer'
+      ? `status ${outcome.end.status}`
+      : 'a closed connection'
 }
 
 const forwards = ({ legs }: Journey): Leg[] => legs.filter(({ outcome }) => outcome.end.kind === 'forward')
@@ -35,7 +39,8 @@ function reached(journey: Journey, { destination, weights }: Expectation): strin
   const said: string[] = []
   if (destination !== undefined) {
     const others = journey.legs.filter((leg) => !means(destination, leg) && !isFault(leg.outcome))
-    if (others.length > 0 || journey.legs.length === 0) said.push(`destination: ${destination} was expected, ${[...new Set(others.map(nameOf))].join(' and ')} is reached`)
+    if (others.length > 0 || journey.legs.length === 0)
+      said.push(`destination: ${destination} was expected, ${[...new Set(others.map(nameOf))].join(' and ')} is reached`)
   }
   // Of the requests that are not aborted by a fault.
   const all = shareOf(journey.legs.filter(({ outcome }) => !isFault(outcome)))
@@ -67,14 +72,21 @@ function answered(journey: Journey, { status, redirect, denied }: Expectation): 
   const said: string[] = []
   const found = statusesOf(journey)
   if (status !== undefined && !(found.length > 0 && found.every((one) => one.status === status))) {
-    const instead = found.length > 0 ? found.map((one) => (one.status > 0 ? `${one.status} (${one.why})` : `closed (${one.why})`)).join(' and ') : `the destination ${forwards(journey).map(nameOf).join(' and ')}`
+    const instead =
+      found.length > 0
+        ? found.map((one) => (one.status > 0 ? `${one.status} (${one.why})` : `closed (${one.why})`)).join(' and ')
+        : `the destination ${forwards(journey).map(nameOf).join(' and ')}`
     said.push(`status: ${status} was expected, the request gets ${instead}`)
   }
-  const locations = journey.legs.flatMap(({ outcome }) => (outcome.end.kind === 'answer' && outcome.end.location ? [outcome.end.location] : []))
+  const locations = journey.legs.flatMap(({ outcome }) =>
+    outcome.end.kind === 'answer' && outcome.end.location ? [outcome.end.location] : [],
+  )
   if (redirect !== undefined && !(locations.length > 0 && locations.every((location) => location === redirect)))
     said.push(`redirect: ${redirect} was expected, ${locations.length > 0 ? `it leads to ${locations.join(' and ')}` : 'there is none'}`)
   if (denied !== undefined && found.some((one) => one.denied) !== denied)
-    said.push(denied ? 'denied: a policy was expected to deny the request, none does' : `denied: ${found.find((one) => one.denied)?.why ?? ''}`)
+    said.push(
+      denied ? 'denied: a policy was expected to deny the request, none does' : `denied: ${found.find((one) => one.denied)?.why ?? ''}`,
+    )
   return said
 }
 
@@ -83,8 +95,10 @@ function changed(journey: Journey, { path, host, requestHeaders, responseHeaders
   for (const { outcome } of journey.legs) {
     if (outcome.end.kind === 'closed') continue
     const sent = outcome.end.kind === 'forward' ? outcome.end.request : undefined
-    if (path !== undefined && sent?.path !== path) said.add(`path: ${path} was expected, ${sent ? `${sent.path} is sent` : 'nothing is sent'}`)
-    if (host !== undefined && sent?.authority !== host) said.add(`host: ${host} was expected, ${sent ? `${sent.authority} is sent` : 'nothing is sent'}`)
+    if (path !== undefined && sent?.path !== path)
+      said.add(`path: ${path} was expected, ${sent ? `${sent.path} is sent` : 'nothing is sent'}`)
+    if (host !== undefined && sent?.authority !== host)
+      said.add(`host: ${host} was expected, ${sent ? `${sent.authority} is sent` : 'nothing is sent'}`)
     for (const [name, wanted] of Object.entries(requestHeaders ?? {})) {
       const found = sent?.headers.get(name)?.join(',')
       if ((found ?? null) !== wanted) said.add(headerText('requestHeaders', name, wanted, found))
@@ -107,23 +121,41 @@ function policies(journey: Journey, expect: Expectation): string[] {
   const { timeout, retries, mirrors, tls, route, delay, abort } = expect
   for (const { outcome, upstream } of forwards(journey)) {
     const policy = outcome.end.kind === 'forward' ? outcome.end.policy : undefined
-    if (timeout !== undefined && policy?.timeoutMs !== timeout) said.add(`timeout: ${timeout} ms was expected, it is ${policy?.timeoutMs ?? 'not set'} ms`)
-    if (retries !== undefined && (policy?.retries?.attempts ?? 0) !== retries) said.add(`retries: ${retries} were expected, there are ${policy?.retries?.attempts ?? 0}`)
+    if (timeout !== undefined && policy?.timeoutMs !== timeout)
+      said.add(`timeout: ${timeout} ms was expected, it is ${policy?.timeoutMs ?? 'not set'} ms`)
+    if (retries !== undefined && (policy?.retries?.attempts ?? 0) !== retries)
+      said.add(`retries: ${retries} were expected, there are ${policy?.retries?.attempts ?? 0}`)
     for (const [name, wanted] of Object.entries(mirrors ?? {})) {
-      const found = policy?.mirrors.filter(({ cluster }) => clusterMeans(name, cluster)).reduce((sum, { share }) => sum + percent(share), 0) ?? 0
+      const found =
+        policy?.mirrors.filter(({ cluster }) => clusterMeans(name, cluster)).reduce((sum, { share }) => sum + percent(share), 0) ?? 0
       if (differs(found, wanted)) said.add(`mirrors: ${name} gets ${found} %, ${wanted} % was expected`)
     }
-    const modes = [...new Set(upstream?.endpoints.length ? upstream.endpoints.map((endpoint) => endpoint.tls.mode) : [upstream?.tls.mode ?? 'plaintext'])]
+    const modes = [
+      ...new Set(
+        upstream?.endpoints.length ? upstream.endpoints.map((endpoint) => endpoint.tls.mode) : [upstream?.tls.mode ?? 'plaintext'],
+      ),
+    ]
     if (tls !== undefined && !(modes.length === 1 && modes[0] === tls)) said.add(`tls: ${tls} was expected, it is ${modes.join(' and ')}`)
   }
-  if (route !== undefined && !journey.legs.every(({ outcome }) => outcome.route?.name === route || outcome.route?.origins.some(({ kind, namespace, name }) => `${kind} ${namespace}/${name}` === route)))
-    said.add(`route: ${route} was expected, ${[...new Set(journey.legs.map(({ outcome }) => outcome.route?.name || outcome.route?.origins[0]?.name || 'none'))].join(' and ')} is taken`)
+  if (
+    route !== undefined &&
+    !journey.legs.every(
+      ({ outcome }) =>
+        outcome.route?.name === route ||
+        outcome.route?.origins.some(({ kind, namespace, name }) => `${kind} ${namespace}/${name}` === route),
+    )
+  )
+    said.add(
+      `route: ${route} was expected, ${[...new Set(journey.legs.map(({ outcome }) => outcome.route?.name || outcome.route?.origins[0]?.name || 'none'))].join(' and ')} is taken`,
+    )
   if (delay) {
     const found = shareOf(journey.legs.filter(({ outcome }) => outcome.delayMs === delay.ms))
     if (differs(found, delay.percent)) said.add(`delay: ${delay.percent} % by ${delay.ms} ms was expected, it is ${found} %`)
   }
   if (abort) {
-    const found = shareOf(journey.legs.filter(({ outcome }) => isFault(outcome) && outcome.end.kind === 'answer' && outcome.end.status === abort.status))
+    const found = shareOf(
+      journey.legs.filter(({ outcome }) => isFault(outcome) && outcome.end.kind === 'answer' && outcome.end.status === abort.status),
+    )
     if (differs(found, abort.percent)) said.add(`abort: ${abort.percent} % with ${abort.status} was expected, it is ${found} %`)
   }
   return [...said]

@@ -15,7 +15,9 @@ export interface Coverage {
 /** Names of the routes that a journey takes: `VirtualService default/reviews spec.http[1]`. */
 export function takenRoutes({ legs }: Journey): string[] {
   return legs.flatMap(({ outcome }) =>
-    (outcome.route?.origins ?? []).flatMap((origin) => (origin.path ? [`${objectName(origin)} ${origin.path.replace(/\.match\[\d+\]$/, '')}`] : [])),
+    (outcome.route?.origins ?? []).flatMap((origin) =>
+      origin.path ? [`${objectName(origin)} ${origin.path.replace(/\.match\[\d+\]$/, '')}`] : [],
+    ),
   )
 }
 

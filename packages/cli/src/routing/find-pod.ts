@@ -40,9 +40,12 @@ export function podFor(world: World, text: string): PodView {
   const pods = world.pods.filter((pod) => pod.namespace === namespace)
   const found = kind ? ofOwner(world, pods, kind, name, namespace) : byName(pods, name)
   if (found) return found
-  throw new CommandError(`there is no ${kind?.toLowerCase() ?? 'pod'} "${name}" with pods in namespace "${namespace}"; ${nearby(world, namespace, name)}`, {
-    exitCode: EXIT.data,
-  })
+  throw new CommandError(
+    `there is no ${kind?.toLowerCase() ?? 'pod'} "${name}" with pods in namespace "${namespace}"; ${nearby(world, namespace, name)}`,
+    {
+      exitCode: EXIT.data,
+    },
+  )
 }
 
 /** A name without a type is of a pod, else of a workload whose pods are named after it. */
@@ -52,7 +55,8 @@ const byName = (pods: readonly PodView[], name: string): PodView | undefined =>
 const preferred = (pods: readonly PodView[]): PodView | undefined => pods.find(({ ready }) => ready) ?? pods[0]
 
 /** `reviews-v1-6cf9d8b7c4-x2x9k` is named after `reviews-v1`. */
-const isNamedAfter = (pod: string, workload: string): boolean => pod === workload || pod.replace(/(-[a-z0-9]{6,10})?-[a-z0-9]{5}$|-\d+$/, '') === workload
+const isNamedAfter = (pod: string, workload: string): boolean =>
+  pod === workload || pod.replace(/(-[a-z0-9]{6,10})?-[a-z0-9]{5}$|-\d+$/, '') === workload
 
 function ofOwner(world: World, pods: readonly PodView[], kind: string, name: string, namespace: string): PodView | undefined {
   const object = world.objects.find((one) => one.kind === kind && one.metadata.name === name && one.metadata.namespace === namespace)
@@ -74,7 +78,11 @@ function nearby(world: World, namespace: string, name: string): string {
     ...world.pods.filter((pod) => pod.namespace !== namespace && (pod.name === name || isNamedAfter(pod.name, name))),
     ...world.pods.filter((pod) => pod.namespace === namespace),
   ]
-  if (near.length > 0) return `there are ${near.slice(0, SUGGESTIONS).map((pod) => `${pod.name}.${pod.namespace}`).join(', ')}`
+  if (near.length > 0)
+    return `there are ${near
+      .slice(0, SUGGESTIONS)
+      .map((pod) => `${pod.name}.${pod.namespace}`)
+      .join(', ')}`
   const namespaces = [...new Set(world.pods.map((pod) => pod.namespace))]
   return namespaces.length > 0 ? `there are pods in ${namespaces.slice(0, SUGGESTIONS).join(', ')}` : 'there are no pods at all'
 }

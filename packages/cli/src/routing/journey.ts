@@ -1,6 +1,17 @@
 /** The way of a request from a pod: through its own proxy, to an endpoint, through the endpoint's proxy to the application. */
 import type { ObjectRef } from '@lateen/base'
-import { type ForwardedRequest, type HttpRequest, type Origin, type PathOutcome, type Trace, type TraceCall, trace, type Upstream, type UpstreamEndpoint, upstreamOf } from '@lateen/simulate'
+import {
+  type ForwardedRequest,
+  type HttpRequest,
+  type Origin,
+  type PathOutcome,
+  type Trace,
+  type TraceCall,
+  trace,
+  type Upstream,
+  type UpstreamEndpoint,
+  upstreamOf,
+} from '@lateen/simulate'
 import type { PodView } from './proxy-node.ts'
 import { dialled, requestOf, type Target } from './target.ts'
 import type { World } from './world.ts'
@@ -48,7 +59,13 @@ export function travel(world: World, from: PodView, target: Target, now: number)
     http2: target.scheme === 'grpc',
     now,
   })
-  return { from, target, dialled: where, trace: found, legs: found.outcomes.map((outcome) => legOf(world, from, target, outcome, where, now)) }
+  return {
+    from,
+    target,
+    dialled: where,
+    trace: found,
+    legs: found.outcomes.map((outcome) => legOf(world, from, target, outcome, where, now)),
+  }
 }
 
 function legOf(world: World, from: PodView, target: Target, outcome: PathOutcome, where: Journey['dialled'], now: number): Leg {
@@ -61,7 +78,12 @@ function legOf(world: World, from: PodView, target: Target, outcome: PathOutcome
   const arrivals: Arrival[] = []
   for (const endpoint of endpoints) {
     const pod = world.pods.find(({ addresses }) => addresses.includes(endpoint.address))
-    if (!pod || arrivals.length >= MOST_ARRIVALS || arrivals.some((known) => known.endpoint.workload === endpoint.workload && known.endpoint.tls.mode === endpoint.tls.mode)) continue
+    if (
+      !pod ||
+      arrivals.length >= MOST_ARRIVALS ||
+      arrivals.some((known) => known.endpoint.workload === endpoint.workload && known.endpoint.tls.mode === endpoint.tls.mode)
+    )
+      continue
     arrivals.push(arrive({ world, from, pod, endpoint, request: sent, http2: target.scheme === 'grpc', now }))
   }
   return { outcome, upstream, arrivals }
@@ -88,9 +110,14 @@ function arrive({ world, from, pod, endpoint, request, http2, now }: Arriving): 
     tls: mutual ? 'mtls' : tls.mode === 'tls' ? 'tls' : 'plaintext',
     sni: tls.sni,
     // Clusters that follow the caller's protocol offer it by the request, not by the cluster.
-    alpn: tls.mode === 'mesh' && request && !tls.alpn.some((name) => name.startsWith('istio-')) ? ['istio-http/1.1', 'istio', 'http/1.1'] : tls.alpn,
+    alpn:
+      tls.mode === 'mesh' && request && !tls.alpn.some((name) => name.startsWith('istio-'))
+        ? ['istio-http/1.1', 'istio', 'http/1.1']
+        : tls.alpn,
     ...(tls.mode === 'mesh' && { principal: `spiffe://cluster.local/ns/${from.namespace}/sa/${from.serviceAccount}` }),
-    ...(request && { request: { scheme: 'http', method: request.method, authority: request.authority, path: request.path, headers: request.headers } }),
+    ...(request && {
+      request: { scheme: 'http', method: request.method, authority: request.authority, path: request.path, headers: request.headers },
+    }),
     http2,
     now,
   }
@@ -100,7 +127,14 @@ function arrive({ world, from, pod, endpoint, request, http2, now }: Arriving): 
 }
 
 /** A pod without a proxy reaches what it dials as it is. */
-function withoutProxy(world: World, from: PodView, target: Target, where: Journey['dialled'], request: HttpRequest | undefined, now: number): Leg {
+function withoutProxy(
+  world: World,
+  from: PodView,
+  target: Target,
+  where: Journey['dialled'],
+  request: HttpRequest | undefined,
+  now: number,
+): Leg {
   const outcome: PathOutcome = { share: 1, verdicts: [], end: { kind: 'forward', cluster: '' } }
   const pods = podsBehind(world, where.address)
   const arrivals = pods.slice(0, MOST_ARRIVALS).map(({ pod, port }) => {
@@ -149,8 +183,9 @@ export function causes(
   resource: { readonly typeUrl: string; readonly name: string },
   kinds?: readonly string[],
 ): readonly Origin[] {
-  const read: readonly ObjectRef[] = world.origins(pod, resource.typeUrl, resource.name).filter(({ kind }) => !kinds || kinds.includes(kind))
+  const read: readonly ObjectRef[] = world
+    .origins(pod, resource.typeUrl, resource.name)
+    .filter(({ kind }) => !kinds || kinds.includes(kind))
   const named = new Set(known.map(({ kind, namespace, name }) => `${kind}/${namespace}/${name}`))
   return [...known, ...read.filter(({ kind, namespace, name }) => !named.has(`${kind}/${namespace}/${name}`))]
 }
-

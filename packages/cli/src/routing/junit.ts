@@ -4,15 +4,15 @@ import type { TestReport } from './run-cases.ts'
 export function junitOf({ file, results }: Pick<TestReport, 'file' | 'results'>): string {
   const failures = results.filter(({ failures: list }) => list.length > 0).length
   const cases = results.map(({ name, failures: list, decidedBy }) => {
-    const head = `    <testcase classname="${escape(file)}" name="${escape(name)}"`
+    const head = `    <testcase classname="${escapeXml(file)}" name="${escapeXml(name)}"`
     if (list.length === 0) return `${head}/>`
     const text = [...list, ...decidedBy.map((cause) => `decided by ${cause}`)].join('\n')
-    return `${head}>\n      <failure message="${escape(list[0] ?? '')}">${escape(text)}</failure>\n    </testcase>`
+    return `${head}>\n      <failure message="${escapeXml(list[0] ?? '')}">${escapeXml(text)}</failure>\n    </testcase>`
   })
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites tests="${results.length}" failures="${failures}">`,
-    `  <testsuite name="${escape(file)}" tests="${results.length}" failures="${failures}">`,
+    `  <testsuite name="${escapeXml(file)}" tests="${results.length}" failures="${failures}">`,
     ...cases,
     '  </testsuite>',
     '</testsuites>',
@@ -21,7 +21,7 @@ export function junitOf({ file, results }: Pick<TestReport, 'file' | 'results'>)
 }
 
 /** Characters that XML does not know at all are replaced. */
-const escape = (text: string): string =>
+const escapeXml = (text: string): string =>
   text
     // biome-ignore lint/suspicious/noControlCharactersInRegex: just these are not allowed in XML
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')

@@ -49,7 +49,9 @@ export async function explainLog(context: Context, text: string): Promise<LogRep
     ...(now && { now }),
     notes: [
       ...(why ? [why] : []),
-      ...(world && !writer ? ['no pod has an address of this line: it has ended since, or is of another cluster; name the proxy with --from'] : []),
+      ...(world && !writer
+        ? ['no pod has an address of this line: it has ended since, or is of another cluster; name the proxy with --from']
+        : []),
       ...(now ? differences(now, line) : []),
     ],
   }
@@ -83,9 +85,11 @@ function writerOf(world: World, line: LogLine, from: PodView | undefined): Write
   const local = withAddress(line.downstreamLocal)
   const remote = withAddress(line.downstreamRemote)
   const inbound = line.upstreamCluster.startsWith('inbound|') || line.upstreamCluster === 'InboundPassthroughCluster'
-  if (from) return { pod: from, direction: from.role === 'router' ? 'gateway' : inbound ? 'inbound' : 'outbound', caller: inbound ? remote : from }
+  if (from)
+    return { pod: from, direction: from.role === 'router' ? 'gateway' : inbound ? 'inbound' : 'outbound', caller: inbound ? remote : from }
   if (local?.role === 'router') return { pod: local, direction: 'gateway', caller: local }
-  if (local && (inbound || local !== remote) && !line.upstreamCluster.startsWith('outbound|')) return { pod: local, direction: 'inbound', caller: remote }
+  if (local && (inbound || local !== remote) && !line.upstreamCluster.startsWith('outbound|'))
+    return { pod: local, direction: 'inbound', caller: remote }
   return remote && { pod: remote, direction: 'outbound', caller: remote }
 }
 
@@ -97,9 +101,16 @@ function wayNow(world: World, { caller, direction }: Writer, line: LogLine): Rep
   const [host = '', authorityPort = ''] = /^(.*?)(?::(\d+))?$/.exec(line.authority || line.serverName || local)?.slice(1) ?? []
   if (host === '') return undefined
   const encrypted = direction === 'gateway' && line.serverName !== ''
-  const port = Number(authorityPort) || (direction === 'outbound' ? portOf(line.downstreamLocal) : 0) || (direction === 'inbound' ? clusterPort : 0) || (encrypted ? 443 : 80)
+  const port =
+    Number(authorityPort) ||
+    (direction === 'outbound' ? portOf(line.downstreamLocal) : 0) ||
+    (direction === 'inbound' ? clusterPort : 0) ||
+    (encrypted ? 443 : 80)
   const scheme = line.method === '' ? 'tcp' : encrypted ? 'https' : 'http'
-  const target = parseTarget(`${scheme}://${host}:${port}${line.path.startsWith('/') ? line.path : '/'}`, { method: line.method || undefined, headers: [] })
+  const target = parseTarget(`${scheme}://${host}:${port}${line.path.startsWith('/') ? line.path : '/'}`, {
+    method: line.method || undefined,
+    headers: [],
+  })
   return reportOf(world, travel(world, caller, target, Date.now()))
 }
 
@@ -138,16 +149,25 @@ function failureCauses(now: Report, { flags }: LogLine): Cause[] {
 function differences({ branches }: Report, { upstreamCluster, status }: LogLine): string[] {
   const clusters = branches.flatMap(({ steps }) => steps.filter(({ stage }) => stage === 'cluster').map(({ name }) => name))
   if (upstreamCluster.startsWith('outbound|') && !clusters.includes(upstreamCluster))
-    return [`the line went to ${upstreamCluster}; the request would not go there now (the line holds no headers: give them with a request instead)`]
-  if (status >= 400 && branches.every((branch) => branch.status === undefined)) return ['by configuration alone the request reaches a destination now']
+    return [
+      `the line went to ${upstreamCluster}; the request would not go there now (the line holds no headers: give them with a request instead)`,
+    ]
+  if (status >= 400 && branches.every((branch) => branch.status === undefined))
+    return ['by configuration alone the request reaches a destination now']
   return []
 }
 
 function summaryOf(line: LogLine, flags: readonly FlagMeaning[]): string {
   const what = line.method === '' ? 'a connection' : `${line.method} ${line.authority}${line.path}`
-  const to = line.upstreamCluster === '' ? 'went nowhere' : `went to ${line.upstreamCluster}${line.upstreamHost ? ` (${line.upstreamHost})` : ''}`
+  const to =
+    line.upstreamCluster === '' ? 'went nowhere' : `went to ${line.upstreamCluster}${line.upstreamHost ? ` (${line.upstreamHost})` : ''}`
   const status = line.status > 0 ? `, answered ${line.status} after ${line.durationMs} ms` : ''
-  const why = flags.length > 0 ? `: ${flags.map(({ meaning }) => meaning).join('; ')}` : line.details.startsWith('rbac_access_denied') ? ': an AuthorizationPolicy denied it' : ''
+  const why =
+    flags.length > 0
+      ? `: ${flags.map(({ meaning }) => meaning).join('; ')}`
+      : line.details.startsWith('rbac_access_denied')
+        ? ': an AuthorizationPolicy denied it'
+        : ''
   return `${what} ${to}${status}${why}`
 }
 

@@ -26,7 +26,10 @@ const share = ({ percent }: Branch): string => (percent === 100 ? '' : `${percen
 function stepLines({ stage, name, details, causes }: Step, width: number, indent: string): string[] {
   const gap = ' '.repeat(width + 4)
   const because = causes.map((cause) => `<- ${causeText(cause)}`)
-  return [`${indent}  ${stage.padEnd(width)}  ${name || '(unnamed)'}`, ...[...details, ...because].map((detail) => `${indent}${gap}${detail}`)]
+  return [
+    `${indent}  ${stage.padEnd(width)}  ${name || '(unnamed)'}`,
+    ...[...details, ...because].map((detail) => `${indent}${gap}${detail}`),
+  ]
 }
 
 export function causeText({ kind, namespace, name, path, file }: Cause): string {

@@ -56,7 +56,12 @@ function notesOf(world: World, { from, trace }: Journey): string[] {
   return [
     ...(from.role === 'none' ? [`${nameOf(from)} has no proxy: no route, no policy of the caller's side applies`] : []),
     ...(world.assumed.length > 0 ? [`assumed, for the files hold no such Service: ${world.assumed.join(', ')}`] : []),
-    ...world.diagnostics.slice(0, 5).map(({ code, object, path, message }) => `${code} ${object.kind} ${object.namespace}/${object.name}: ${path ? `${path}: ` : ''}${message}`),
+    ...world.diagnostics
+      .slice(0, 5)
+      .map(
+        ({ code, object, path, message }) =>
+          `${code} ${object.kind} ${object.namespace}/${object.name}: ${path ? `${path}: ` : ''}${message}`,
+      ),
     ...(trace?.outcomes.some(({ route }) => route?.assumed) ? ['conditions that cannot be seen from here were taken to hold'] : []),
   ]
 }
@@ -77,11 +82,29 @@ class Reporter {
       steps.push(this.step(pod, 'listener', listener.name, [`dialled ${dialled}`], read))
     }
     if (filterChain) {
-      const tls = { none: 'plain text', mutual: 'mutual TLS', terminated: 'TLS ended here', 'passed through': 'TLS passed through' }[filterChain.tls]
-      steps.push(this.step(pod, 'filter chain', filterChain.name, [filterChain.match, `${filterChain.kind === 'http' ? 'HTTP' : 'bytes'}, ${tls}`], filterChain.origins))
+      const tls = { none: 'plain text', mutual: 'mutual TLS', terminated: 'TLS ended here', 'passed through': 'TLS passed through' }[
+        filterChain.tls
+      ]
+      steps.push(
+        this.step(
+          pod,
+          'filter chain',
+          filterChain.name,
+          [filterChain.match, `${filterChain.kind === 'http' ? 'HTTP' : 'bytes'}, ${tls}`],
+          filterChain.origins,
+        ),
+      )
     }
     if (virtualHost && routeConfiguration !== undefined)
-      steps.push(this.step(pod, 'virtual host', virtualHost.name, [`domain ${virtualHost.domain}, routes ${routeConfiguration}`], virtualHost.origins))
+      steps.push(
+        this.step(
+          pod,
+          'virtual host',
+          virtualHost.name,
+          [`domain ${virtualHost.domain}, routes ${routeConfiguration}`],
+          virtualHost.origins,
+        ),
+      )
     return steps
   }
 
@@ -104,7 +127,9 @@ class Reporter {
               route.name || `#${route.index}`,
               [
                 route.match,
-                ...route.passedOver.slice(-3).map(({ name, condition, origins }) => `passed over ${name || this.shortCause(origins)}: not ${condition}`),
+                ...route.passedOver
+                  .slice(-3)
+                  .map(({ name, condition, origins }) => `passed over ${name || this.shortCause(origins)}: not ${condition}`),
                 ...(route.passedOver.length > 3 ? [`and ${route.passedOver.length - 3} routes before`] : []),
                 ...(route.assumed ? [`assumed: ${route.assumed}`] : []),
               ],
@@ -127,7 +152,11 @@ class Reporter {
 
   private clusterStep(pod: PodView, upstream: Upstream, { end }: PathOutcome): Step {
     const details = end.kind === 'forward' ? forwardTexts(end) : []
-    const found = { endpoints: `${upstream.endpoints.length} endpoints, ${upstream.loadBalancing}`, name: 'endpoints by DNS', 'address dialled': 'to the address dialled' }
+    const found = {
+      endpoints: `${upstream.endpoints.length} endpoints, ${upstream.loadBalancing}`,
+      name: 'endpoints by DNS',
+      'address dialled': 'to the address dialled',
+    }
     const endpoints = upstream.endpoints.slice(0, 5).map(endpointText)
     const more = upstream.endpoints.length > 5 ? [`and ${upstream.endpoints.length - 5} more`] : []
     return this.step(pod, 'cluster', upstream.cluster, [...details, found[upstream.found], ...endpoints, ...more], upstream.origins)
@@ -142,7 +171,14 @@ class Reporter {
       'PeerAuthentication',
       'Sidecar',
     ])
-    const tls = filterChain ? { none: 'taken in plain text', mutual: 'taken with mutual TLS', terminated: 'TLS ended here', 'passed through': 'TLS passed through' }[filterChain.tls] : 'not taken'
+    const tls = filterChain
+      ? {
+          none: 'taken in plain text',
+          mutual: 'taken with mutual TLS',
+          terminated: 'TLS ended here',
+          'passed through': 'TLS passed through',
+        }[filterChain.tls]
+      : 'not taken'
     return [
       this.step(pod, 'inbound', address, [tls, ...(filterChain ? [filterChain.match] : []), said], causing),
       ...(outcome?.verdicts ?? []).map((verdict) => this.verdictStep(pod, verdict)),
@@ -181,13 +217,21 @@ function endpointText({ address, port, workload, tls, locality, healthy, share, 
 
 function forwardTexts(end: Extract<PathOutcome['end'], { kind: 'forward' }>): string[] {
   const { request, policy } = end
-  const changes = request?.requestChanges.map(({ action, name, value }) => (action === 'remove' ? `header ${name} removed` : `header ${name}: ${value ?? ''}`)) ?? []
-  const answers = request?.responseChanges.map(({ action, name, value }) => (action === 'remove' ? `header ${name} removed from answers` : `header ${name}: ${value ?? ''} in answers`)) ?? []
+  const changes =
+    request?.requestChanges.map(({ action, name, value }) =>
+      action === 'remove' ? `header ${name} removed` : `header ${name}: ${value ?? ''}`,
+    ) ?? []
+  const answers =
+    request?.responseChanges.map(({ action, name, value }) =>
+      action === 'remove' ? `header ${name} removed from answers` : `header ${name}: ${value ?? ''} in answers`,
+    ) ?? []
   const retries = policy?.retries
   return [
     request ? `as ${request.method} ${request.path}, host ${request.authority}` : '',
     policy ? (policy.timeoutMs > 0 ? `timeout ${policy.timeoutMs} ms` : 'no timeout') : '',
-    retries ? `up to ${retries.attempts} retries on ${retries.on.join(', ')}${retries.perTryTimeoutMs ? `, ${retries.perTryTimeoutMs} ms each` : ''}` : '',
+    retries
+      ? `up to ${retries.attempts} retries on ${retries.on.join(', ')}${retries.perTryTimeoutMs ? `, ${retries.perTryTimeoutMs} ms each` : ''}`
+      : '',
     ...(policy?.mirrors.map(({ cluster, share }) => `mirrored ${percent(share)} % to ${cluster}`) ?? []),
     policy && policy.hashedBy.length > 0 ? `bound to an endpoint by ${policy.hashedBy.join(', ')}` : '',
     ...changes,
@@ -212,7 +256,11 @@ function resultOf({ outcome, upstream, arrivals }: Leg, world: World): Pick<Bran
   if (end.kind === 'answer') return { result: `${delay}${endText(outcome)}`, status: end.status, ...(end.flag && { flag: end.flag }) }
   if (end.kind === 'closed') return { result: `${delay}${endText(outcome)}`, ...(end.flag && { flag: end.flag }) }
   const refused = arrivals.map((arrival) => arrival.outcome).find((found) => found && found.end.kind !== 'forward')
-  if (refused) return { result: `${delay}refused at the destination: ${endText(refused)}`, ...(refused.end.kind === 'answer' ? { status: refused.end.status } : { status: 503, flag: 'UF' }) }
+  if (refused)
+    return {
+      result: `${delay}refused at the destination: ${endText(refused)}`,
+      ...(refused.end.kind === 'answer' ? { status: refused.end.status } : { status: 503, flag: 'UF' }),
+    }
   if (upstream?.found === 'endpoints' && world.live && !upstream.endpoints.some(({ healthy }) => healthy))
     return { result: `${delay}answers 503: ${upstream.cluster} has no healthy endpoint`, status: 503, flag: 'UH' }
   return { result: `${delay}${destinationText(upstream, end.cluster)}` }

@@ -101,9 +101,18 @@ function gatewayService({ metadata }: KubeObject, objects: readonly KubeObject[]
     .flatMap(({ spec }) => listOf(fieldsOf(spec)['servers']))
     .map((server) => fieldsOf(fieldsOf(server)['port'])['number'])
     .filter((port) => typeof port === 'number')
-  const targets = new Map([[80, 8080], [443, 8443], ...numbers.filter((port) => port !== 80 && port !== 443).map((port) => [port, port] as const)])
+  const targets = new Map([
+    [80, 8080],
+    [443, 8443],
+    ...numbers.filter((port) => port !== 80 && port !== 443).map((port) => [port, port] as const),
+  ])
   const ports = [...targets].map(([port, targetPort]) => ({ name: `tcp-${port}`, port, targetPort, protocol: 'TCP' }))
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels }, spec: { type: 'LoadBalancer', selector: labels, ports } }
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace, labels },
+    spec: { type: 'LoadBalancer', selector: labels, ports },
+  }
 }
 
 const labelsOf = (object: KubeObject): Readonly<Record<string, string>> =>
@@ -204,7 +213,9 @@ function missingServices(objects: readonly KubeObject[]): KubeObject[] {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace },
-    spec: { ports: (ports.size > 0 ? [...ports] : [80]).map((port) => ({ name: `http-${port}`, port, targetPort: port, protocol: 'TCP' })) },
+    spec: {
+      ports: (ports.size > 0 ? [...ports] : [80]).map((port) => ({ name: `http-${port}`, port, targetPort: port, protocol: 'TCP' })),
+    },
   }))
 }
 

@@ -34,7 +34,8 @@ export function parseTarget(url: string, options: { readonly method?: string | u
   const port = portText === undefined ? PORTS[scheme] : Number(portText)
   if (port < 1 || port > 65_535) throw wrong(scheme === 'tcp' ? 'a port is missing, as in tcp://redis:6379' : `${port} is no port`)
   const headers = parseHeaders(options.headers)
-  const grpc = scheme === 'grpc' && !headers.has('content-type') ? new Map([...headers, ['content-type', ['application/grpc']] as const]) : headers
+  const grpc =
+    scheme === 'grpc' && !headers.has('content-type') ? new Map([...headers, ['content-type', ['application/grpc']] as const]) : headers
   const method = (options.method ?? (scheme === 'grpc' ? 'POST' : 'GET')).toUpperCase()
   return { method, scheme, host, port, path: rest.startsWith('?') ? `/${rest}` : rest, headers: grpc }
 }
@@ -82,7 +83,9 @@ function gatewayPort(world: World, from: PodView, port: number): number {
     const spec = fieldsOf(service.spec)
     const selector = Object.entries(textsOf(spec['selector']))
     if (selector.length === 0 || !selector.every(([key, value]) => from.labels[key] === value)) continue
-    const found = listOf(spec['ports']).map(fieldsOf).find((entry) => entry['port'] === port)
+    const found = listOf(spec['ports'])
+      .map(fieldsOf)
+      .find((entry) => entry['port'] === port)
     if (typeof found?.['targetPort'] === 'number') return found['targetPort']
   }
   return port
@@ -93,7 +96,9 @@ function serviceAddress(world: World, from: PodView, host: string): string | und
   const local = second === undefined || third === undefined || (third === 'svc' && ['', 'cluster.local'].includes(domain.join('.')))
   if (!local) return undefined
   const namespace = second ?? from.namespace
-  const service = world.objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === name && metadata.namespace === namespace)
+  const service = world.objects.find(
+    ({ kind, metadata }) => kind === 'Service' && metadata.name === name && metadata.namespace === namespace,
+  )
   if (!service) return undefined
   const spec = fieldsOf(service.spec)
   const address = textOf(spec['clusterIP'])

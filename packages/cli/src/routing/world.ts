@@ -36,7 +36,13 @@ export interface World {
 }
 
 export const WORLD_FLAGS: readonly Flag[] = [
-  { name: 'filename', short: 'f', value: 'FILE', type: 'list', help: 'file or folder with configuration, or - for standard input; may be repeated' },
+  {
+    name: 'filename',
+    short: 'f',
+    value: 'FILE',
+    type: 'list',
+    help: 'file or folder with configuration, or - for standard input; may be repeated',
+  },
   { name: 'use-kube', help: 'with -f: put the files over what the cluster has' },
   { name: 'meshConfigFile', value: 'FILE', help: 'mesh configuration, over the defaults' },
   ...KUBE_FLAGS,
@@ -80,7 +86,10 @@ async function readCluster(client: KubeClient, istioNamespace: string) {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const states = () => source.status().find(({ error }) => error)?.error ?? 'no answer'
-    timer = setTimeout(() => reject(new CommandError(`the cluster did not tell all objects within ${SYNC_WITHIN_MS / 1000} s: ${states()}`)), SYNC_WITHIN_MS)
+    timer = setTimeout(
+      () => reject(new CommandError(`the cluster did not tell all objects within ${SYNC_WITHIN_MS / 1000} s: ${states()}`)),
+      SYNC_WITHIN_MS,
+    )
   })
   try {
     await Promise.race([source.synced, late])
@@ -101,7 +110,10 @@ function meshConfigOf(text: string, where: string): Readonly<Record<string, unkn
   try {
     value = parse(text)
   } catch (cause) {
-    throw new CommandError(`${where} is not YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { exitCode: EXIT.data, cause })
+    throw new CommandError(`${where} is not YAML: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      exitCode: EXIT.data,
+      cause,
+    })
   }
   if (value === null || value === undefined) return {}
   if (!isFields(value)) throw new CommandError(`${where} must be a mapping of field names to values`, { exitCode: EXIT.data })

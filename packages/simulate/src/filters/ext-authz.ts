@@ -17,5 +17,7 @@ export function runExtAuthz({ name, config, perRoute }: FilterSettings, { notes 
       : services.case === 'httpService'
         ? (services.value.serverUri?.uri ?? '')
         : ''
-  return [{ share: 1, verdict: { filter: name, result: 'unknown', says: `asks ${server || 'another server'}, which decides`, origins: [] } }]
+  return [
+    { share: 1, verdict: { filter: name, result: 'unknown', says: `asks ${server || 'another server'}, which decides`, origins: [] } },
+  ]
 }

@@ -49,7 +49,14 @@ function branch(name: string, share: number, delayMs: number | undefined, abort:
     verdict: { filter: name, result: abort ? 'denied' : 'changed', says: `fault injected: ${says}`, origins: [] },
     ...(delayMs !== undefined && { delayMs }),
     ...(abort && {
-      end: { kind: 'answer', status: abort.status, why: `fault injected: ${abort.says}`, body: 'fault filter abort', flag: 'FI', headers: [] },
+      end: {
+        kind: 'answer',
+        status: abort.status,
+        why: `fault injected: ${abort.says}`,
+        body: 'fault filter abort',
+        flag: 'FI',
+        headers: [],
+      },
     }),
   }
 }

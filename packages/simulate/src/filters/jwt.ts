@@ -143,7 +143,7 @@ function tokenOf(provider: JwtProvider, request: HttpRequest): string | undefine
   const headers = usual ? [{ name: 'authorization', valuePrefix: 'Bearer ' }] : provider.fromHeaders
   for (const { name, valuePrefix } of headers) {
     const value = headerOf(request, name)
-    if (value !== undefined && value.includes(valuePrefix)) return value.slice(value.indexOf(valuePrefix) + valuePrefix.length)
+    if (value?.includes(valuePrefix)) return value.slice(value.indexOf(valuePrefix) + valuePrefix.length)
   }
   for (const parameter of usual ? ['access_token'] : provider.fromParams) {
     const value = queryParameter(request.path, parameter)

@@ -22,7 +22,9 @@ export function runRbac({ name, config, perRoute }: FilterSettings, at: FilterCo
   const decided = decideRbac(settings.rules, subject)
   const verdict = verdictOf(name, decided)
   if (decided.allowed !== false) return [{ share: 1, verdict, ...notes }]
-  return [{ share: 1, verdict, end: { kind: 'answer', status: 403, why: verdict.says, body: 'RBAC: access denied', flag: '', headers: [] } }]
+  return [
+    { share: 1, verdict, end: { kind: 'answer', status: 403, why: verdict.says, body: 'RBAC: access denied', flag: '', headers: [] } },
+  ]
 }
 
 /** The verdict of the filter for connections; undefined when it has no rules that decide. */

@@ -14,7 +14,8 @@ export function metadataMatches({ filter, path, value, invert }: MetadataMatcher
   const found = notes.get(filter)
   if (found === UNKNOWN_NOTES) return 'unknown'
   const at = path.reduce<unknown>(
-    (node, { segment }) => (typeof node === 'object' && node !== null && segment.case === 'key' ? Reflect.get(node, segment.value) : undefined),
+    (node, { segment }) =>
+      typeof node === 'object' && node !== null && segment.case === 'key' ? Reflect.get(node, segment.value) : undefined,
     found,
   )
   const fits = value ? valueMatches(value, at) : false

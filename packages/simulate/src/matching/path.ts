@@ -38,9 +38,9 @@ const unescapeSlashes = (path: string): string => path.replace(/%2f/gi, '/').rep
 
 /** RFC 3986 as Envoy applies it: dot segments removed, unreserved characters decoded, other escapes in capitals, `\` as `/`. */
 function canonical(path: string): string {
-  const decoded = path.replace(/\\/g, '/').replace(/%([0-9a-fA-F]{2})/g, (escape, hex: string) => {
+  const decoded = path.replace(/\\/g, '/').replace(/%([0-9a-fA-F]{2})/g, (written, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16))
-    return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase()
+    return /[A-Za-z0-9\-._~]/.test(character) ? character : written.toUpperCase()
   })
   const kept: string[] = []
   const segments = decoded.split('/').slice(1)

@@ -62,9 +62,7 @@ function conditionsOf(match: RouteMatch): Condition[] {
       },
     })),
     ...tlsConditions(match),
-    ...(match.dynamicMetadata.length + match.filterState.length > 0
-      ? [{ text: 'metadata of filters', ask: (): Truth => 'unknown' }]
-      : []),
+    ...(match.dynamicMetadata.length + match.filterState.length > 0 ? [{ text: 'metadata of filters', ask: (): Truth => 'unknown' }] : []),
   ]
 }
 
@@ -73,7 +71,12 @@ function tlsConditions({ tlsContext }: RouteMatch): Condition[] {
   return [presented, validated].flatMap((wanted) =>
     wanted === undefined
       ? []
-      : [{ text: `client certificate ${wanted ? 'shown' : 'not shown'}`, ask: (at: MatchContext) => at.tls && at.clientCertificate === wanted }],
+      : [
+          {
+            text: `client certificate ${wanted ? 'shown' : 'not shown'}`,
+            ask: (at: MatchContext) => at.tls && at.clientCertificate === wanted,
+          },
+        ],
   )
 }
 
@@ -150,4 +153,3 @@ function cookieOf(request: HttpRequest, name: string): string | undefined {
   }
   return undefined
 }
-

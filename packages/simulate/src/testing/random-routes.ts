@@ -28,14 +28,15 @@ const headerMatch = fc.oneof(
     rangeMatch: fc.constantFrom({ start: '1', end: '7' }, { start: '-5', end: '43' }),
     invertMatch: fc.boolean(),
   }),
-  fc.record({ name: fc.constantFrom(':method'), stringMatch: fc.constantFrom({ exact: 'GET' }, { exact: 'POST' }), invertMatch: fc.boolean() }),
+  fc.record({
+    name: fc.constantFrom(':method'),
+    stringMatch: fc.constantFrom({ exact: 'GET' }, { exact: 'POST' }),
+    invertMatch: fc.boolean(),
+  }),
   fc.record({ name: fc.constant(':authority'), stringMatch: fc.constantFrom({ prefix: 'h' }, { suffix: 'test' }, { contains: ':80' }) }),
 )
 
-const queryMatch = fc.oneof(
-  fc.record({ name: queryName, stringMatch }),
-  fc.record({ name: queryName, presentMatch: fc.boolean() }),
-)
+const queryMatch = fc.oneof(fc.record({ name: queryName, stringMatch }), fc.record({ name: queryName, presentMatch: fc.boolean() }))
 
 const pathMatch: fc.Arbitrary<Json> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ prefix: path, caseSensitive: fc.boolean() }) },
@@ -70,11 +71,19 @@ const substitution = fc.constantFrom(
 )
 
 const weighted = fc
-  .array(fc.tuple(fc.constantFrom(...CLUSTERS), fc.integer({ min: 0, max: 3 }), headerChanges, fc.boolean()), { minLength: 1, maxLength: 3 })
+  .array(fc.tuple(fc.constantFrom(...CLUSTERS), fc.integer({ min: 0, max: 3 }), headerChanges, fc.boolean()), {
+    minLength: 1,
+    maxLength: 3,
+  })
   .filter((list) => list.some(([, weight]) => weight > 0))
   .map((list) => ({
     weightedClusters: {
-      clusters: list.map(([name, weight, changes, rewrites]) => ({ name, weight, ...changes, ...(rewrites && { hostRewriteLiteral: `of-${name}` }) })),
+      clusters: list.map(([name, weight, changes, rewrites]) => ({
+        name,
+        weight,
+        ...changes,
+        ...(rewrites && { hostRewriteLiteral: `of-${name}` }),
+      })),
     },
   }))
 
@@ -92,7 +101,15 @@ const hostRewrite: fc.Arbitrary<Json> = fc.oneof(
 )
 
 const forward = fc
-  .tuple(fc.oneof(fc.constantFrom(...CLUSTERS).map((cluster) => ({ cluster })), weighted, fc.constant({ clusterHeader: 'x-cluster' })), rewrite, hostRewrite)
+  .tuple(
+    fc.oneof(
+      fc.constantFrom(...CLUSTERS).map((cluster) => ({ cluster })),
+      weighted,
+      fc.constant({ clusterHeader: 'x-cluster' }),
+    ),
+    rewrite,
+    hostRewrite,
+  )
   .map(([where, ...more]): Json => ({ route: Object.assign({}, where, ...more) }))
 
 const redirect = fc
@@ -106,11 +123,19 @@ const redirect = fc
       fc.record({ prefixRewrite: fc.constantFrom('/', '/pre') }),
       fc.record({ regexRewrite: substitution }),
     ),
-    fc.record({ stripQuery: fc.boolean(), responseCode: fc.constantFrom('MOVED_PERMANENTLY', 'FOUND', 'SEE_OTHER', 'TEMPORARY_REDIRECT', 'PERMANENT_REDIRECT') }),
+    fc.record({
+      stripQuery: fc.boolean(),
+      responseCode: fc.constantFrom('MOVED_PERMANENTLY', 'FOUND', 'SEE_OTHER', 'TEMPORARY_REDIRECT', 'PERMANENT_REDIRECT'),
+    }),
   )
   .map((parts): Json => ({ redirect: Object.assign({}, ...parts) }))
 
-const direct = fc.record({ directResponse: fc.record({ status: fc.constantFrom(200, 403, 418, 503), body: fc.record({ inlineString: fc.constantFrom('teapot', 'no') }) }) })
+const direct = fc.record({
+  directResponse: fc.record({
+    status: fc.constantFrom(200, 403, 418, 503),
+    body: fc.record({ inlineString: fc.constantFrom('teapot', 'no') }),
+  }),
+})
 
 const action: fc.Arbitrary<Json> = fc.oneof({ weight: 4, arbitrary: forward }, { weight: 2, arbitrary: redirect }, direct)
 
@@ -129,7 +154,9 @@ const permission: fc.Arbitrary<Json> = fc.letrec<{ node: Json; leaf: Json }>((ti
   leaf: fc.oneof(
     fc.constant({ any: true }),
     fc.record({ header: headerMatch }),
-    fc.record({ urlPath: fc.record({ path: fc.oneof(fc.record({ prefix: path }), fc.record({ exact: path }), fc.record({ suffix: segment })) }) }),
+    fc.record({
+      urlPath: fc.record({ path: fc.oneof(fc.record({ prefix: path }), fc.record({ exact: path }), fc.record({ suffix: segment })) }),
+    }),
     fc.record({ requestedServerName: fc.record({ exact: fc.constantFrom('', 'x') }) }),
   ),
   node: fc.oneof(
@@ -145,7 +172,9 @@ const principal: fc.Arbitrary<Json> = fc.letrec<{ node: Json; leaf: Json }>((tie
   leaf: fc.oneof(
     fc.constant({ any: true }),
     fc.record({ header: headerMatch }),
-    fc.record({ directRemoteIp: fc.constantFrom({ addressPrefix: '127.0.0.0', prefixLen: 8 }, { addressPrefix: '10.0.0.0', prefixLen: 8 }) }),
+    fc.record({
+      directRemoteIp: fc.constantFrom({ addressPrefix: '127.0.0.0', prefixLen: 8 }, { addressPrefix: '10.0.0.0', prefixLen: 8 }),
+    }),
     fc.constant({ authenticated: {} }),
   ),
   node: fc.oneof(
@@ -161,19 +190,22 @@ const rules = fc.record({
   action: fc.constantFrom('ALLOW', 'DENY', 'LOG'),
   policies: fc.dictionary(
     fc.constantFrom('one', 'two'),
-    fc.record({ permissions: fc.array(permission, { minLength: 1, maxLength: 2 }), principals: fc.array(principal, { minLength: 1, maxLength: 2 }) }),
+    fc.record({
+      permissions: fc.array(permission, { minLength: 1, maxLength: 2 }),
+      principals: fc.array(principal, { minLength: 1, maxLength: 2 }),
+    }),
     { maxKeys: 2 },
   ),
 })
 
-const perRoute = fc
-  .record({ withFault: fc.integer({ max: 5, min: 0 }), fault, withRules: fc.integer({ max: 3, min: 0 }), rules })
-  .map((pick): Json => ({
+const perRoute = fc.record({ withFault: fc.integer({ max: 5, min: 0 }), fault, withRules: fc.integer({ max: 3, min: 0 }), rules }).map(
+  (pick): Json => ({
     typedPerFilterConfig: {
       ...(pick.withFault === 0 && { 'envoy.filters.http.fault': { '@type': FAULT, ...pick.fault } }),
       ...(pick.withRules === 0 && { 'envoy.filters.http.rbac': { '@type': RBAC, rbac: { rules: pick.rules } } }),
     },
-  }))
+  }),
+)
 
 const share = fc.oneof(
   { weight: 9, arbitrary: fc.constant<Json>({}) },

@@ -9,7 +9,9 @@ export function chainMatchText(match: FilterChainMatch | undefined): string {
     match.serverNames.length > 0 ? `SNI ${list(match.serverNames)}` : '',
     match.transportProtocol === 'raw_buffer' ? 'plain text' : match.transportProtocol === 'tls' ? 'TLS' : match.transportProtocol,
     match.applicationProtocols.length > 0 ? `ALPN ${list(match.applicationProtocols)}` : '',
-    match.sourcePrefixRanges.length > 0 ? `from ${list(match.sourcePrefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`))}` : '',
+    match.sourcePrefixRanges.length > 0
+      ? `from ${list(match.sourcePrefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`))}`
+      : '',
   ].filter((part) => part !== '')
   return parts.length === 0 ? 'any connection' : parts.join(', ')
 }

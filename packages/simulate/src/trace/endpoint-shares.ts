@@ -45,7 +45,11 @@ function priorityLoads(groups: readonly LocalityLbEndpoints[], healthy: (endpoin
     return all.length === 0 ? 0 : Math.min(1, (OVERPROVISIONING * all.filter(healthy).length) / all.length)
   })
   // When all of them together cannot carry everything, each gets its part of what there is.
-  const scale = Math.min(1, capacities.reduce((sum, capacity) => sum + capacity, 0)) || 1
+  const scale =
+    Math.min(
+      1,
+      capacities.reduce((sum, capacity) => sum + capacity, 0),
+    ) || 1
   let left = 1
   for (const [index, priority] of priorities.entries()) {
     const load = Math.min(left, (capacities[index] ?? 0) / scale)

@@ -11,13 +11,13 @@ export interface FormatContext {
 /** Replaces `%REQ(NAME?OTHER):N%` and a few more; commands that only a running proxy can answer are left as they are written. */
 export function formatText(text: string, at: FormatContext): string {
   return text.replace(/%([A-Z_]*)(?:\(([^()%]*)\))?(?::(\d{1,6}))?%/g, (whole, command: string, argument = '', length = '') => {
-    const value = valueOf(command, argument, at)
+    const value = valueOfCommand(command, argument, at)
     if (value === undefined) return whole
     return length === '' ? value : value.slice(0, Number(length))
   })
 }
 
-function valueOf(command: string, argument: string, at: FormatContext): string | undefined {
+function valueOfCommand(command: string, argument: string, at: FormatContext): string | undefined {
   switch (command) {
     case '':
       return argument === '' ? '%' : undefined

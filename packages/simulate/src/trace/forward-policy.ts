@@ -1,5 +1,10 @@
 /** How long and how often a forwarded request is tried, and what else is done with it. */
-import type { RetryPolicy, RouteAction, RouteAction_HashPolicy, VirtualHost } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import type {
+  RetryPolicy,
+  RouteAction,
+  RouteAction_HashPolicy,
+  VirtualHost,
+} from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { fractionOf } from '../matching/route-match.ts'
 import { milliseconds } from './milliseconds.ts'
 import type { ForwardPolicy } from './outcome.ts'

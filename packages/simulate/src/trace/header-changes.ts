@@ -1,8 +1,5 @@
 /** What routes, virtual hosts and route configurations do to headers. */
-import {
-  type HeaderValueOption,
-  HeaderValueOption_HeaderAppendAction as Append,
-} from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import { type HeaderValueOption, HeaderValueOption_HeaderAppendAction as Append } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { type FormatContext, formatText } from './format.ts'
 import type { HeaderChange } from './outcome.ts'
 
@@ -54,7 +51,8 @@ function change(
   const before = new Map(next)
   const after = contextWith(before)
   const evaluated = add.flatMap((option) => changeOf(option, after).map((made) => ({ made, action: actionOf(option) })))
-  const isAddition = ({ action }: { readonly action: Append }) => action === Append.APPEND_IF_EXISTS_OR_ADD || action === Append.ADD_IF_ABSENT
+  const isAddition = ({ action }: { readonly action: Append }) =>
+    action === Append.APPEND_IF_EXISTS_OR_ADD || action === Append.ADD_IF_ABSENT
   for (const { made, action } of [...evaluated.filter((entry) => !isAddition(entry)), ...evaluated.filter(isAddition)]) {
     // Conditions look at the headers before any of this level's changes.
     const known = next.get(made.name)

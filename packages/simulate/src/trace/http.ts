@@ -1,5 +1,9 @@
 /** A request in a connection manager: its path brought to one form, its virtual host, its route. */
-import { VirtualHost_TlsRequirementType as Require, type Route, type VirtualHost } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import {
+  VirtualHost_TlsRequirementType as Require,
+  type Route,
+  type VirtualHost,
+} from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RouteConfiguration } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import {
   type HttpConnectionManager,
@@ -68,7 +72,8 @@ function routesOf(
 
 /** The request as filters and routes see it: what the connection manager takes away from callers is gone. */
 function asReceived({ manager, request, mutual }: HttpWalk): HttpRequest {
-  const keepsCertificate = (manager.forwardClientCertDetails === Forward.APPEND_FORWARD || manager.forwardClientCertDetails === Forward.FORWARD_ONLY) && mutual
+  const keepsCertificate =
+    (manager.forwardClientCertDetails === Forward.APPEND_FORWARD || manager.forwardClientCertDetails === Forward.FORWARD_ONLY) && mutual
   if (keepsCertificate || manager.forwardClientCertDetails === Forward.ALWAYS_FORWARD_ONLY) return request
   const headers = new Map(request.headers)
   headers.delete('x-forwarded-client-cert')
@@ -92,11 +97,7 @@ function hostToMatch(
 type Passed = TakenRoute['passedOver'][number]
 
 /** The routes in order; one that takes only a share of requests leaves the others to those behind it. */
-function alongRoutes(
-  at: Parameters<typeof routeOutcomes>[0],
-  host: VirtualHost,
-  routes: RouteConfiguration | undefined,
-): PathOutcome[] {
+function alongRoutes(at: Parameters<typeof routeOutcomes>[0], host: VirtualHost, routes: RouteConfiguration | undefined): PathOutcome[] {
   const context: MatchContext = {
     request: at.request,
     tls: at.call.tls !== 'plaintext',

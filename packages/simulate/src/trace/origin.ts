@@ -30,7 +30,8 @@ export function originsOf(metadata: WithMetadata | undefined): Origin[] {
 /** A delegate's route is written in the delegate; the object that names it comes second. */
 function placesOf(object: ObjectRef, path: string | undefined): Origin[] {
   const [, namespace, name, inner] = /^([^/:]+)\/([^:]+):(.*)$/.exec(path ?? '') ?? []
-  if (namespace !== undefined && name !== undefined && inner !== undefined) return [{ kind: object.kind, namespace, name, path: inner }, object]
+  if (namespace !== undefined && name !== undefined && inner !== undefined)
+    return [{ kind: object.kind, namespace, name, path: inner }, object]
   return [{ ...object, ...(path !== undefined && { path }) }]
 }
 

@@ -1,5 +1,10 @@
 /** What a route does with a request: filters first, then a cluster, a redirect or an answer. */
-import type { Route, RouteAction, VirtualHost, WeightedCluster_ClusterWeight } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import type {
+  Route,
+  RouteAction,
+  VirtualHost,
+  WeightedCluster_ClusterWeight,
+} from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteAction_ClusterNotFoundResponseCode as NotFound } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RouteConfiguration } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { runFilters } from '../filters/http-filters.ts'
@@ -40,16 +45,22 @@ export function routeOutcomes(walk: RouteWalk, chosen: Chosen | undefined, share
     }
     const levels = chosen ? [choice.entry, chosen.route, walk.host, walk.routes] : []
     const match = { request: walk.request, tls: walk.call.tls !== 'plaintext', clientCertificate: walk.mutual, ignorePathParameters: false }
-    return runFilters(walk.manager.httpFilters, levels, { call: walk.call, match, format, notes: new Map() }).map((outcome): PathOutcome => {
-      const end = outcome.end ? answered(outcome.end, walk, chosen, choice, format) : chosen ? endOf(walk, chosen.route, choice, format) : notFound(why)
-      return {
-        share: share * choice.share * outcome.share,
-        ...(chosen && { route: chosen.taken }),
-        verdicts: [...walk.verdicts, ...outcome.verdicts],
-        ...(outcome.delayMs > 0 && { delayMs: outcome.delayMs }),
-        end,
-      }
-    })
+    return runFilters(walk.manager.httpFilters, levels, { call: walk.call, match, format, notes: new Map() }).map(
+      (outcome): PathOutcome => {
+        const end = outcome.end
+          ? answered(outcome.end, walk, chosen, choice, format)
+          : chosen
+            ? endOf(walk, chosen.route, choice, format)
+            : notFound(why)
+        return {
+          share: share * choice.share * outcome.share,
+          ...(chosen && { route: chosen.taken }),
+          verdicts: [...walk.verdicts, ...outcome.verdicts],
+          ...(outcome.delayMs > 0 && { delayMs: outcome.delayMs }),
+          end,
+        }
+      },
+    )
   })
   return joined(outcomes)
 }
@@ -124,7 +135,8 @@ function forward(walk: RouteWalk, route: Route, action: RouteAction, choice: Cho
   const literal = choice.entry?.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? choice.entry.hostRewriteSpecifier.value : ''
   const request: ForwardedRequest = {
     method: walk.request.method,
-    authority: rewrittenHost(action, { ...walk.request, headers, authority: literal || walk.request.authority }) ?? 'the name of the endpoint',
+    authority:
+      rewrittenHost(action, { ...walk.request, headers, authority: literal || walk.request.authority }) ?? 'the name of the endpoint',
     path: rewrittenPath(action, route.match, format),
     headers,
     requestChanges: changes,

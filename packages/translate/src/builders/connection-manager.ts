@@ -1,5 +1,6 @@
 /** HTTP connection managers and TCP proxies: the filters at the end of a filter chain. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { Topology } from '@lateen/api'
 import { duration, packAny } from '@lateen/envoy'
 import type { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import {
@@ -9,14 +10,14 @@ import {
   HttpConnectionManagerSchema,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
-import type { Topology } from '@lateen/api'
 import type { MeshSettings } from '@lateen/model'
 import { accessLogs } from './access-log.ts'
 import { ads } from './config-source.ts'
-import { clientCertificate, FORWARD, headerSettings, idleConnection, protocolSettings } from './proxy-headers.ts'
 import { type HttpFilterSlots, httpFilters, type NetworkFilterInit } from './filter-order.ts'
+import { clientCertificate, FORWARD, headerSettings, idleConnection, protocolSettings } from './proxy-headers.ts'
 
 export type { NetworkFilterInit } from './filter-order.ts'
+
 type ManagerInit = Partial<Exclude<MessageInitShape<typeof HttpConnectionManagerSchema>, { $typeName: string }>>
 
 const MANAGER = 'envoy.filters.network.http_connection_manager'

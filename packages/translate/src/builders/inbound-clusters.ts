@@ -43,7 +43,9 @@ function applicationCluster(input: InboundClusterInput, entry: InboundPort): Res
           subset: '',
         }),
       }),
-    metadata: { filterMetadata: { istio: structOf({ services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }) } },
+    metadata: {
+      filterMetadata: { istio: structOf({ services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }) },
+    },
     ...httpOptions(input, protocol, pool, settings?.http ?? {}),
   })
 }
@@ -58,7 +60,12 @@ function endpointOf({ port, ingress }: InboundPort, input: InboundClusterInput):
 }
 
 /** The HTTP version to the application: HTTP/2 where the port says so, the caller's where nothing says what it speaks, else HTTP/1. */
-function httpOptions(input: InboundClusterInput, protocol: Protocol, pool: ConnectionPoolSettings | undefined, http: HttpOptionsInit): ClusterInit {
+function httpOptions(
+  input: InboundClusterInput,
+  protocol: Protocol,
+  pool: ConnectionPoolSettings | undefined,
+  http: HttpOptionsInit,
+): ClusterInit {
   const http1 = input.settings.traffic.headers.preserveHttp1HeaderCase ? { headerKeyFormat: PRESERVED_CASE } : {}
   const http2 = { ...(pool?.http?.maxConcurrentStreams && { maxConcurrentStreams: pool.http.maxConcurrentStreams }) }
   const explicit = (protocolConfig: NonNullable<ExplicitHttp['protocolConfig']>): HttpOptionsInit['upstreamProtocolOptions'] => ({
@@ -97,7 +104,10 @@ function toApplication(input: InboundClusterInput) {
     cleanupInterval: duration(60_000),
     circuitBreakers: unlimited(),
     upstreamBindConfig: {
-      sourceAddress: { address: input.onlyIPv6 ? PASSTHROUGH_SOURCE.v6 : PASSTHROUGH_SOURCE.v4, portSpecifier: { case: 'portValue' as const, value: 0 } },
+      sourceAddress: {
+        address: input.onlyIPv6 ? PASSTHROUGH_SOURCE.v6 : PASSTHROUGH_SOURCE.v4,
+        portSpecifier: { case: 'portValue' as const, value: 0 },
+      },
       ...(input.socketMark !== undefined && { socketOptions: [markOption(input.socketMark)] }),
     },
   }

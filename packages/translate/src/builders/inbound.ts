@@ -13,15 +13,8 @@ import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { inboundManager, type NetworkFilterInit, type RouteSource, tcpProxy } from './connection-manager.ts'
 import { networkFilters, type PolicyFilters } from './filter-order.ts'
-import {
-  detection,
-  type FilterChainInit,
-  ORIGINAL_DST,
-  ORIGINAL_SRC,
-  PLAIN_HTTP,
-  socketAddress,
-} from './listener-parts.ts'
 import { inspectors } from './inspectors.ts'
+import { detection, type FilterChainInit, ORIGINAL_DST, ORIGINAL_SRC, PLAIN_HTTP, socketAddress } from './listener-parts.ts'
 import { serverSocket } from './server-tls.ts'
 import { meshServerSocket, type TransportSocketInit } from './tls-context.ts'
 
@@ -219,7 +212,8 @@ function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
 function inlineRoute(cluster: string, entry: InboundPort | undefined): RouteSource {
   const port = entry?.servicePort ?? 0
   // Streams of gRPC may have begun on the server when a connection breaks: trying again is not for the proxy to decide.
-  const retryPolicy = entry?.protocol === 'grpc' || entry?.protocol === 'grpc-web' ? undefined : { retryOn: 'reset-before-request', numRetries: 2 }
+  const retryPolicy =
+    entry?.protocol === 'grpc' || entry?.protocol === 'grpc-web' ? undefined : { retryOn: 'reset-before-request', numRetries: 2 }
   return {
     inline: {
       name: cluster,

@@ -21,7 +21,11 @@ export function inspectors(chains: readonly FilterChainInit[]): ListenerFilterIn
 /** The chains of every port that has none of its own. */
 const OTHERS = 0
 
-function inspector(filter: ListenerFilterInit, chains: readonly FilterChainInit[], needs: (chain: FilterChainInit) => boolean): ListenerFilterInit[] {
+function inspector(
+  filter: ListenerFilterInit,
+  chains: readonly FilterChainInit[],
+  needs: (chain: FilterChainInit) => boolean,
+): ListenerFilterInit[] {
   const byPort = new Map<number, boolean>()
   for (const chain of chains) {
     const port = chain.filterChainMatch?.destinationPort ?? OTHERS

@@ -190,12 +190,7 @@ function listener(name: string, init: ListenerInit, { settings, place }: PortInp
   })
 }
 
-function addressListener(
-  name: string,
-  address: string,
-  { service, port, routes, target }: PortService,
-  input: PortInput,
-): Resource {
+function addressListener(name: string, address: string, { service, port, routes, target }: PortService, input: PortInput): Resource {
   const { settings } = input
   const where: ListenerInit = { address: socketAddress(address, port.number) }
   const taken = new Map<string, FilterChainInit>()

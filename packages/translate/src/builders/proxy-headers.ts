@@ -1,12 +1,12 @@
 /** `proxyHeaders` of ProxyConfig, and what else a proxy's own settings say, as fields of connection managers. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { duration, packAny } from '@lateen/envoy'
-import { PreserveCaseFormatterConfigSchema } from '@lateen/envoy/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.js'
 import {
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   type HttpConnectionManagerSchema,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { PreserveCaseFormatterConfigSchema } from '@lateen/envoy/gen/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case_pb.js'
 import type { ProxyTraffic } from '@lateen/model'
 import type { HttpChain } from './filter-order.ts'
 
@@ -41,7 +41,13 @@ export function clientCertificate({ headers }: ProxyTraffic): ManagerInit {
   const { subject, dns, uri, cert, chain } = headers.setCurrentClientCertDetails ?? {}
   return {
     forwardClientCertDetails: forward,
-    setCurrentClientCertDetails: { subject: subject ?? true, dns: dns ?? true, uri: uri ?? true, cert: cert ?? false, chain: chain ?? false },
+    setCurrentClientCertDetails: {
+      subject: subject ?? true,
+      dns: dns ?? true,
+      uri: uri ?? true,
+      cert: cert ?? false,
+      chain: chain ?? false,
+    },
   }
 }
 

@@ -67,12 +67,7 @@ function applies(match: HTTPMatchRequest | undefined, { caller, listenPort }: Ro
   return selects(match.sourceLabels ?? {}, caller.labels)
 }
 
-function routeOf(
-  route: HTTPRoute,
-  match: HTTPMatchRequest | undefined,
-  envoyMatch: RouteMatchInit,
-  input: RouteInput,
-): RouteInit {
+function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, envoyMatch: RouteMatchInit, input: RouteInput): RouteInit {
   const { name, semantics } = input.virtualService
   const at: RouteContext = {
     settings: input.settings,

@@ -1,7 +1,7 @@
 /** Clusters to which a gateway passes mutual TLS of the mesh as it is, by the server name that names the cluster (AUTO_PASSTHROUGH). */
 import type { TrafficPolicy } from '@lateen/api'
 import type { Resource } from '@lateen/envoy'
-import { Cluster_DiscoveryType, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '@lateen/envoy/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { EffectiveRule, Endpoint, MeshSettings, Service, ServicePort } from '@lateen/model'
 import type { ClusterContext, ClusterInit } from '../features/cluster-feature.ts'
 import { connectionPool } from '../features/connection-pool/connection-pool.ts'
@@ -62,5 +62,7 @@ function bytesPolicy(input: SniDnatInput, subset: string, policy: TrafficPolicy)
     ruleSelects: false,
   }
   const parts = [connectionPool, outlierDetection, loadBalancer].map((feature) => feature(policy, at)?.cluster ?? {})
-  return Object.assign({}, ...parts)
+  const cluster: ClusterInit = Object.assign({}, ...parts)
+  // There is no address that the caller dialled.
+  return cluster.lbPolicy === Cluster_LbPolicy.CLUSTER_PROVIDED ? { ...cluster, lbPolicy: Cluster_LbPolicy.ROUND_ROBIN } : cluster
 }

@@ -32,4 +32,5 @@ export function filledName(pattern: string, { service, port, subset }: StatNameI
 }
 
 /** `cart.shop` of a Kubernetes Service; the whole host of others. */
-const shortHost = ({ origin, host, name, namespace }: StatNameInput['service']): string => (origin.kind === 'Service' ? `${name}.${namespace}` : host)
+const shortHost = ({ origin, host, name, namespace }: StatNameInput['service']): string =>
+  origin.kind === 'Service' ? `${name}.${namespace}` : host

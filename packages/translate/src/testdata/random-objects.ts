@@ -139,7 +139,7 @@ const destinationRule = fc
           ...(v.tls && { tls: { mode: v.tls } }),
           ...v.further,
         },
-        ...(v.subsets && { subsets: [{ name: 'v1', labels: { version: 'v1' }, trafficPolicy: v.further }] }),
+        ...(v.subsets && { subsets: [{ name: 'v1', labels: { version: 'v1' }, ...(Object.keys(v.further).length > 0 && { trafficPolicy: v.further }) }] }),
       },
     }),
   )
@@ -215,15 +215,73 @@ const requestAuthentication = fc
   })
 
 const server = fc
-  .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'shop/*', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
+  .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'shop/*', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS', 'AUTO', 'MESH'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
   .map((v) => {
-    const tls = { HTTP: v.redirect ? { httpsRedirect: true } : undefined, HTTPS: { mode: 'SIMPLE', credentialName: 'door' }, TCP: undefined, PASSTHROUGH: { mode: 'PASSTHROUGH' }, TLS: { mode: 'MUTUAL', credentialName: 'door' } }[v.kind]
-    return { port: { number: v.port, name: `${v.kind.toLowerCase()}-${v.port}`, protocol: v.kind === 'PASSTHROUGH' ? 'TLS' : v.kind }, hosts: [v.host], ...(v.bind && { bind: v.bind }), ...(tls && { tls }) }
+    const tls = { HTTP: v.redirect ? { httpsRedirect: true } : undefined, HTTPS: { mode: 'SIMPLE', credentialName: 'door' }, TCP: undefined, PASSTHROUGH: { mode: 'PASSTHROUGH' }, TLS: { mode: 'MUTUAL', credentialName: 'door' }, AUTO: { mode: 'AUTO_PASSTHROUGH' }, MESH: { mode: 'ISTIO_MUTUAL' } }[v.kind]
+    return { port: { number: v.port, name: `${v.kind.toLowerCase()}-${v.port}`, protocol: { PASSTHROUGH: 'TLS', AUTO: 'TLS', MESH: 'HTTPS' }[v.kind as string] ?? v.kind }, hosts: [v.host], ...(v.bind && { bind: v.bind }), ...(tls && { tls }) }
   })
 
 const gateway = fc
   .record({ name: pick('door', 'side'), servers: fc.uniqueArray(server, { minLength: 1, maxLength: 4, selector: ({ port }) => port.name }) })
   .map((v) => object('networking.istio.io/v1', 'Gateway', { namespace: 'shop', name: v.name }, { spec: { selector: { istio: 'gate' }, servers: v.servers } }))
+
+const ingress = fc
+  .record({ namespace, name, host: pick('', 'api.example.com', '*.example.com'), path: pick('/', '/a', '/a/*', ''), type: pick('Prefix', 'Exact', 'ImplementationSpecific'), port: pick<number | string>(80, 'http'), tls: fc.boolean(), fallback: fc.boolean(), served: fc.boolean() })
+  .map((v) => {
+    const backend = { service: { name: v.name, port: typeof v.port === 'number' ? { number: v.port } : { name: v.port } } }
+    const made = object('networking.k8s.io/v1', 'Ingress', v, {
+      spec: {
+        ...(v.fallback && { defaultBackend: backend }),
+        ...(v.tls && { tls: [{ hosts: ['api.example.com'], secretName: 'door' }] }),
+        rules: [{ ...(v.host && { host: v.host }), http: { paths: [{ path: v.path, pathType: v.type, backend }] } }],
+      },
+    })
+    return v.served ? { ...made, metadata: { ...made.metadata, annotations: { 'kubernetes.io/ingress.class': 'istio' } } } : made
+  })
+
+/** Gateways of the Gateway API on the service `cart`, whose pods are gateways too where they bear its label. */
+const apiGateway = fc
+  .record({ namespace, listeners: fc.uniqueArray(pick('http', 'tcp', 'tls'), { minLength: 1 }), host: pick('', '*.example.com', 'api.example.com'), from: pick('All', 'Same', 'Selector') })
+  .map((v) =>
+    object('gateway.networking.k8s.io/v1', 'Gateway', { namespace: v.namespace, name: 'door' }, {
+      spec: {
+        gatewayClassName: 'istio',
+        addresses: [{ type: 'Hostname', value: 'cart.shop.svc.cluster.local' }],
+        listeners: v.listeners.map((name) => ({
+          name,
+          port: name === 'tcp' ? 9090 : 80,
+          protocol: name.toUpperCase(),
+          ...(v.host && name !== 'tcp' && { hostname: v.host }),
+          ...(name === 'tls' && { tls: { mode: 'Passthrough' } }),
+          allowedRoutes: { namespaces: { from: v.from, ...(v.from === 'Selector' && { selector: { matchLabels: { 'kubernetes.io/metadata.name': 'pay' } } }) } },
+        })),
+      },
+    }),
+  )
+
+const httpRoute = fc
+  .record({ kind: pick<'HTTPRoute' | 'GRPCRoute' | 'TCPRoute' | 'TLSRoute'>('HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'), namespace, name, parent: pick<'gateway' | 'service' | 'entry'>('gateway', 'service', 'entry'), parentNamespace: namespace, port: pick(0, 80), hostname: pick('', 'api.example.com', '*.example.com'), to: pick(...NAMESPACES), weights: pick<readonly number[]>([], [1], [0], [1, 2]), prefix: pick('', '/', '/a/') })
+  .map((v) => {
+    const parents = {
+      gateway: { name: 'door', namespace: v.parentNamespace },
+      service: { group: '', kind: 'Service', name: 'cart', namespace: v.parentNamespace },
+      entry: { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'cart', namespace: v.parentNamespace },
+    }
+    const matches = { HTTPRoute: [{ path: { type: 'PathPrefix', value: v.prefix } }], GRPCRoute: [{ method: { service: 'shop.Cart' } }], TCPRoute: [], TLSRoute: [] }[v.kind]
+    return object('gateway.networking.k8s.io/v1', v.kind, v, {
+      spec: {
+        parentRefs: [{ ...parents[v.parent], ...(v.port && { port: v.port }) }],
+        ...(v.hostname && v.kind !== 'TCPRoute' && { hostnames: [v.hostname] }),
+        rules: [{ ...(v.prefix && matches.length > 0 && { matches }), backendRefs: v.weights.map((weight) => ({ name: 'till', namespace: v.to, port: 80, weight })) }],
+      },
+    })
+  })
+
+const grant = fc.record({ namespace, kind: pick('HTTPRoute', 'TLSRoute') }).map((v) =>
+  object('gateway.networking.k8s.io/v1beta1', 'ReferenceGrant', { namespace: v.namespace, name: 'routes' }, {
+    spec: { from: NAMESPACES.map((from) => ({ group: 'gateway.networking.k8s.io', kind: v.kind, namespace: from })), to: [{ group: '', kind: 'Service' }] },
+  }),
+)
 
 const ingressListener = pick<Readonly<Record<string, unknown>>>(
   { port: { number: 9000, name: 'http', protocol: 'HTTP' }, defaultEndpoint: '127.0.0.1:8080' },
@@ -320,7 +378,7 @@ const delegate = fc.record({ namespace, name, match: routeMatch, exportTo: pick<
 )
 
 /** Any one object, mostly about the same few hosts, so that objects concern each other. */
-export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar, richService, delegate)
+export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar, richService, delegate, ingress, apiGateway, httpRoute, grant)
 /** Setting or deleting one of them. */
 export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneof({ weight: 4, arbitrary: fc.constant('set' as const) }, { weight: 1, arbitrary: fc.constant('delete' as const) }), object: anyObject })
 

@@ -9,8 +9,8 @@ import {
   type MeshModel,
   type MeshProxy,
   modeOfPort,
-  parseProtocol,
   type ProxyTraffic,
+  parseProtocol,
   peerPolicyOf,
   type Service,
   type ServicePort,
@@ -102,9 +102,13 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
   })
   return {
     scopeOf,
-    listeners: new Family('inboundListeners', (context, { value }) => partOf(inboundListeners(input(context, value, policyFilters(context, model, value.policies, 'inbound')))), {
-      equal: equalParts,
-    }),
+    listeners: new Family(
+      'inboundListeners',
+      (context, { value }) => partOf(inboundListeners(input(context, value, policyFilters(context, model, value.policies, 'inbound')))),
+      {
+        equal: equalParts,
+      },
+    ),
     clusters: new Family('inboundClusters', (context, scope) => partOf(inboundClusters(input(context, scope.value, NO_POLICIES))), {
       equal: equalParts,
     }),
@@ -112,7 +116,13 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
 }
 
 /** Limits that a DestinationRule for the workload's own service sets: the server must allow what its clients may ask for. */
-function ownPool(context: Context, model: MeshModel, client: string, { host, namespace }: Service, port: number): ConnectionPoolSettings | undefined {
+function ownPool(
+  context: Context,
+  model: MeshModel,
+  client: string,
+  { host, namespace }: Service,
+  port: number,
+): ConnectionPoolSettings | undefined {
   const rule = effectiveRule(context, model.inputs, model.destinationRules, { client, host, namespace, selected: [] })
   return rule && policyOf(rule, '', port).connectionPool
 }

@@ -1,20 +1,30 @@
 /** Listeners of outgoing traffic on the graph: one part for each port. */
 import type { Destination } from '@lateen/api'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { bytesVirtualServicesFor, isHttp, type Protocol, type ProxyTraffic, reachable, type Service, type ServicePort, UNIX } from '@lateen/model'
+import {
+  bytesVirtualServicesFor,
+  isHttp,
+  type MeshModel,
+  type Protocol,
+  type ProxyTraffic,
+  reachable,
+  type Service,
+  type ServicePort,
+  UNIX,
+} from '@lateen/model'
 import {
   CAPTURED,
   httpProxyListener,
   type ListenerPlace,
   outboundListeners,
   type PortService,
-  virtualOutbound,
   type VirtualOutboundInput,
+  virtualOutbound,
 } from '../builders/outbound-listeners.ts'
 import { type Part, partOf } from '../resource.ts'
 import { bytesRoutes } from './bytes-routes.ts'
-import { callerInput, inPart, type OutboundBase, type PartsFamily, type ResourceVisitor, sameList, samePart } from './outbound-base.ts'
 import { type EgressView, egressViews } from './egress.ts'
+import { callerInput, inPart, type OutboundBase, type PartsFamily, type ResourceVisitor, sameList, samePart } from './outbound-base.ts'
 import { type CallerScope, ownPorts, type Scope } from './scope.ts'
 
 /** One port: of the services that have it, or the port that a Sidecar names. */
@@ -41,17 +51,15 @@ export interface OutboundListeners {
   visitResources(visit: ResourceVisitor): void
 }
 
-export function createOutboundListeners({ graph, model, scopes, settings, resolve, chunksOf, servicesOf }: OutboundBase): OutboundListeners {
-  /** Addresses that clients dial for a port of bytes: those of its pods where a service has none. */
-  const addressesOf = (context: Context, scope: Scope, service: Service, port: number): readonly string[] => {
-    if (service.addresses.length > 0) return reachable(service.addresses, scope.families)
-    if (service.headless) {
-      const endpoints = context.read(model.endpoints, `${service.key}|${port}`)
-      return endpoints.flatMap(({ address, otherAddresses }) => reachable([address, ...otherAddresses], scope.families))
-    }
-    return scope.autoAddresses ? reachable(service.autoAddresses, scope.families) : []
-  }
-
+export function createOutboundListeners({
+  graph,
+  model,
+  scopes,
+  settings,
+  resolve,
+  chunksOf,
+  servicesOf,
+}: OutboundBase): OutboundListeners {
   const listeners = new Family<Interned<ListenerKey>, Part>(
     'listeners',
     (context, { value: key }) => {
@@ -76,7 +84,9 @@ export function createOutboundListeners({ graph, model, scopes, settings, resolv
         // At a port that a Sidecar names, a service with one port is meant by that.
         const own = protocol === undefined ? { host: service.host, port: { number: port } } : { host: service.host }
         const target = complete ? undefined : { target: goTo(own), subset: '', weight: 1 }
-        return [{ service, port: servicePort, addresses: place.fixed ? [] : addressesOf(context, scope, service, port), routes, target }]
+        return [
+          { service, port: servicePort, addresses: place.fixed ? [] : addressesOf(model, context, scope, service, port), routes, target },
+        ]
       })
       seen.sort((a, b) =>
         a.service.created < b.service.created ? -1 : a.service.created > b.service.created ? 1 : a.service.key < b.service.key ? -1 : 1,
@@ -98,7 +108,8 @@ export function createOutboundListeners({ graph, model, scopes, settings, resolv
   /** Services that may be behind a port. */
   const candidates = (context: Context, { scope, port, protocol }: ListenerKey): readonly Service[] => {
     const text = String(port)
-    if (protocol === undefined) return [...context.list(model.kubernetesServices, 'port', text), ...context.list(model.serviceEntries, 'port', text)]
+    if (protocol === undefined)
+      return [...context.list(model.kubernetesServices, 'port', text), ...context.list(model.serviceEntries, 'port', text)]
     return context.read(chunksOf, graph.intern(scope)).flatMap((chunk) => context.read(servicesOf, chunk))
   }
 
@@ -136,7 +147,9 @@ export function createOutboundListeners({ graph, model, scopes, settings, resolv
         const common = { scope: view.scope, caller, place }
         if (view.port !== undefined) return [{ ...common, port: view.port, protocol: view.protocol, taken: [] }]
         // What the Sidecar describes itself stays as it says.
-        const taken = egressViews(scope).flatMap((other) => (other.port === undefined ? [] : [`${placeOf(other, wildcard).address}_${other.port}`]))
+        const taken = egressViews(scope).flatMap((other) =>
+          other.port === undefined ? [] : [`${placeOf(other, wildcard).address}_${other.port}`],
+        )
         return numbers.map((port) => ({ ...common, port, protocol: undefined, taken: taken.filter((name) => name.endsWith(`_${port}`)) }))
       })
       return [context.read(fixedListeners, fixed), ...keys.map((key) => context.read(listeners, graph.intern(key)))]
@@ -145,6 +158,16 @@ export function createOutboundListeners({ graph, model, scopes, settings, resolv
   )
 
   return { listeners: listenerParts, visitResources: (visit) => visit(listeners, inPart) }
+}
+
+/** Addresses that clients dial for a port of bytes: those of its pods where a service has none. */
+function addressesOf(model: MeshModel, context: Context, scope: Scope, service: Service, port: number): readonly string[] {
+  if (service.addresses.length > 0) return reachable(service.addresses, scope.families)
+  if (service.headless) {
+    const endpoints = context.read(model.endpoints, `${service.key}|${port}`)
+    return endpoints.flatMap(({ address, otherAddresses }) => reachable([address, ...otherAddresses], scope.families))
+  }
+  return scope.autoAddresses ? reachable(service.autoAddresses, scope.families) : []
 }
 
 /** What the listeners depend on that are not for ports of services. */

@@ -139,7 +139,10 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
 
   const proxyParts = (context: Context, key: RouteClass, scope: Scope, name: string): RouteParts => {
     const routeScopes = routeScopesOf(context, key, scope, { only: undefined, except: [] })
-    return { routes: [context.read(proxyRoutes, graph.intern<ProxyRoutesKey>({ name, routeScopes, unknown: scope.unknown }))], virtualHosts: [] }
+    return {
+      routes: [context.read(proxyRoutes, graph.intern<ProxyRoutesKey>({ name, routeScopes, unknown: scope.unknown }))],
+      virtualHosts: [],
+    }
   }
 
   const routeParts = new Family<Interned<RouteClass>, RouteParts>(
@@ -154,7 +157,9 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
         // Of two listeners for one port the first says what is behind it.
         if (seen.has(port) || !(isHttp(protocol) || protocol === 'auto')) return NO_ROUTES
         seen.add(port)
-        return protocol === 'http_proxy' ? proxyParts(context, key, scope, String(port)) : viewParts(context, key, scope, { only: port, except: [] })
+        return protocol === 'http_proxy'
+          ? proxyParts(context, key, scope, String(port))
+          : viewParts(context, key, scope, { only: port, except: [] })
       })
       if (key.scope.httpProxyPort) parts.push(proxyParts(context, key, { ...key.scope, egress: undefined }, HTTP_PROXY_ROUTES))
       return { routes: parts.flatMap(({ routes }) => routes), virtualHosts: parts.flatMap(({ virtualHosts }) => virtualHosts) }
@@ -224,8 +229,7 @@ function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, caller, headers
 
 function createVirtualHosts(base: OutboundBase) {
   const { graph } = base
-  const routeKeys = (scope: RoutesScope, service: Service) =>
-    routeKeysOf(base, scope, service).map((key) => graph.intern(key))
+  const routeKeys = (scope: RoutesScope, service: Service) => routeKeysOf(base, scope, service).map((key) => graph.intern(key))
   const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
     'virtualHost',
     (context, { value: key }) => virtualHostsOf(base, context, key),
@@ -266,7 +270,9 @@ function proxyRouteConfiguration(base: OutboundBase, context: Context, { name, r
         const port = portOf(service, key.port)
         if (!port || !(isHttp(port.protocol) || port.protocol === 'auto')) return []
         const names = serviceDomains(service, key.local, domain)
-        const domains = [...(port.number === 80 ? names : []), ...names.map((host) => `${host}:${port.number}`)].filter((host) => !taken.has(host))
+        const domains = [...(port.number === 80 ? names : []), ...names.map((host) => `${host}:${port.number}`)].filter(
+          (host) => !taken.has(host),
+        )
         for (const host of domains) taken.add(host)
         const routes = domains.length > 0 ? routesOf(base, context, service, port, key) : []
         return routes.length > 0 ? [virtualHostInit(`${service.host}:${port.number}`, domains, routes, key.headers)] : []

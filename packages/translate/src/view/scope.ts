@@ -16,20 +16,20 @@ import {
   type MeshSettings,
   NOWHERE,
   namespaceOfHost,
-  policiesOf,
   type ProxyTraffic,
+  policiesOf,
   resolveHost,
   type Service,
   type ServicePort,
+  type SidecarConfig,
   selects,
   settingsOf,
-  type SidecarConfig,
   sidecarFor,
   trafficOf,
   visibleTo,
 } from '@lateen/model'
-import { BLACK_HOLE, clusterName, PASSTHROUGH } from '../names.ts'
 import { askedLabels, type Near } from '../features/locality/locality.ts'
+import { BLACK_HOLE, clusterName, PASSTHROUGH } from '../names.ts'
 
 /** Every service namespace. */
 export const EVERYWHERE = '*'
@@ -154,7 +154,12 @@ function unknownCluster(sidecar: SidecarConfig | undefined, settings: MeshSettin
   if (mode === 'REGISTRY_ONLY') return BLACK_HOLE
   const proxy = policy?.egressProxy
   if (!proxy?.host) return PASSTHROUGH
-  return clusterName('outbound', proxy.port?.number ?? 0, proxy.subset ?? '', resolveHost(proxy.host, sidecar?.namespace ?? '', settings.domain))
+  return clusterName(
+    'outbound',
+    proxy.port?.number ?? 0,
+    proxy.subset ?? '',
+    resolveHost(proxy.host, sidecar?.namespace ?? '', settings.domain),
+  )
 }
 
 /** Where a proxy is, as far as some rule, service or the mesh looks at it; labels only as far as some rule names them. */
@@ -280,9 +285,7 @@ export function holdsAddress(
   const others = [...context.list(model.kubernetesServices, 'address', address), ...context.list(model.serviceEntries, 'address', address)]
   return others.every(
     (other) =>
-      other.key === service.key ||
-      isOlder(service, other) ||
-      !ownPorts(context, model, viewer, other).some((port) => rivals(other, port)),
+      other.key === service.key || isOlder(service, other) || !ownPorts(context, model, viewer, other).some((port) => rivals(other, port)),
   )
 }
 

@@ -1,6 +1,6 @@
 /** AUTO_PASSTHROUGH on the graph: for every service that a server's hosts cover, clusters and the server names that lead to them. */
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import { type GatewayServer, hostMatches, type MeshModel, portOf, settingsOf } from '@lateen/model'
+import { type GatewayServer, hostMatches, isWildcard, type MeshModel, portOf, type Service, settingsOf } from '@lateen/model'
 import { type SniDnat, sniDnatClusters } from '../builders/sni-dnat.ts'
 import type { TcpTarget } from '../builders/tcp-routes.ts'
 import { clusterSni } from '../names.ts'
@@ -8,6 +8,10 @@ import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
 import type { GatewayScope } from './gateway.ts'
 import type { Outbound } from './outbound.ts'
 import type { ChunkScope, Scope, Scopes } from './scope.ts'
+
+/** A service of the mesh whose endpoints are known; a server name cannot stand for a pattern. */
+const isNamed = ({ external, resolution, host }: Service): boolean =>
+  !external && (resolution === 'static' || resolution === 'passthrough') && !isWildcard(host)
 
 interface PassthroughKey {
   readonly chunk: ChunkScope
@@ -57,7 +61,7 @@ export function createSniDnat(graph: Graph, model: MeshModel, outbound: Outbound
       const chunk = scopes.chunk(view, namespace)
       return context
         .read(outbound.servicesOf, chunk)
-        .filter((service) => !service.external && service.resolution !== 'alias' && hosts.some(({ host }) => hostMatches(host, service.host)))
+        .filter((service) => isNamed(service) && hosts.some(({ host }) => hostMatches(host, service.host)))
         .flatMap((service) =>
           service.ports
             .filter(({ protocol }) => protocol !== 'udp')

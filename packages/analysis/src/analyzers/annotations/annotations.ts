@@ -35,7 +35,12 @@ function check(resource: Resource, report: Report): void {
     }
     // Who has the label of that name as well keeps the annotation for older versions on purpose.
     if (definition.deprecated && !(annotation === INJECT && INJECT in resource.labels)) {
-      report('DeprecatedAnnotation', resource, { annotation, extra: annotation === INJECT ? ` in favor of the label "${INJECT}"` : '' }, path)
+      report(
+        'DeprecatedAnnotation',
+        resource,
+        { annotation, extra: annotation === INJECT ? ` in favor of the label "${INJECT}"` : '' },
+        path,
+      )
     }
     if (definition.on.includes('Any')) continue
     if (!definition.on.includes(resource.kind)) {

@@ -7,7 +7,9 @@ export interface AnnotationDefinition {
   readonly deprecated?: true
 }
 
-const define = (status: AnnotationDefinition['status']) => (...on: string[]): AnnotationDefinition => ({ on, status })
+const define =
+  (status: AnnotationDefinition['status']) =>
+  (...on: string[]): AnnotationDefinition => ({ on, status })
 const alpha = define('Alpha')
 const beta = define('Beta')
 const stable = define('Stable')

@@ -44,7 +44,12 @@ function ranges(value: string): string | undefined {
 }
 
 function firstProblem(value: string, check: Check): string | undefined {
-  return value === '' ? undefined : value.split(',').map(check).find((problem) => problem !== undefined)
+  return value === ''
+    ? undefined
+    : value
+        .split(',')
+        .map(check)
+        .find((problem) => problem !== undefined)
 }
 
 function isRange(text: string): boolean {

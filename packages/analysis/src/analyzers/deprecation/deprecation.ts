@@ -24,7 +24,8 @@ export const deprecation: Analyzer = {
     }
     for (const crd of world.of('CustomResourceDefinition')) {
       const { group, kind } = crd.spec
-      if (group === REMOVED_GROUP && REMOVED.has(kind)) report('Deprecated', crd, { detail: `Custom resource type ${group} ${kind} is removed` })
+      if (group === REMOVED_GROUP && REMOVED.has(kind))
+        report('Deprecated', crd, { detail: `Custom resource type ${group} ${kind} is removed` })
     }
   },
 }

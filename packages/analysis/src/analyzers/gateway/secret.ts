@@ -32,8 +32,7 @@ function check(world: World, gateway: Resource<'Gateway'>, report: Report): void
     ]
     for (const { name, path } of names) {
       const slash = name.indexOf('/')
-      const found =
-        slash < 0 ? world.find('Secret', namespace, name) : world.find('Secret', name.slice(0, slash), name.slice(slash + 1))
+      const found = slash < 0 ? world.find('Secret', namespace, name) : world.find('Secret', name.slice(0, slash), name.slice(slash + 1))
       if (!found) report('ReferencedResourceNotFound', gateway, { reftype: 'credentialName', refval: name }, path)
       else if (!isUsable(found.spec, world.settings.now)) {
         report('InvalidGatewayCredential', gateway, { gatewayName: gateway.name, gatewayNamespace: namespace }, path)

@@ -51,5 +51,7 @@ function isOnByDefault(world: World): boolean {
 
 function isExempt({ labels, annotations, spec }: Resource<'Pod'>): boolean {
   if ((labels[INJECT] ?? annotations[INJECT] ?? '').toLowerCase() === 'false') return true
-  return spec.hostNetwork || [...spec.containers, ...spec.initContainers].some(({ name, image }) => name === PROXY_CONTAINER && image !== '')
+  return (
+    spec.hostNetwork || [...spec.containers, ...spec.initContainers].some(({ name, image }) => name === PROXY_CONTAINER && image !== '')
+  )
 }

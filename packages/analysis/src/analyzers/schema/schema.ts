@@ -22,12 +22,15 @@ function schemaOf(kind: IstioKindName): Analyzer {
   }
 }
 
+/** Remarks on how something is written, for whoever writes it: an empty portLevelMtls, a patch-less entry of an EnvoyFilter. */
+const ONLY_AT_ADMISSION = new Set(['LTN0821', 'LTN0929'])
+
 /** What is said in the same words of several places of an object is said once, at the first. */
 function distinct(diagnostics: readonly LocatedDiagnostic[]): LocatedDiagnostic[] {
   const first = new Map<string, LocatedDiagnostic>()
   for (const diagnostic of diagnostics) {
     const key = `${diagnostic.code} ${diagnostic.message}`
-    if (!isOverlookedField(diagnostic) && !first.has(key)) first.set(key, diagnostic)
+    if (!isOverlookedField(diagnostic) && !ONLY_AT_ADMISSION.has(diagnostic.code) && !first.has(key)) first.set(key, diagnostic)
   }
   return [...first.values()]
 }

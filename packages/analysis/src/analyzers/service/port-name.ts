@@ -6,7 +6,11 @@ import type { ServicePortView } from '../../kubernetes-views.ts'
 
 const MANAGED = 'gateway.istio.io/managed'
 /** Services that the control plane makes for gateways have names of its own. */
-const CONTROLLERS: ReadonlySet<string> = new Set(['istio.io-gateway-controller', 'istio.io-mesh-controller', 'istio.io-eastwest-controller'])
+const CONTROLLERS: ReadonlySet<string> = new Set([
+  'istio.io-gateway-controller',
+  'istio.io-mesh-controller',
+  'istio.io-eastwest-controller',
+])
 
 export const portName: Analyzer = {
   name: 'service.PortNameAnalyzer',

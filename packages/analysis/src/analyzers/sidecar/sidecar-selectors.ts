@@ -56,7 +56,8 @@ function checkNamespaceWide(world: World, sidecars: readonly Sidecar[], report: 
   for (const [name, group] of groupBy(sidecars, ({ namespace }) => namespace)) {
     const namespace = world.find('Namespace', '', name)
     if (namespace && isNamespaceInAmbientMode(namespace)) {
-      for (const sidecar of group) report('IneffectivePolicy', sidecar, { reason: 'the namespace is in ambient mode, which has no sidecars' })
+      for (const sidecar of group)
+        report('IneffectivePolicy', sidecar, { reason: 'the namespace is in ambient mode, which has no sidecars' })
     } else if (group.length > 1) {
       const args = { conflictingSidecars: namesOf(group), namespace: name }
       for (const sidecar of group) report('MultipleSidecarsWithoutWorkloadSelectors', sidecar, args)

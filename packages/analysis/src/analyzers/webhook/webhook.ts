@@ -24,7 +24,11 @@ export const webhook: Analyzer = {
     const configurations = world.of('MutatingWebhookConfiguration').filter((one) => revisionsOf(one).length > 0 || isIstios(one))
     const hooks = configurations.flatMap(hooksOf)
     checkOverlaps(hooks, new Set(configurations.flatMap(revisionsOf)), report)
-    for (const { configuration, webhook: { service }, path } of hooks) {
+    for (const {
+      configuration,
+      webhook: { service },
+      path,
+    } of hooks) {
       if (!service || world.find('Service', service.namespace, service.name)) continue
       const error = `The injector leads to the control plane service ${fullName(service)}, which does not exist.`
       report('InvalidWebhook', configuration, { error }, path)

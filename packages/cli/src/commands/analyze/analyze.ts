@@ -4,8 +4,8 @@ import {
   type Analysis,
   type Analyzer,
   type AnyResource,
-  analyze as analyzeWorld,
   analyzersNamed,
+  analyze as analyzeWorld,
   externalWebhookHosts,
   inputKinds,
   isAtLeast,
@@ -19,6 +19,7 @@ import { connect } from '../../cluster/connect.ts'
 import { type Context, command, HOME_FLAG, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
+import { readCluster } from './cluster-resources.ts'
 import { readFileResources } from './file-resources.ts'
 import {
   ALL_NAMESPACES,
@@ -33,7 +34,6 @@ import {
   suppressionsOf,
 } from './flags.ts'
 import { EXTENSIONS, type InputFile, readInputFiles } from './input-files.ts'
-import { readCluster } from './cluster-resources.ts'
 import { meshConfigOfFile } from './mesh-settings.ts'
 import { AnalysisOutput, renderLog, takesColor } from './output.ts'
 import { unresolvableHosts } from './resolve-hosts.ts'
@@ -171,12 +171,17 @@ function conclude({ flags, env, progress }: Context, { analysis, files, unreadab
   const isForPeople = (flags.text('output') ?? 'log') === 'log'
   if (shown.length === 0) {
     const what = files.length > 0 ? files.map(({ name }) => name).join('\n') : target
-    const but = unreadable.length === 0 ? '' : `, but ${unreadable.length === 1 ? 'one problem keeps' : `${unreadable.length} problems keep`} objects from being read`
+    const but =
+      unreadable.length === 0
+        ? ''
+        : `, but ${unreadable.length === 1 ? 'one problem keeps' : `${unreadable.length} problems keep`} objects from being read`
     progress.note(`${but === '' ? '\u2714 ' : ''}No validation issues found when analyzing ${what}${but}.`)
   }
   const output = new AnalysisOutput(shown, flags.given('color') ? flags.on('color') : takesColor(env))
   if (isForPeople && failed) {
-    progress.note(`Error: Analyzers found issues when analyzing ${target}.\nSee https://istio.io/v1.30/docs/reference/config/analysis for what each code means.`)
+    progress.note(
+      `Error: Analyzers found issues when analyzing ${target}.\nSee https://istio.io/v1.30/docs/reference/config/analysis for what each code means.`,
+    )
     return new Outcome(output, EXIT.findings)
   }
   if (isForPeople && unreadable.length > 0 && !flags.on('ignore-unknown')) {

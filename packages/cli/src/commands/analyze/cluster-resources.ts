@@ -55,7 +55,11 @@ function remoteClient(context: string, kubeconfig: string | undefined): Remote {
   return { context, client: createKubeClient(loadConnection({ context, ...(kubeconfig ? { path: kubeconfig } : {}) })) }
 }
 
-async function readAll({ client, istioNamespace }: Cluster, remotes: readonly Remote[], options: ClusterOptions): Promise<ClusterResources> {
+async function readAll(
+  { client, istioNamespace }: Cluster,
+  remotes: readonly Remote[],
+  options: ClusterOptions,
+): Promise<ClusterResources> {
   if (options.namespace !== undefined) await needNamespace(client, options.namespace)
   const { kinds, revision } = options
   const own = remotes.length === 0 ? {} : { cluster: 'local' }

@@ -5,9 +5,9 @@ import {
   isSystemNamespace,
   isUnreadable,
   type KindName,
+  type ReadProblem,
   readProblems,
   readResource,
-  type ReadProblem,
 } from '@lateen/analysis'
 import { type LocatedDiagnostic, parseDocuments } from '@lateen/api'
 import type { InputFile } from './input-files.ts'
@@ -47,7 +47,9 @@ function readFile({ name, text }: InputFile, { defaultNamespace, leaveOut }: Fil
   return {
     resources: found.flatMap(({ resource, problems: own }) => (isUnreadable(own) ? [] : [resource])),
     unreadable: [
-      ...parsed.diagnostics.filter(({ severity }) => severity === 'Error').map((diagnostic) => `${placeOf(diagnostic, name)}: ${diagnostic.message}`),
+      ...parsed.diagnostics
+        .filter(({ severity }) => severity === 'Error')
+        .map((diagnostic) => `${placeOf(diagnostic, name)}: ${diagnostic.message}`),
       ...problems.flatMap(({ problem, text: words }) => (problem.fatal ? [words] : [])),
     ],
     overlooked: problems.flatMap(({ problem, text: words }) => (problem.fatal ? [] : [words])),

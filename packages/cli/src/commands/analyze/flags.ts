@@ -4,7 +4,14 @@ import { SEVERITIES, type Severity } from '@lateen/base'
 import type { Flag, Flags } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
-export const OUTPUT: Flag = { name: 'output', short: 'o', value: 'FORMAT', default: 'log', help: 'log, json or yaml', choices: ['log', 'json', 'yaml'] }
+export const OUTPUT: Flag = {
+  name: 'output',
+  short: 'o',
+  value: 'FORMAT',
+  default: 'log',
+  help: 'log, json or yaml',
+  choices: ['log', 'json', 'yaml'],
+}
 export const MESH_CONFIG: Flag = { name: 'meshConfigFile', value: 'FILE', help: "mesh configuration to use instead of the cluster's" }
 export const ALL_NAMESPACES: Flag = { name: 'all-namespaces', short: 'A', help: 'show what is found in all namespaces' }
 export const COLOR: Flag = { name: 'color', help: 'colours (default: on a terminal)' }

@@ -1,5 +1,5 @@
 /** `validate`: whether files would be accepted: the checks of admission, without a cluster. */
-import { analyze, ANALYZERS, RUNTIME_KINDS, World } from '@lateen/analysis'
+import { ANALYZERS, analyze, RUNTIME_KINDS, World } from '@lateen/analysis'
 import type { Severity } from '@lateen/base'
 import { type Context, command, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
@@ -49,7 +49,9 @@ function sayReferences(files: readonly InputFile[], { progress, flags }: Context
   const analyzers = ANALYZERS.filter(({ name }) => !name.startsWith('schema.'))
   const { findings } = analyze(new World(resources), { analyzers, unavailable: RUNTIME_KINDS })
   const lines = (level: Severity) =>
-    findings.filter((finding) => finding.level === level).map(({ origin, reference = '', text, code }) => `${reference}: ${origin}: ${text} (${code})`)
+    findings
+      .filter((finding) => finding.level === level)
+      .map(({ origin, reference = '', text, code }) => `${reference}: ${origin}: ${text} (${code})`)
   const warnings = lines('Warning')
   if (warnings.length > 0) progress.note(`The files have warnings: \n${bullets(warnings)}\n`)
   return lines('Error')

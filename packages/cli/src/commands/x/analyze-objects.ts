@@ -1,13 +1,5 @@
 /** `x analyze-objects`: analyses the objects of files as if they were all that a cluster holds. */
-import {
-  type AnyResource,
-  analyze,
-  defaultResources,
-  DEFAULT_SETTINGS,
-  type Settings,
-  selectFindings,
-  World,
-} from '@lateen/analysis'
+import { type AnyResource, analyze, DEFAULT_SETTINGS, defaultResources, type Settings, selectFindings, World } from '@lateen/analysis'
 import { command } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { chosenAnalyzers } from '../analyze/analyze.ts'
@@ -29,10 +21,7 @@ export const analyzeObjects = command<AnalysisOutput>({
     const { resources, unreadable, overlooked } = readFileResources(files, { defaultNamespace: 'default', leaveOut: new Set() })
     for (const line of [...unreadable, ...overlooked]) progress.note(line)
     const { meshConfig } = { ...DEFAULT_SETTINGS, ...settings }
-    const all: AnyResource[] = [
-      ...resources,
-      ...defaultResources(meshConfig, flags.text('istioNamespace') || 'istio-system'),
-    ]
+    const all: AnyResource[] = [...resources, ...defaultResources(meshConfig, flags.text('istioNamespace') || 'istio-system')]
     const { findings } = analyze(new World(all, settings), { analyzers: chosenAnalyzers(flags.list('analyzer')) })
     const namespace = flags.on('all-namespaces') ? {} : { namespace: flags.text('namespace') || 'default' }
     return new AnalysisOutput(selectFindings(findings, namespace), flags.given('color') ? flags.on('color') : takesColor(env))

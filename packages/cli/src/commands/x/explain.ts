@@ -10,7 +10,7 @@ import { loadWorld, WORLD_FLAGS } from '../../routing/world.ts'
 import { type Context, command, HOME_FLAG, OUTPUT_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
-type Explanation = { readonly kind: 'request'; readonly report: Report } | { readonly kind: 'log'; readonly report: LogReport }
+type Explanation = (Report & { readonly kind: 'request' }) | (LogReport & { readonly kind: 'log' })
 
 export const explain = command<Explanation>({
   help:
@@ -19,7 +19,11 @@ export const explain = command<Explanation>({
     'The configuration is that of the cluster, or of files (-f); it is translated by this program, nothing is sent.',
   args: [{ name: 'request', help: '[METHOD] URL, such as GET http://reviews:9080/reviews/0', variadic: true, optional: true }],
   flags: [
-    { name: 'from', value: 'POD', help: 'who asks: [<type>/]<name>[.<namespace>], such as deployment/productpage-v1; a gateway for requests from outside' },
+    {
+      name: 'from',
+      value: 'POD',
+      help: 'who asks: [<type>/]<name>[.<namespace>], such as deployment/productpage-v1; a gateway for requests from outside',
+    },
     { name: 'header', short: 'H', value: 'HEADER', type: 'list', help: 'header of the request, as "name: value"; may be repeated' },
     { name: 'request', short: 'X', value: 'METHOD', help: 'method (default: GET)' },
     { name: 'log', value: 'LINE', help: 'line of an access log, as text or JSON; - reads standard input' },
@@ -35,10 +39,10 @@ export const explain = command<Explanation>({
   ],
   async run(context): Promise<Explanation> {
     const log = context.flags.text('log')
-    if (log !== undefined) return { kind: 'log', report: await explainLog(context, log === '-' ? readText('-') : log) }
-    return { kind: 'request', report: await explainRequest(context) }
+    if (log !== undefined) return { kind: 'log', ...(await explainLog(context, log === '-' ? readText('-') : log)) }
+    return { kind: 'request', ...(await explainRequest(context)) }
   },
-  render: ({ kind, report }, style) => (kind === 'log' ? renderLogReport(report, style) : renderReport(report, style)),
+  render: (explanation, style) => (explanation.kind === 'log' ? renderLogReport(explanation, style) : renderReport(explanation, style)),
 })
 
 async function explainRequest(context: Context): Promise<Report> {
@@ -46,11 +50,15 @@ async function explainRequest(context: Context): Promise<Report> {
   const [first, second, ...more] = context.args
   const [method, url] = second === undefined ? [flags.text('request'), first] : [first, second]
   if (url === undefined || more.length > 0)
-    throw new CommandError('a request is missing: [METHOD] URL, such as GET http://reviews:9080/reviews/0, or --log LINE', { exitCode: EXIT.usage })
+    throw new CommandError('a request is missing: [METHOD] URL, such as GET http://reviews:9080/reviews/0, or --log LINE', {
+      exitCode: EXIT.usage,
+    })
   const target = parseTarget(url, { method, headers: flags.list('header') })
   const from = flags.text('from')
   if (from === undefined)
-    throw new CommandError('--from is missing: who asks? A pod or workload, such as deployment/productpage-v1, or a gateway', { exitCode: EXIT.usage })
+    throw new CommandError('--from is missing: who asks? A pod or workload, such as deployment/productpage-v1, or a gateway', {
+      exitCode: EXIT.usage,
+    })
   const world = await loadWorld(context)
   return reportOf(world, travel(world, podFor(world, from), target, Date.now()))
 }

@@ -15,7 +15,8 @@ const STATUS_CODES = 'retriable-status-codes'
 export const retries: RouteFeature = (route, at) => {
   const [only, ...more] = route.route ?? []
   // Where requests are hashed to a host, another host would not know them.
-  const hashed = only !== undefined && more.length === 0 && hashPolicyOf(at.resolve(only.destination), only.destination.subset ?? '').length > 0
+  const hashed =
+    only !== undefined && more.length === 0 && hashPolicyOf(at.resolve(only.destination), only.destination.subset ?? '').length > 0
   const retryPolicy = retryPolicyOf(route.retries ?? at.settings.mesh.defaultHttpRetryPolicy, hashed)
   return retryPolicy ? { action: { retryPolicy } } : undefined
 }
