@@ -11,7 +11,7 @@ const sidecar = (name: string, spec: object) =>
   networking('Sidecar', { name, namespace: 'feat' }, { workloadSelector: { labels: { app: name } }, ...spec })
 
 const OBJECTS = [
-  echoService({ name: 'near', namespace: 'feat' }),
+  echoService({ name: 'near', namespace: 'feat', ports: { http: [80, 8080], 'http-local': [7777, 8080] } }),
   echoService({ name: 'far', namespace: 'other' }),
   echoService({ name: 'ledge', namespace: 'feat', ports: { http: [80, 9080] } }),
   echoService({ name: 'unknown', namespace: 'outside', selector: { app: 'driver' } }),
@@ -79,7 +79,7 @@ describeWithMesh('a Sidecar', (mesh) => {
   test('egress with port and bind: a listener of its own, where the app calls it', async () => {
     await eventually(async () =>
       expect(
-        await echo.callOnce('feat/bound', { url: 'http://127.0.0.1:7777/', headers: { host: 'near.feat.svc.cluster.local' } }),
+        await echo.callOnce('feat/bound', { url: 'http://127.0.0.1:7777/', headers: { host: 'near.feat.svc.cluster.local:7777' } }),
       ).toMatchObject({ status: 200, pod: 'near' }),
     )
   })

@@ -1,8 +1,9 @@
 /** Routing cases as users write them. See docs/testing-routes.md. */
-import { parse } from 'yaml'
+
 import { parseDuration } from '@lateen/base'
+import { parse } from 'yaml'
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
-import { isFields, type Fields } from './fields.ts'
+import { type Fields, isFields } from './fields.ts'
 
 export interface Case {
   readonly name: string

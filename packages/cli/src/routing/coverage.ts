@@ -1,6 +1,7 @@
 /** Which routes of VirtualServices no case has reached. */
-import { objectName } from '@lateen/base'
+
 import { refOf } from '@lateen/api'
+import { objectName } from '@lateen/base'
 import { fieldsOf, listOf } from './fields.ts'
 import type { Journey } from './journey.ts'
 import type { World } from './world.ts'

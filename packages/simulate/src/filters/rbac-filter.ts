@@ -4,8 +4,8 @@ import type { RBAC as NetworkRbac } from '@lateen/envoy/gen/envoy/extensions/fil
 import { type FilterNotes, UNKNOWN_NOTES } from '../matching/metadata-match.ts'
 import type { Truth } from '../matching/verdict.ts'
 import type { TraceCall } from '../trace/call.ts'
-import type { FilterVerdict } from '../trace/outcome.ts'
 import type { Origin } from '../trace/origin.ts'
+import type { FilterVerdict } from '../trace/outcome.ts'
 import { type FilterBranch, type FilterContext, type FilterSettings, GOES_ON, settingsAs } from './filter.ts'
 import { decideRbac, type RbacVerdict } from './rbac.ts'
 

@@ -1,18 +1,22 @@
 /** Envoy's RBAC rules: which policy decides, and how. */
+import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
+import type { TypedExtensionConfig } from '@lateen/envoy/gen/envoy/config/core/v3/extension_pb.js'
 import {
+  RBAC_Action as Action,
+  MetadataSource,
   type Permission,
   type Policy,
   type Principal,
   type RBAC,
-  RBAC_Action as Action,
-  MetadataSource,
   type SourcedMetadata,
 } from '@lateen/envoy/gen/envoy/config/rbac/v3/rbac_pb.js'
+import { UriTemplateMatchConfigSchema } from '@lateen/envoy/gen/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js'
 import type { PathMatcher } from '@lateen/envoy/gen/envoy/type/matcher/v3/path_pb.js'
 import { headerMatches } from '../matching/header-match.ts'
 import { type FilterNotes, metadataMatches } from '../matching/metadata-match.ts'
 import { type HttpRequest, pathOnly } from '../matching/request.ts'
 import { stringMatches } from '../matching/string-match.ts'
+import { templateMatches } from '../matching/uri-template.ts'
 import { every, not, some, type Truth } from '../matching/verdict.ts'
 import { inRange } from '../ranges.ts'
 import type { TraceCall } from '../trace/call.ts'
@@ -83,12 +87,20 @@ function permissionHolds({ rule }: Permission, subject: RbacSubject): Truth {
       return stringMatches(rule.value, call.tls === 'plaintext' ? '' : call.sni)
     case 'sourcedMetadata':
       return noteHolds(rule.value, subject)
-    case 'matcher':
     case 'uriTemplate':
+      return templateHolds(rule.value, subject.request)
+    case 'matcher':
       return 'unknown'
     case undefined:
       return false
   }
+}
+
+function templateHolds({ typedConfig }: TypedExtensionConfig, request: HttpRequest | undefined): Truth {
+  if (!request) return false
+  const template =
+    typedConfig && anyIs(typedConfig, UriTemplateMatchConfigSchema) ? anyUnpack(typedConfig, UriTemplateMatchConfigSchema) : undefined
+  return template ? templateMatches(template.pathTemplate, pathOnly(request.path)) : 'unknown'
 }
 
 /** Notes of the request; those of its route are not kept here. */
@@ -99,8 +111,8 @@ function noteHolds({ metadataMatcher, metadataSource }: SourcedMetadata, { notes
 
 function principalHolds({ identifier }: Principal, subject: RbacSubject): Truth {
   const { call } = subject
-  const from = (range: { readonly addressPrefix: string; readonly prefixLen?: number | undefined }): Truth =>
-    call.sourceAddress === undefined ? 'unknown' : inRange(call.sourceAddress, range.addressPrefix, range.prefixLen ?? 0)
+  const from = (range: { readonly addressPrefix: string; readonly prefixLen?: number | undefined }, address: string | undefined): Truth =>
+    address === undefined ? 'unknown' : inRange(address, range.addressPrefix, range.prefixLen ?? 0)
   switch (identifier.case) {
     case 'andIds':
       return every(identifier.value.ids, (inner) => principalHolds(inner, subject))
@@ -116,8 +128,9 @@ function principalHolds({ identifier }: Principal, subject: RbacSubject): Truth 
     }
     case 'sourceIp':
     case 'directRemoteIp':
+      return from(identifier.value, call.sourceAddress)
     case 'remoteIp':
-      return from(identifier.value)
+      return from(identifier.value, call.clientAddress ?? call.sourceAddress)
     case 'header':
       return subject.request ? headerMatches(identifier.value, subject.request) : false
     case 'urlPath':

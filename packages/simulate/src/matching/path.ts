@@ -1,7 +1,7 @@
 /** How a connection manager brings paths to one form before anything matches them, and rewrites them afterwards. */
 import {
-  type HttpConnectionManager,
   HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
+  type HttpConnectionManager,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { RegexMatchAndSubstitute } from '@lateen/envoy/gen/envoy/type/matcher/v3/regex_pb.js'
 import { replaceAll } from './regex.ts'

@@ -7,6 +7,8 @@ export interface TraceCall {
   readonly destination: { readonly address: string; readonly port: number }
   /** Address of the caller as the proxy sees it; conditions on it stay open when it is not known. */
   readonly sourceAddress?: string
+  /** Address of the client as trusted proxies tell it (X-Forwarded-For); that of the caller when absent. */
+  readonly clientAddress?: string
   readonly tls: 'plaintext' | 'tls' | 'mtls'
   readonly sni: string
   /** Application protocols offered, in order of preference. */

@@ -1,5 +1,5 @@
 /** What routes, virtual hosts and route configurations do to headers. */
-import { type HeaderValueOption, HeaderValueOption_HeaderAppendAction as Append } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import { HeaderValueOption_HeaderAppendAction as Append, type HeaderValueOption } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { type FormatContext, formatText } from './format.ts'
 import type { HeaderChange } from './outcome.ts'
 

@@ -6,8 +6,8 @@ import {
 } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RouteConfiguration } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import {
-  type HttpConnectionManager,
   HttpConnectionManager_ForwardClientCertDetails as Forward,
+  type HttpConnectionManager,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { Configuration } from '../configuration.ts'
 import { normalizePath } from '../matching/path.ts'

@@ -243,7 +243,7 @@ const ingress = fc
 const apiGateway = fc
   .record({ namespace, listeners: fc.uniqueArray(pick('http', 'tcp', 'tls'), { minLength: 1 }), host: pick('', '*.example.com', 'api.example.com'), from: pick('All', 'Same', 'Selector') })
   .map((v) =>
-    object('gateway.networking.k8s.io/v1', 'Gateway', { namespace: v.namespace, name: 'door' }, {
+    object('gateway.networking.k8s.io/v1', 'Gateway', { namespace: v.namespace, name: 'portal' }, {
       spec: {
         gatewayClassName: 'istio',
         addresses: [{ type: 'Hostname', value: 'cart.shop.svc.cluster.local' }],
@@ -263,7 +263,7 @@ const httpRoute = fc
   .record({ kind: pick<'HTTPRoute' | 'GRPCRoute' | 'TCPRoute' | 'TLSRoute'>('HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'), namespace, name, parent: pick<'gateway' | 'service' | 'entry'>('gateway', 'service', 'entry'), parentNamespace: namespace, port: pick(0, 80), hostname: pick('', 'api.example.com', '*.example.com'), to: pick(...NAMESPACES), weights: pick<readonly number[]>([], [1], [0], [1, 2]), prefix: pick('', '/', '/a/') })
   .map((v) => {
     const parents = {
-      gateway: { name: 'door', namespace: v.parentNamespace },
+      gateway: { name: 'portal', namespace: v.parentNamespace },
       service: { group: '', kind: 'Service', name: 'cart', namespace: v.parentNamespace },
       entry: { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'cart', namespace: v.parentNamespace },
     }

@@ -107,7 +107,7 @@ interface Found {
 async function find(context: Context, { analyzers, files }: Wanted): Promise<Found> {
   const { flags, progress } = context
   const live = flags.on('use-kube') ? await readLive(context, inputKinds(analyzers)) : undefined
-  if (!live && files.length === 0) {
+  if (!live && context.args.length === 0) {
     throw new CommandError('--use-kube=false needs a file, a folder or - for standard input', { exitCode: EXIT.usage })
   }
   const selected = live?.namespace ?? (flags.text('namespace') || 'default')

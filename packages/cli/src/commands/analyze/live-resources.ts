@@ -1,7 +1,7 @@
 /** Objects of a cluster for analysis: all kinds listed at once, and what could not be read. */
 import { type AnyResource, isIstioKind, isSystemNamespace, KIND_TYPES, type KindName, readResource } from '@lateen/analysis'
 import type { KubeObject } from '@lateen/api'
-import { isNotFound, type KubeClient, type ListOptions } from '@lateen/kube'
+import { ConnectionError, isNotFound, type KubeClient, type ListOptions } from '@lateen/kube'
 
 export interface LiveResources {
   readonly resources: readonly AnyResource[]
@@ -47,6 +47,8 @@ async function readKind(client: KubeClient, kind: KindName, options: LiveOptions
   } catch (error) {
     // A kind that is not served has no objects.
     if (isNotFound(error)) return { kind, resources: [] }
+    // Without an answer there is nothing to analyse at all.
+    if (error instanceof ConnectionError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     const where = options.cluster === undefined ? '' : ` of cluster ${options.cluster}`
     return { kind, resources: [], problem: `cannot read ${KIND_TYPES[kind].plural}${where}: ${reason}; what needs them is not analysed` }

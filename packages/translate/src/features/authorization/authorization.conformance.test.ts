@@ -3,12 +3,21 @@
  * are put through the expected and the generated filters, when the cases are at hand.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { fromBinary, fromJson, toJson } from '@bufbuild/protobuf'
+import { create, fromBinary, fromJson, toJson } from '@bufbuild/protobuf'
 import { type Any, anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { AuthorizationPolicySpec, AuthorizationRule, KubeObject } from '@lateen/api'
 import { TYPE_URL } from '@lateen/envoy'
 import { type Filter, FilterSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { ListenerSchema as WholeListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
+import {
+  RBAC_Action as Action,
+  PermissionSchema,
+  type Policy,
+  PolicySchema,
+  PrincipalSchema,
+  type RBAC,
+  RBACSchema,
+} from '@lateen/envoy/gen/envoy/config/rbac/v3/rbac_pb.js'
 import { ExtAuthzSchema as HttpExtAuthzSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js'
 import { RBACSchema as HttpRbacSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { ExtAuthzSchema as NetworkExtAuthzSchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.js'
@@ -112,6 +121,7 @@ function outcome(filters: readonly Any[], subject: RbacSubject): unknown[] {
         if (rbac.shadowRulesStatPrefix === 'istio_ext_authz_') asked = policy
       }
       if (rbac.rules) events.push(decideRbac(rbac.rules, subject))
+      for (const rules of [rbac.rules, rbac.shadowRules]) if (rules) events.push(conditionsOf(rules, subject))
       continue
     }
     const authorizer = anyUnpack(any, HttpExtAuthzSchema) ?? anyUnpack(any, NetworkExtAuthzSchema)
@@ -122,6 +132,29 @@ function outcome(filters: readonly Any[], subject: RbacSubject): unknown[] {
     }
   }
   return events
+}
+
+/** Which conditions of each policy hold, one by one: a policy that decides first must not hide what others ask. */
+function conditionsOf(rules: RBAC, subject: RbacSubject): unknown {
+  const alone = (policy: Pick<Policy, 'permissions' | 'principals'>) =>
+    decideRbac(create(RBACSchema, { action: Action.ALLOW, policies: { one: create(PolicySchema, policy) } }), subject).allowed
+  const anything = create(PermissionSchema, { rule: { case: 'any', value: true } })
+  const anybody = create(PrincipalSchema, { identifier: { case: 'any', value: true } })
+  const names = Object.keys(rules.policies).sort()
+  return names.map((name) => {
+    const { permissions = [], principals = [] } = rules.policies[name] ?? {}
+    return {
+      name,
+      permissions: permissions.map(({ rule }) =>
+        rule.case === 'andRules' ? rule.value.rules.map((each) => alone({ permissions: [each], principals: [anybody] })).sort() : rule.case,
+      ),
+      principals: principals.map(({ identifier }) =>
+        identifier.case === 'andIds'
+          ? identifier.value.ids.map((each) => alone({ permissions: [anything], principals: [each] })).sort()
+          : identifier.case,
+      ),
+    }
+  })
 }
 
 /** How an authorizer is asked; not when, which has been looked at. */
