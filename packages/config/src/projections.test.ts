@@ -110,7 +110,10 @@ test('of the status stays what the mesh goes by: addresses of ServiceEntries, he
   const addresses = [{ host: 'api.example.com', value: '240.240.0.1' }]
   expect(projectServiceEntry(of('ServiceEntry', { addresses, conditions: [{ type: 'X' }] }))?.status).toEqual({ addresses })
   const healthy = { type: 'Healthy', status: 'True' }
-  const conditions = [{ ...healthy, lastProbeTime: '1' }, { type: 'X', status: 'True' }]
+  const conditions = [
+    { ...healthy, lastProbeTime: '1' },
+    { type: 'X', status: 'True' },
+  ]
   expect(projectWorkloadEntry(of('WorkloadEntry', { conditions }))?.status).toEqual({ conditions: [healthy] })
   expect(projectWorkloadEntry(of('WorkloadEntry', {}))?.status).toBeUndefined()
 })

@@ -112,12 +112,7 @@ export function effectiveRule(
         .filter(counts),
       host,
     )
-  const own =
-    client === ''
-      ? []
-      : client === rootNamespace
-        ? inPlace(client, (rule) => isPrivate(rule))
-        : inPlace(client, () => true)
+  const own = client === '' ? [] : client === rootNamespace ? inPlace(client, (rule) => isPrivate(rule)) : inPlace(client, () => true)
   if (own.length > 0) return chosen(consolidated(own), query)
   for (const place of new Set([namespace, rootNamespace])) {
     const exported = inPlace(place, (rule) => !isPrivate(rule))

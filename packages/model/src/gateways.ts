@@ -56,8 +56,6 @@ export interface GatewayWorkload {
 export function gatewaysFor(context: Context, gateways: Source<GatewayConfig>, workload: GatewayWorkload): readonly GatewayConfig[] {
   const candidates = workload.only === undefined ? context.all(gateways) : context.list(gateways, 'namespace', workload.only)
   return candidates
-    .filter(({ services, selector }) =>
-      services ? services.some((host) => workload.hosts.has(host)) : selects(selector, workload.labels),
-    )
+    .filter(({ services, selector }) => (services ? services.some((host) => workload.hosts.has(host)) : selects(selector, workload.labels)))
     .sort(byAge)
 }

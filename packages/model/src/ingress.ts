@@ -83,7 +83,10 @@ function selectorOf(mesh: MeshConfigView): Readonly<Record<string, string>> {
 
 const gatewayName = (ingress: KubeObject) => `${ingress.metadata.name}-${SUFFIX}-${ingress.metadata.namespace ?? ''}`
 
-function gatewayOf(ingress: KubeObject, { mesh, rootNamespace }: { readonly mesh: MeshConfigView; readonly rootNamespace: string }): GatewayConfig {
+function gatewayOf(
+  ingress: KubeObject,
+  { mesh, rootNamespace }: { readonly mesh: MeshConfigView; readonly rootNamespace: string },
+): GatewayConfig {
   const { name, namespace = '' } = ingress.metadata
   const spec = (ingress.spec ?? {}) as IngressSpec
   const encrypted = (spec.tls ?? []).flatMap(({ secretName, hosts }, i): Server[] =>

@@ -118,7 +118,8 @@ export function entryLocality(spec: Pick<WorkloadEntrySpec, 'locality'>, labels:
 
 function isHealthy(entry: KubeObject): boolean {
   if ((entry.metadata.annotations?.[HEALTH_CHECKED] ?? '').toLowerCase() !== 'true') return true
-  const conditions: unknown = typeof entry.status === 'object' && entry.status !== null ? Reflect.get(entry.status, 'conditions') : undefined
+  const conditions: unknown =
+    typeof entry.status === 'object' && entry.status !== null ? Reflect.get(entry.status, 'conditions') : undefined
   if (!Array.isArray(conditions)) return false
   return conditions.some(
     (condition: unknown) =>

@@ -23,7 +23,6 @@ export function junitOf({ file, results }: Pick<TestReport, 'file' | 'results'>)
 /** Characters that XML does not know at all are replaced. */
 const escapeXml = (text: string): string =>
   text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: just these are not allowed in XML
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
     .replace(/&/g, '&amp;')
     .replace(/</g, '&lt;')

@@ -101,7 +101,8 @@ function sharesOf<M>(
   if (routes.length === 0) return []
   const shares = new Map<string, Share>()
   for (const { gateway, hosts, port, visibility } of attachmentsOf(context, sources, route)) {
-    const place = gateway === MESH_GATEWAY ? [namespace, ...(port === undefined ? [] : [String(port)])].join('~') : gateway.replace('/', '~')
+    const place =
+      gateway === MESH_GATEWAY ? [namespace, ...(port === undefined ? [] : [String(port)])].join('~') : gateway.replace('/', '~')
     for (const host of hosts.map((text) => text.toLowerCase())) {
       const of = `${place}~${host}`
       const key = `${route.kind}/${objectKey(route)}/${of}`

@@ -89,7 +89,9 @@ function filtersOf(filters: readonly RouteFilter[], source: RuleSource): HTTPRou
 
 function exists({ context, services, from }: RuleSource, ref: BackendReference, host: string): boolean {
   if (host === '') return false
-  return (ref.kind ?? 'Service') !== 'Service' || context.get(services, `Service/${ref.namespace ?? from.namespace}/${ref.name}`) !== undefined
+  return (
+    (ref.kind ?? 'Service') !== 'Service' || context.get(services, `Service/${ref.namespace ?? from.namespace}/${ref.name}`) !== undefined
+  )
 }
 
 function headersOf(filters: readonly RouteFilter[]): Headers | undefined {

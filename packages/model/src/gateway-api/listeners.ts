@@ -63,7 +63,12 @@ export function listenerSetListenersOf(context: Context, inputs: Inputs, set: Ku
   const gateway = context.get(inputs.kinds['gateway.networking.k8s.io/Gateway'], key)
   const spec = (gateway?.spec ?? {}) as GatewaySpecView
   if (!gateway || !isOurs(context, inputs, spec)) return []
-  const allowed = allowedNamespaces(context, inputs, gateway.metadata.namespace ?? '', spec.allowedListeners?.namespaces ?? { from: 'None' })
+  const allowed = allowedNamespaces(
+    context,
+    inputs,
+    gateway.metadata.namespace ?? '',
+    spec.allowedListeners?.namespaces ?? { from: 'None' },
+  )
   if (!allowed.includes('*') && !allowed.includes(namespace)) return []
   const services = gatewayServices(context, inputs, gateway, spec)
   if (services.length === 0) return []

@@ -5,8 +5,8 @@ import { hostMatches, hostsOverlap, isWildcard } from '../host.ts'
 import type { Inputs } from '../inputs.ts'
 import type { Service } from '../service.ts'
 import { settingsOf } from '../services.ts'
-import { MESH_GATEWAY } from '../virtual-services.ts'
 import type { ServiceEntrySpec } from '../views.ts'
+import { MESH_GATEWAY } from '../virtual-services.ts'
 import type { Visibility } from '../visibility.ts'
 import { GATEWAY_GROUP } from './grants.ts'
 import type { Listener } from './listeners.ts'
@@ -36,16 +36,19 @@ export function attachmentsOf(context: Context, sources: ParentSources, route: K
   const found = (spec.parentRefs ?? []).flatMap((ref) => {
     const group = ref.group ?? GATEWAY_GROUP
     const kind = ref.kind ?? 'Gateway'
-    if (group === GATEWAY_GROUP && (kind === 'Gateway' || kind === 'ListenerSet')) return atListeners(context, sources, route, ref, hostnames)
+    if (group === GATEWAY_GROUP && (kind === 'Gateway' || kind === 'ListenerSet'))
+      return atListeners(context, sources, route, ref, hostnames)
     if (group === '' && kind === 'Service') return atService(context, sources, route, ref)
     if (group === 'networking.istio.io' && kind === 'ServiceEntry') return atServiceEntry(context, sources, route, ref)
     return []
   })
   const seen = new Set<string>()
-  return found.sort((a, b) => (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0)).filter((attachment) => {
-    const id = `${attachment.gateway} ${attachment.port ?? ''} ${attachment.hosts.join(',')}`
-    return seen.has(id) ? false : seen.add(id)
-  })
+  return found
+    .sort((a, b) => (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0))
+    .filter((attachment) => {
+      const id = `${attachment.gateway} ${attachment.port ?? ''} ${attachment.hosts.join(',')}`
+      return seen.has(id) ? false : seen.add(id)
+    })
 }
 
 function atListeners(

@@ -49,7 +49,16 @@ function tcpListener(listener: ServerListener, input: GatewayListenerInput): Res
   const plainFirst = listener.others.length === 0
   for (const entry of listener.others) addServer(chains, entry, name, input)
   if (plain?.routeName !== undefined)
-    chains.add([], { filters: [gatewayManager(input.settings, `outbound_${name}`, { rds: plain.routeName }, { topology: input.topology, filters: input.filters.http })] })
+    chains.add([], {
+      filters: [
+        gatewayManager(
+          input.settings,
+          `outbound_${name}`,
+          { rds: plain.routeName },
+          { topology: input.topology, filters: input.filters.http },
+        ),
+      ],
+    })
   const filterChains = chains.all
   if (filterChains.length === 0) return []
   const inspects = !plainFirst && listener.others.some(({ kind }) => kind !== 'tcp')
@@ -92,7 +101,10 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
     const transportSocket = serverSocket(server.tls, settings, HTTP_PROTOCOLS)
     if (routeName === undefined || !transportSocket) return
     const statPrefix = server.name || `outbound_${listenerName}`
-    chains.add(names, { filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: policies.http })], transportSocket })
+    chains.add(names, {
+      filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: policies.http })],
+      transportSocket,
+    })
     return
   }
   if (kind === 'auto-passthrough') {
@@ -102,7 +114,8 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
   }
   const routes = input.routes(entry).filter(({ targets }) => targets.length > 0)
   if (kind === 'tls-passthrough') {
-    for (const route of routes) chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)) })
+    for (const route of routes)
+      chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)) })
     return
   }
   // Nothing but the port tells bytes apart: the first route gets all.

@@ -3,8 +3,14 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ServerTLSSettings } from '@lateen/api'
 import { packAny } from '@lateen/envoy'
 import { QuicDownstreamTransportSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/quic/v3/quic_transport_pb.js'
-import { type TlsParametersSchema, TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
-import { type CommonTlsContextSchema, DownstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import {
+  TlsParameters_TlsProtocol,
+  type TlsParametersSchema,
+} from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+} from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import type { MeshSettings } from '@lateen/model'
 import { AGENT_SECRETS, fileAuthorities, fileCertificate } from './config-source.ts'
 import { authoritiesOf, BUILT_IN, credentialSource } from './credentials.ts'

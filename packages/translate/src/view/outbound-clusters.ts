@@ -156,7 +156,8 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers, pl
 
   const clusterChunk = new Family<Interned<NearChunk>, Part>(
     'clusterChunk',
-    (context, { value: near }) => chunkPart(base, context, near.chunk, (service) => endpointKeys(base, places, 'clusters', context, near, service), clusters),
+    (context, { value: near }) =>
+      chunkPart(base, context, near.chunk, (service) => endpointKeys(base, places, 'clusters', context, near, service), clusters),
     samePart,
   )
 

@@ -52,7 +52,10 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
       graph.intern<RouteClass>({ scope: anywhere, caller: context.read(scopes.callerOf, proxy).value, namespace, vhds }),
     )
     return [
-      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, 'sidecar')]],
+      [
+        TYPE_URL.CDS,
+        [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, 'sidecar')],
+      ],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
       [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],

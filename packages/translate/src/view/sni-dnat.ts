@@ -78,7 +78,12 @@ export function createSniDnat(graph: Graph, model: MeshModel, outbound: Outbound
         const subsets = ['', ...(rule?.subsets ?? []).map(({ name }) => name)]
         return subsets.map((subset) => {
           const name = clusterSni(key.value.port, subset, service?.host ?? '')
-          return { serverName: name, subset, weight: 1, target: { cluster: name, service, port: key.value.port, rule, followsCaller: false } }
+          return {
+            serverName: name,
+            subset,
+            weight: 1,
+            target: { cluster: name, service, port: key.value.port, rule, followsCaller: false },
+          }
         })
       }),
     partsFor: (context, view, servers) => {

@@ -59,8 +59,7 @@ function parameters({ settings }: ClusterContext) {
 
 function certificate(tls: ClientTLSSettings, { settings }: ClusterContext) {
   const { credentialName } = tls
-  if (credentialName)
-    return { tlsCertificateSdsSecretConfigs: [credentialSource(credentialName, settings, CREDENTIAL_WAIT)] }
+  if (credentialName) return { tlsCertificateSdsSecretConfigs: [credentialSource(credentialName, settings, CREDENTIAL_WAIT)] }
   return { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.clientCertificate ?? '', tls.privateKey ?? '')] }
 }
 
