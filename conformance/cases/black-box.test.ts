@@ -13,7 +13,12 @@ const CASES = join(ROOT, '../shared/conformance')
 const RUNNER = join(CASES, 'run')
 const WITHIN_MS = 5 * 60_000
 
-const SUITES: readonly { readonly name: string; readonly options?: readonly string[] }[] = [{ name: 'routing' }, { name: 'proxy-config' }]
+const SUITES: readonly { readonly name: string; readonly options?: readonly string[] }[] = [
+  { name: 'routing' },
+  // The runner takes patterns for names: all but ztunnel's.
+  { name: 'proxy-config', options: ['--case', '^(?!ztunnel-)'] },
+  { name: 'analyze', options: ['--analyze-objects', 'x analyze-objects -A -o json'] },
+]
 
 describe('black-box cases', () => {
   beforeEach((context) => {
