@@ -139,10 +139,13 @@ describe('injection', () => {
     expect(variable(own, 'ISTIO_META_NETWORK')).toBe('n2')
   })
 
-  test('mounts what annotations ask for', () => {
+  test.each([
+    ['objects', '{"data":{"emptyDir":{}}}', '{"data":{"mountPath":"/data"}}'],
+    ['lists', '[{"name":"data","emptyDir":{}}]', '[{"name":"data","mountPath":"/data"}]'],
+  ])('mounts what annotations ask for, as %s', (_, volumes, mounts) => {
     const annotations = {
-      'sidecar.istio.io/userVolume': '{"data":{"emptyDir":{}}}',
-      'sidecar.istio.io/userVolumeMount': '{"data":{"mountPath":"/data"}}',
+      'sidecar.istio.io/userVolume': volumes,
+      'sidecar.istio.io/userVolumeMount': mounts,
       'sidecar.istio.io/bootstrapOverride': 'my-bootstrap',
     }
     const { pod } = inject(cart({ annotations }))

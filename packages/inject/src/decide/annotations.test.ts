@@ -13,7 +13,8 @@ test.each([
   ['readiness.status.sidecar.istio.io/periodSeconds', '2s', 'whole number'],
   ['sidecar.istio.io/interceptionMode', 'redirect', 'REDIRECT, TPROXY or NONE'],
   ['sidecar.istio.io/rewriteAppHTTPProbers', 'yes', '"true" or "false"'],
-  ['sidecar.istio.io/userVolume', '[]', 'JSON object of names'],
+  ['sidecar.istio.io/userVolume', '["data"]', 'volumes or mounts by their names'],
+  ['sidecar.istio.io/userVolumeMount', '[{"mountPath":"/data"}]', 'or a list such as'],
   ['proxy.istio.io/config', 'concurency: 2', 'unknown field "concurency"'],
   ['proxy.istio.io/config', 'a: b: c', 'no YAML'],
 ])('%s: "%s" is refused with the reason', (name, value, reason) => {
@@ -28,6 +29,7 @@ test.each([
   ['traffic.sidecar.istio.io/excludeOutboundPorts', '9042,9043'],
   ['proxy.istio.io/config', 'concurrency: 2\nproxy_metadata:\n  A: b'],
   ['sidecar.istio.io/userVolume', '{"data":{"emptyDir":{}}}'],
+  ['sidecar.istio.io/userVolume', '[{"name":"data","emptyDir":{}}]'],
   ['example.com/anything', 'at all'],
 ])('%s: "%s" is accepted', (name, value) => {
   expect(checkAnnotations({ [name]: value })).toEqual([])

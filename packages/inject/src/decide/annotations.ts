@@ -116,9 +116,11 @@ function jsonObject(value: string): string | undefined {
 
 function namedObjects(value: string): string | undefined {
   const parsed = parseJson(value)
-  return isRecord(parsed) && Object.values(parsed).every(isRecord)
+  const isNamed = (item: unknown) => isRecord(item) && typeof item['name'] === 'string' && item['name'] !== ''
+  const fits = Array.isArray(parsed) ? parsed.every(isNamed) : isRecord(parsed) && Object.values(parsed).every(isRecord)
+  return fits
     ? undefined
-    : 'must be a JSON object of names and their volumes or mounts, such as {"data":{"emptyDir":{}}}'
+    : 'must be JSON: volumes or mounts by their names, such as {"data":{"emptyDir":{}}}, or a list such as [{"name":"data","emptyDir":{}}]'
 }
 
 function parseJson(text: string): unknown {

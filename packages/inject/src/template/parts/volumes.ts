@@ -36,7 +36,7 @@ export function staticCertificateMounts(input: TemplateInput): Mount[] {
   return flagAt(input.values, 'global.mountMtlsCerts') ? [{ ...mount('istio-certs', '/etc/certs/'), readOnly: true }] : []
 }
 
-/** `sidecar.istio.io/userVolumeMount`: JSON of names and mounts. */
+/** `sidecar.istio.io/userVolumeMount`: JSON: names and mounts, or a list of mounts with names. */
 export function userMounts(input: TemplateInput): Named[] {
   return namedObjects(annotation(input, 'sidecar.istio.io/userVolumeMount'))
 }
@@ -81,7 +81,7 @@ export function staticCertificateVolumes(input: TemplateInput): Named[] {
   return [{ name: 'istio-certs', secret: { optional: true, secretName: `istio.${account}` } }]
 }
 
-/** `sidecar.istio.io/userVolume`: JSON of names and volumes. */
+/** `sidecar.istio.io/userVolume`: JSON: names and volumes, or a list of volumes with names. */
 export function userVolumes(input: TemplateInput): Named[] {
   return namedObjects(annotation(input, 'sidecar.istio.io/userVolume'))
 }
@@ -95,6 +95,7 @@ export function pullSecrets(input: TemplateInput): Record<string, unknown> {
 function namedObjects(text: string | undefined): Named[] {
   if (text === undefined || text === '') return []
   const parsed: unknown = JSON.parse(text)
+  if (Array.isArray(parsed)) return parsed.filter(isRecord).map((value) => ({ ...value, name: String(value['name']) }))
   if (!isRecord(parsed)) return []
   return Object.entries(parsed)
     .sort(([a], [b]) => (a < b ? -1 : 1))
