@@ -58,8 +58,8 @@ export interface WebhookView {
   readonly name: string
   readonly url: string | undefined
   readonly service: { readonly namespace: string; readonly name: string } | undefined
-  readonly namespaceSelector: LabelSelector | undefined
-  readonly objectSelector: LabelSelector | undefined
+  readonly namespaceSelector: LabelSelector
+  readonly objectSelector: LabelSelector
 }
 
 export interface WebhookConfigurationView {
@@ -149,8 +149,8 @@ function webhookView(fields: Fields): WebhookView {
 
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const
 
-function labelSelector(value: unknown): LabelSelector | undefined {
-  if (value === undefined || value === null) return undefined
+/** One that is missing takes everything, as an empty one. */
+function labelSelector(value: unknown): LabelSelector {
   const fields = fieldsOf(value)
   const matchExpressions = list(fields['matchExpressions']).flatMap((expression): LabelSelectorRequirement[] => {
     const operator = OPERATORS.find((one) => one === expression['operator'])

@@ -6,7 +6,7 @@ export { type FileSource, type FileSourceOptions, fileSource } from './file-sour
 export { GATEWAY_API_TYPES, ISTIO_TYPES, MESH_KINDS, type WatchedKind } from './kinds.ts'
 export { type KubeSource, type KubeSourceOptions, kubeSource } from './kube-source.ts'
 export { type MemorySource, memorySource } from './memory-source.ts'
-export { type LabelSelector, matchesSelector, selectsNamespace } from './namespace-filter.ts'
+export { selectsNamespace } from './namespace-filter.ts'
 export type { Projection } from './projections.ts'
 export { type FileProblem, formatProblem } from './read-file.ts'
 export { type Condition, createStatusWriter, type StatusWriter, type StatusWriterOptions } from './status-writer.ts'

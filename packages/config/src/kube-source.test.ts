@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { LabelSelector } from '@lateen/api'
 import { crds, type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { setLogSink } from '@lateen/base'
@@ -8,7 +9,6 @@ import type { KubeClient } from '@lateen/kube'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConfigChange } from './change.ts'
 import { type KubeSource, kubeSource } from './kube-source.ts'
-import type { LabelSelector } from './namespace-filter.ts'
 
 const { Namespace, Node, Service, VirtualService } = RESOURCE_TYPES
 let directory = ''

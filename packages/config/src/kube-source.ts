@@ -3,12 +3,12 @@
  * real changes leave.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type KubeObject, objectKey, RESOURCE_TYPES } from '@lateen/api'
+import { type KubeObject, type LabelSelector, objectKey, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 import type { ConfigChange, ConfigSink, ConfigSource } from './change.ts'
 import { MESH_KINDS, type WatchedKind } from './kinds.ts'
-import { type LabelSelector, selectsNamespace } from './namespace-filter.ts'
+import { selectsNamespace } from './namespace-filter.ts'
 
 export interface KubeSourceOptions {
   readonly client: KubeClient

@@ -1,6 +1,6 @@
 /** Pods by their labels: a selector looks at the pods with its rarest label only. */
+import { hasLabels } from '@lateen/api'
 import type { Labels } from '../kubernetes-views.ts'
-import { hasLabels } from '../labels.ts'
 import type { Resource } from '../resource.ts'
 import { groupBy, type World } from '../world.ts'
 

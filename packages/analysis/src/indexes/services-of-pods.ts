@@ -1,6 +1,6 @@
 /** Services by one label of their selectors: which services take pods with given labels. */
+import { hasLabels } from '@lateen/api'
 import type { Labels } from '../kubernetes-views.ts'
-import { hasLabels } from '../labels.ts'
 import type { Resource } from '../resource.ts'
 import { groupBy, type World } from '../world.ts'
 

@@ -1,17 +1,6 @@
 /** The fields of core Kubernetes kinds that a mesh reads. Types only. */
 import type { KubeObject } from '../object.ts'
 
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: readonly LabelSelectorRequirement[]
-}
-
-export interface LabelSelectorRequirement {
-  readonly key: string
-  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'
-  readonly values?: readonly string[]
-}
-
 export interface KubeServicePort {
   readonly name?: string
   readonly port: number

@@ -1,24 +1,7 @@
 /** The check of TLS on the side that accepts connections (gateways, sidecars' ingress). */
 import type { At } from '../diagnostics/at.ts'
+import { CIPHER_SUITES } from '../messages/cipher-suites.ts'
 import type { ServerTLSSettings } from '../messages/server-tls-settings.ts'
-
-const CIPHERS = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-])
 
 export function checkServerTls(tls: ServerTLSSettings | undefined, at: At): void {
   if (!tls) return
@@ -34,7 +17,7 @@ function checkCiphers(tls: ServerTLSSettings, at: At): void {
   if ((tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1') && suites.length === 0)
     at.in('minProtocolVersion').say('OldTlsCiphers')
   // Envoy's cipher texts also hold operators (`-NAME`, `+NAME`) and groups.
-  const known = (suite: string) => suite === '' || suite === 'ALL' || !/^[\p{L}\p{N}]/u.test(suite) || CIPHERS.has(suite)
+  const known = (suite: string) => suite === '' || suite === 'ALL' || !/^[\p{L}\p{N}]/u.test(suite) || CIPHER_SUITES.has(suite)
   const unknown = suites.filter((suite) => !known(suite))
   const twice = suites.filter((suite, i) => known(suite) && suites.indexOf(suite) !== i)
   if (unknown.length > 0) at.in('cipherSuites').say('UnknownCiphers', { suites: [...new Set(unknown)].sort().join(', ') })

@@ -1,8 +1,8 @@
 /** `test`: routing cases, run on the configuration that the proxies would get. */
 import { statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { readText } from '../input/read-text.ts'
 import { type Case, holdsCases, parseCases } from '../routing/cases.ts'
-import { readText } from '../routing/files.ts'
 import { junitOf } from '../routing/junit.ts'
 import { runCases, type TestReport } from '../routing/run-cases.ts'
 import { loadWorld, WORLD_FLAGS } from '../routing/world.ts'

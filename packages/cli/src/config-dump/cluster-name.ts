@@ -1,4 +1,5 @@
 /** Istio's cluster names: `direction|port|subset|host`. */
+import { compareText } from '@lateen/base'
 export interface ClusterKey {
   readonly direction: string
   readonly port: number
@@ -18,7 +19,5 @@ export function parseClusterName(name: string): ClusterKey {
 /** By host, subset, port, direction: the order of istioctl's tables. */
 export function compareClusterNames(left: string, right: string): number {
   const [a, b] = [parseClusterName(left), parseClusterName(right)]
-  return compare(a.host, b.host) || compare(a.subset, b.subset) || a.port - b.port || compare(a.direction, b.direction)
+  return compareText(a.host, b.host) || compareText(a.subset, b.subset) || a.port - b.port || compareText(a.direction, b.direction)
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

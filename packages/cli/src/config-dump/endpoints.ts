@@ -1,4 +1,5 @@
 /** Endpoints: as configured (in a dump with `?include_eds`) and as Envoy sees them now (its `/clusters?format=json`). */
+import { compareText } from '@lateen/base'
 import { CommandError } from '../shell/exit-codes.ts'
 import { compareClusterNames } from './cluster-name.ts'
 import type { ConfigDump } from './dump.ts'
@@ -114,7 +115,7 @@ export function hostRows(statuses: readonly Fields[], filter: EndpointFilter): s
   )
   return hosts
     .filter((entry) => matches(entry, entry.cluster, filter))
-    .sort((a, b) => compare(a.address, b.address) || a.port - b.port || compare(a.cluster, b.cluster))
+    .sort((a, b) => compareText(a.address, b.address) || a.port - b.port || compareText(a.cluster, b.cluster))
     .map(({ host, cluster, status }) => [addressText(at(host, 'address')), status, outlierText(host), cluster])
 }
 
@@ -129,5 +130,3 @@ function observed(host: unknown): Endpoint {
 }
 
 const outlierText = (host: unknown): string => (at(host, 'health_status', 'failed_outlier_check') === true ? 'FAILED' : 'OK')
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

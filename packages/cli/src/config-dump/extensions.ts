@@ -1,4 +1,5 @@
 /** The filters that came by ECDS. */
+import { compareText } from '@lateen/base'
 import type { ConfigDump } from './dump.ts'
 import { at, type Fields, fields, list, text } from './fields.ts'
 
@@ -8,7 +9,7 @@ export const EXTENSION_HEADINGS = ['ECDS NAME', 'TYPE']
 export function extensionsOf(dump: ConfigDump): Fields[] {
   return list(at(dump.section('EcdsConfigDump'), 'ecds_filters'))
     .map((entry) => fields(at(entry, 'ecds_filter')))
-    .sort((a, b) => compare(typeOf(a), typeOf(b)) || compare(text(a['name']), text(b['name'])))
+    .sort((a, b) => compareText(typeOf(a), typeOf(b)) || compareText(text(a['name']), text(b['name'])))
 }
 
 export function extensionRow(extension: Fields): string[] {
@@ -16,5 +17,3 @@ export function extensionRow(extension: Fields): string[] {
 }
 
 const typeOf = (extension: Fields): string => text(at(extension, 'typed_config', '@type')).replace(/^type\.googleapis\.com\//, '')
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

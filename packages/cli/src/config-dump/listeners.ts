@@ -1,4 +1,5 @@
 /** The listeners of a dump, and what their filter chains match and do. */
+import { compareText } from '@lateen/base'
 import type { ConfigDump } from './dump.ts'
 import { at, type Fields, fields, list, number, text } from './fields.ts'
 import { matchText } from './routes.ts'
@@ -22,7 +23,7 @@ export function listenersOf(dump: ConfigDump, filter: ListenerFilter = {}): Fiel
     .filter((listener) => listener !== undefined)
     .map(fields)
     .filter((listener) => matches(listener, filter))
-    .sort((a, b) => portOf(a) - portOf(b) || compare(addressOf(a), addressOf(b)) || compare(typeOf(a), typeOf(b)))
+    .sort((a, b) => portOf(a) - portOf(b) || compareText(addressOf(a), addressOf(b)) || compareText(typeOf(a), typeOf(b)))
 }
 
 function matches(listener: Fields, { address, port, type }: ListenerFilter): boolean {
@@ -46,7 +47,7 @@ export const SHORT_LISTENER_HEADINGS = ['ADDRESSES', 'PORT', 'TYPE']
 /** Rows below {@link LISTENER_HEADINGS}, one for each filter chain. */
 export function listenerRows(listener: Fields): string[][] {
   const chains = chainsOf(listener).map((chain) => ({ match: chainMatchText(chain), destination: destinationOf(chain) }))
-  chains.sort((a, b) => compare(b.destination, a.destination))
+  chains.sort((a, b) => compareText(b.destination, a.destination))
   return chains.map(({ match, destination }) => [addresses(listener).join(','), String(portOf(listener)), match, destination])
 }
 
@@ -133,5 +134,3 @@ function inlineText(routes: unknown): string {
   })
   return hosts.join('; ')
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,33 +1,12 @@
 /** Pods of a world by the names that users give: `[<type>/]<name>[.<namespace>]`. */
 import type { KubeObject } from '@lateen/api'
-import { parsePodReference } from '../cluster/pods.ts'
+import { kindOfWord, parsePodReference } from '../cluster/pods.ts'
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
 import { fieldsOf, textsOf } from './fields.ts'
 import type { PodView } from './proxy-node.ts'
 import type { World } from './world.ts'
 
 const SUGGESTIONS = 8
-
-/** Words for kinds, by what users write. */
-const KINDS: Readonly<Record<string, string>> = {
-  deployment: 'Deployment',
-  deployments: 'Deployment',
-  deploy: 'Deployment',
-  replicaset: 'ReplicaSet',
-  replicasets: 'ReplicaSet',
-  rs: 'ReplicaSet',
-  statefulset: 'StatefulSet',
-  statefulsets: 'StatefulSet',
-  sts: 'StatefulSet',
-  daemonset: 'DaemonSet',
-  daemonsets: 'DaemonSet',
-  ds: 'DaemonSet',
-  job: 'Job',
-  jobs: 'Job',
-  service: 'Service',
-  services: 'Service',
-  svc: 'Service',
-}
 
 /**
  * The pod that a user means: of that name, else of the workload or Service of that name.
@@ -36,7 +15,7 @@ const KINDS: Readonly<Record<string, string>> = {
  */
 export function podFor(world: World, text: string): PodView {
   const { type, name, namespace } = parsePodReference(text, world.namespace)
-  const kind = KINDS[type]
+  const kind = kindOfWord(type)
   const pods = world.pods.filter((pod) => pod.namespace === namespace)
   const found = kind ? ofOwner(world, pods, kind, name, namespace) : byName(pods, name)
   if (found) return found

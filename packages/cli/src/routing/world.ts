@@ -7,11 +7,12 @@ import { type Configuration, configurationOf, type Origin } from '@lateen/simula
 import { createMesh, type MeshState, type ProxySession } from '@lateen/translate'
 import { parse } from 'yaml'
 import { connect } from '../cluster/connect.ts'
+import { type FileObject, readObjects } from '../input/objects.ts'
+import { readText } from '../input/read-text.ts'
 import type { Context, Flag } from '../shell/command.ts'
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../shell/kube-flags.ts'
 import { fieldsOf, isFields, textOf } from './fields.ts'
-import { type FileObject, readObjects, readText } from './files.ts'
 import { type PodView, podView, proxyNode } from './proxy-node.ts'
 import { withStandIns } from './stand-ins.ts'
 

@@ -1,6 +1,6 @@
 /** The mesh configuration and the mesh networks as written by the user: parsed, not yet merged over the defaults. */
 
-import type { LabelSelector } from '@lateen/config'
+import type { LabelSelector } from '@lateen/api'
 import { parse } from 'yaml'
 
 export type Fields = Readonly<Record<string, unknown>>

@@ -4,9 +4,9 @@
  * Two questions in a row, as with Istio: does the API server call this revision's webhook for the pod (namespace and pod
  * labels; {@link webhookSelects}), and does the injector, once called, inject ({@link decideInjection}).
  */
+import { type LabelSelector, matchesLabelSelector } from '@lateen/api'
 import type { Pod } from '../pod/pod.ts'
-import type { InjectorConfig, LabelSelector } from '../settings/injector-config.ts'
-import { isEmptySelector, selectorMatches } from './selector.ts'
+import type { InjectorConfig } from '../settings/injector-config.ts'
 
 export interface Decision {
   readonly inject: boolean
@@ -75,7 +75,12 @@ function byNamespaceSwitch(injection: string, revision: string): Decision {
 }
 
 function matchesAny(selectors: readonly LabelSelector[], labels: Readonly<Record<string, string>>): boolean {
-  return selectors.some((selector) => !isEmptySelector(selector) && selectorMatches(selector, labels) === true)
+  return selectors.some((selector) => !isEmpty(selector) && matchesLabelSelector(selector, labels))
+}
+
+/** An empty selector would match every pod, which is never meant here. */
+function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0
 }
 
 const yes = (reason: string): Decision => ({ inject: true, reason })

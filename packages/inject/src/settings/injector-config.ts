@@ -1,13 +1,9 @@
 /** The ConfigMap `istio-sidecar-injector` and the mesh configuration, as injection reads them. */
+import type { LabelSelector } from '@lateen/api'
 import { parse } from 'yaml'
 import { isRecord } from '../pod/pod.ts'
 import { DEFAULT_PROXY_CONFIG, mergeProxyConfig, type ProxyConfig } from './proxy-config.ts'
 import { DEFAULT_VALUES, mergeValues, textAt, type Values, valueAt } from './values.ts'
-
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]
-}
 
 /** Key `config` of the ConfigMap. */
 export interface InjectorConfig {

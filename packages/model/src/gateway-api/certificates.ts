@@ -5,16 +5,20 @@ import type { Inputs } from '../inputs.ts'
 
 const PEM = '-----BEGIN '
 
+export type Finding = 'usable' | 'absent' | 'malformed'
+
 /** A Secret with a certificate and a key. */
-export function certificateExists(context: Context, inputs: Inputs, key: string): boolean {
+export function findCertificate(context: Context, inputs: Inputs, key: string): Finding {
   const secret = context.get(inputs.kinds['core/Secret'], key)
-  return secret !== undefined && holdsPem(secret, 'tls.crt') && holdsPem(secret, 'tls.key')
+  if (!secret) return 'absent'
+  return holdsPem(secret, 'tls.crt') && holdsPem(secret, 'tls.key') ? 'usable' : 'malformed'
 }
 
 /** A ConfigMap or Secret with authorities. */
-export function trustExists(context: Context, inputs: Inputs, kind: 'ConfigMap' | 'Secret', key: string): boolean {
+export function findAuthorities(context: Context, inputs: Inputs, kind: 'ConfigMap' | 'Secret', key: string): Finding {
   const object = context.get(inputs.kinds[`core/${kind}`], key)
-  return object !== undefined && holdsPem(object, 'ca.crt')
+  if (!object) return 'absent'
+  return holdsPem(object, 'ca.crt') ? 'usable' : 'malformed'
 }
 
 function holdsPem(object: KubeObject, field: string): boolean {

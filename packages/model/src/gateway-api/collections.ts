@@ -41,7 +41,9 @@ interface Share {
 export function gatewayApiCollections(graph: Graph, inputs: Inputs, services: Source<Service>): GatewayApiCollections {
   const { kinds } = inputs
   const listeners = listenerCollection(graph, inputs)
-  const gateways = graph.collection<Listener, GatewayConfig>('apiGateways', listeners, (_, listener, key) => [[key, listener.gateway]])
+  const gateways = graph.collection<Listener, GatewayConfig>('apiGateways', listeners, (_, { gateway }, key) =>
+    gateway ? [[key, gateway]] : [],
+  )
   const sources: ParentSources = { inputs, listeners, services }
   const shares = graph.union<Share>(
     'routeShares',

@@ -1,4 +1,5 @@
 /** The fields of the Gateway API's kinds that the model reads. */
+import type { LabelSelector } from '@lateen/api'
 
 export interface ParentReference {
   readonly group?: string
@@ -114,11 +115,6 @@ export interface AllowedRoutes {
 export interface FromNamespaces {
   readonly from?: string
   readonly selector?: LabelSelector
-}
-
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]
 }
 
 export interface FrontendValidation {

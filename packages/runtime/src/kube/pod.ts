@@ -1,11 +1,6 @@
 /** The fields of a Pod that the node agent and the controllers read. Types only; the API server has checked them. */
 import type { KubeObject, ObjectMeta } from '@lateen/api'
 
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]
-}
-
 export interface ObjectKeySelector {
   readonly name: string
   readonly key: string

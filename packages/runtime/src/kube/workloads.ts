@@ -1,6 +1,6 @@
 /** The fields of workload kinds that their controllers read and write. Types only. */
-import type { KubeObject } from '@lateen/api'
-import type { LabelSelector, PodTemplate } from './pod.ts'
+import type { KubeObject, LabelSelector } from '@lateen/api'
+import type { PodTemplate } from './pod.ts'
 
 export interface WorkloadCondition {
   readonly type: string

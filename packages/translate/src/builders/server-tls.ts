@@ -1,6 +1,6 @@
 /** TLS that ends at a proxy with a certificate of the user's: servers of gateways, ingress listeners of Sidecars. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { ServerTLSSettings } from '@lateen/api'
+import { CIPHER_SUITES, type ServerTLSSettings } from '@lateen/api'
 import { packAny } from '@lateen/envoy'
 import { QuicDownstreamTransportSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/quic/v3/quic_transport_pb.js'
 import {
@@ -28,25 +28,6 @@ const QUIC_SOCKET = 'envoy.transport_sockets.quic'
  * limit it would hold back every server of the listener.
  */
 const CREDENTIAL_WAIT = 2000
-
-/** Cipher suites that Envoy knows; one other name and it would refuse the whole listener. */
-const CIPHERS: ReadonlySet<string> = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-])
 
 const CURVES: ReadonlySet<string> = new Set(['P-256', 'P-384', 'P-521', 'X25519', 'X25519MLKEM768'])
 
@@ -92,8 +73,8 @@ function parametersOf(tls: ServerTLSSettings, settings: MeshSettings): Parameter
   const defaults = settings.mesh.tlsDefaults
   const given = (version: string | undefined) => (version && version !== 'TLS_AUTO' ? version : undefined)
   const maximum = given(tls.maxProtocolVersion)
-  const own = known(tls.cipherSuites, CIPHERS)
-  const ciphers = own.length > 0 ? own : known(defaults?.cipherSuites, CIPHERS)
+  const own = known(tls.cipherSuites, CIPHER_SUITES)
+  const ciphers = own.length > 0 ? own : known(defaults?.cipherSuites, CIPHER_SUITES)
   const curves = known(defaults?.ecdhCurves, CURVES)
   return {
     tlsMinimumProtocolVersion: tlsVersion(given(tls.minProtocolVersion) ?? defaults?.minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),

@@ -1,7 +1,6 @@
 /** Gateways that share a certificate: a client's HTTP/2 connection to one of them is reused for hosts of the other. */
-import type { ServerTLSSettings } from '@lateen/api'
+import { hasLabels, type ServerTLSSettings } from '@lateen/api'
 import type { Analyzer } from '../../analyzer.ts'
-import { hasLabels } from '../../labels.ts'
 import { fullName, type Resource } from '../../resource.ts'
 import { groupBy, type World } from '../../world.ts'
 

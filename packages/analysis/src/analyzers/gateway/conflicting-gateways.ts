@@ -1,8 +1,8 @@
 /** Gateways that give the same host of the same port and address to the same workload. */
-import type { Server } from '@lateen/api'
+import { hasLabels, type Server } from '@lateen/api'
 import type { Analyzer, Report } from '../../analyzer.ts'
 import { podsWith } from '../../indexes/pods.ts'
-import { hasLabels, selectorPath, selectorText } from '../../labels.ts'
+import { selectorPath, selectorText } from '../../labels.ts'
 import { fullName, type Resource } from '../../resource.ts'
 import { groupBy, type World } from '../../world.ts'
 

@@ -1,8 +1,8 @@
 /** `image: auto`, which only injection can fill in, where injection does not happen. */
+import { matchesLabelSelector } from '@lateen/api'
 import type { Analyzer } from '../../analyzer.ts'
 import { PROXY_CONTAINER } from '../../indexes/in-mesh.ts'
 import type { PodView } from '../../kubernetes-views.ts'
-import { fitsSelector } from '../../labels.ts'
 import type { Resource } from '../../resource.ts'
 import type { World } from '../../world.ts'
 
@@ -30,6 +30,6 @@ function isInjected(world: World, { namespace, spec }: Resource<'Deployment'>): 
   const webhooks = world.of('MutatingWebhookConfiguration').flatMap((configuration) => configuration.spec.webhooks)
   return webhooks.some(
     ({ name, namespaceSelector, objectSelector }) =>
-      name.endsWith('istio.io') && fitsSelector(labels, namespaceSelector) && fitsSelector(spec.labels, objectSelector),
+      name.endsWith('istio.io') && matchesLabelSelector(namespaceSelector, labels) && matchesLabelSelector(objectSelector, spec.labels),
   )
 }

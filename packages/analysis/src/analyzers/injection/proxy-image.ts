@@ -1,8 +1,7 @@
 /** Pods whose proxy is another image than the one that injection uses now. */
-import { parseProxyConfig } from '@lateen/api'
+import { hasLabels, parseProxyConfig } from '@lateen/api'
 import type { Analyzer } from '../../analyzer.ts'
 import { INJECTION_LABEL, PROXY_CONTAINER, REVISION_LABEL } from '../../indexes/in-mesh.ts'
-import { hasLabels } from '../../labels.ts'
 import type { Resource } from '../../resource.ts'
 import { groupBy, type World } from '../../world.ts'
 import { injectionValues } from './injection-values.ts'

@@ -1,8 +1,7 @@
 /** Routes by token claims at gateways where no token is read. */
-import type { VirtualServiceSpec } from '@lateen/api'
+import { hasLabels, type VirtualServiceSpec } from '@lateen/api'
 import type { Analyzer } from '../../analyzer.ts'
 import { podsWith } from '../../indexes/pods.ts'
-import { hasLabels } from '../../labels.ts'
 import { fullName, type Resource } from '../../resource.ts'
 import type { World } from '../../world.ts'
 import { gatewayRef } from './gateways.ts'

@@ -1,8 +1,8 @@
 /** Injection webhooks that would inject one pod twice, or lead to a service that is not there. */
+import { matchesLabelSelector } from '@lateen/api'
 import type { Analyzer, Report } from '../../analyzer.ts'
 import { REVISION_LABEL } from '../../indexes/in-mesh.ts'
 import type { Labels, WebhookView } from '../../kubernetes-views.ts'
-import { fitsSelector } from '../../labels.ts'
 import { fullName, type Resource } from '../../resource.ts'
 
 type Configuration = Resource<'MutatingWebhookConfiguration'>
@@ -51,8 +51,8 @@ function revisionsOf({ labels, spec }: Configuration): string[] {
   const own = labels[REVISION_LABEL]
   const selected = spec.webhooks.flatMap(({ namespaceSelector, objectSelector }) =>
     [namespaceSelector, objectSelector].flatMap((selector) => {
-      const exact = selector?.matchLabels?.[REVISION_LABEL]
-      const listed = (selector?.matchExpressions ?? []).filter(({ key }) => key === REVISION_LABEL).flatMap(({ values = [] }) => values)
+      const exact = selector.matchLabels?.[REVISION_LABEL]
+      const listed = (selector.matchExpressions ?? []).filter(({ key }) => key === REVISION_LABEL).flatMap(({ values = [] }) => values)
       return exact === undefined ? listed : [exact, ...listed]
     }),
   )
@@ -63,10 +63,10 @@ function revisionsOf({ labels, spec }: Configuration): string[] {
 function checkOverlaps(hooks: readonly Hook[], revisions: ReadonlySet<string>, report: Report): void {
   const reported = new Set<string>()
   for (const namespace of labelSets('istio-injection', ['enabled', 'disabled'], revisions)) {
-    const forNamespace = hooks.filter((hook) => fitsSelector(namespace, hook.webhook.namespaceSelector))
+    const forNamespace = hooks.filter((hook) => matchesLabelSelector(hook.webhook.namespaceSelector, namespace))
     if (forNamespace.length < 2) continue
     for (const object of labelSets('sidecar.istio.io/inject', ['true', 'false'], revisions)) {
-      const matching = forNamespace.filter((hook) => fitsSelector(object, hook.webhook.objectSelector))
+      const matching = forNamespace.filter((hook) => matchesLabelSelector(hook.webhook.objectSelector, object))
       const key = matching.map(({ name }) => name).join()
       if (matching.length < 2 || reported.has(key)) continue
       reported.add(key)

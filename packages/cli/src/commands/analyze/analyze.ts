@@ -16,6 +16,7 @@ import {
   World,
 } from '@lateen/analysis'
 import { connect } from '../../cluster/connect.ts'
+import { EXTENSIONS, type InputFile, readInputFiles } from '../../input/files.ts'
 import { type Context, command, HOME_FLAG, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
@@ -33,7 +34,6 @@ import {
   SUPPRESS,
   suppressionsOf,
 } from './flags.ts'
-import { EXTENSIONS, type InputFile, readInputFiles } from './input-files.ts'
 import { meshConfigOfFile } from './mesh-settings.ts'
 import { AnalysisOutput, renderLog, takesColor } from './output.ts'
 import { unresolvableHosts } from './resolve-hosts.ts'

@@ -10,7 +10,7 @@ import {
   readResource,
 } from '@lateen/analysis'
 import { type LocatedDiagnostic, parseDocuments } from '@lateen/api'
-import type { InputFile } from './input-files.ts'
+import type { InputFile } from '../../input/files.ts'
 
 export interface FileResources {
   readonly resources: readonly AnyResource[]

@@ -1,4 +1,5 @@
 /** What the control plane says of each proxy: `/debug/syncz` of every replica, as one list. */
+import { compareText } from '@lateen/base'
 import type { Answer } from '../../cluster/istiod.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
 
@@ -41,7 +42,7 @@ const SHORT: Readonly<Record<string, string>> = {
 export function readSyncStatus(answers: readonly Answer[]): ProxyState[] {
   return answers
     .flatMap(({ istiod, revision, body }) => list(parse(body)).map((entry) => stateOf(entry, istiod, revision)))
-    .sort((a, b) => compare(a.cluster, b.cluster) || compare(a.proxy, b.proxy))
+    .sort((a, b) => compareText(a.cluster, b.cluster) || compareText(a.proxy, b.proxy))
 }
 
 function parse(body: string): unknown {
@@ -84,5 +85,3 @@ function nonceStates(entry: unknown): TypeState[] {
     return { type, state: sent === '' ? 'NOT SENT' : sent === acked ? 'SYNCED' : acked === '' ? 'STALE (Never Acknowledged)' : 'STALE' }
   })
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

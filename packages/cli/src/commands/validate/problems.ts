@@ -1,7 +1,7 @@
 /** What is wrong with the objects of one file, as lines that name object, place and field. */
 import { type KubeObject, type LocatedDiagnostic, type ParsedObject, parseDocuments, validate } from '@lateen/api'
 import type { Severity } from '@lateen/base'
-import type { InputFile } from '../analyze/input-files.ts'
+import type { InputFile } from '../../input/files.ts'
 import { istioOperatorProblems } from './istio-operator.ts'
 import { deploymentLabelProblems, servicePortProblems } from './kubernetes-objects.ts'
 

@@ -1,11 +1,11 @@
 /** `validate`: whether files would be accepted: the checks of admission, without a cluster. */
 import { ANALYZERS, analyze, RUNTIME_KINDS, World } from '@lateen/analysis'
 import type { Severity } from '@lateen/base'
+import { type InputFile, readInputFiles } from '../../input/files.ts'
 import { type Context, command, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { readFileResources } from '../analyze/file-resources.ts'
-import { type InputFile, readInputFiles } from '../analyze/input-files.ts'
 import { problemsOfFile, type ValidationProblem } from './problems.ts'
 
 export const validate = command<string>({

@@ -1,11 +1,11 @@
 /** `x analyze-objects`: analyses the objects of files as if they were all that a cluster holds. */
 import { type AnyResource, analyze, DEFAULT_SETTINGS, defaultResources, type Settings, selectFindings, World } from '@lateen/analysis'
+import { readInputFiles } from '../../input/files.ts'
 import { command } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { chosenAnalyzers } from '../analyze/analyze.ts'
 import { readFileResources } from '../analyze/file-resources.ts'
 import { ALL_NAMESPACES, ANALYZER, COLOR, MESH_CONFIG, OUTPUT } from '../analyze/flags.ts'
-import { readInputFiles } from '../analyze/input-files.ts'
 import { meshConfigOfFile } from '../analyze/mesh-settings.ts'
 import { AnalysisOutput, renderLog, takesColor } from '../analyze/output.ts'
 

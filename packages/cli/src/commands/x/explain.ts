@@ -1,5 +1,5 @@
 /** `x explain`: where a request goes and which objects cause it, or what a line of an access log says. */
-import { readText } from '../../routing/files.ts'
+import { readText } from '../../input/read-text.ts'
 import { podFor } from '../../routing/find-pod.ts'
 import { travel } from '../../routing/journey.ts'
 import { explainLog, type LogReport, renderLogReport } from '../../routing/log-report.ts'

@@ -1,9 +1,9 @@
 /** `x simulate`: what a proxy's generated configuration does with calls, without a cluster and without Envoy. */
-import { readFileSync } from 'node:fs'
 import { type KubeObject, parseDocuments } from '@lateen/api'
 import { configurationOf, type Outcome, readCalls, simulate as walk } from '@lateen/simulate'
 import { createMesh, type MeshState } from '@lateen/translate'
 import { parse } from 'yaml'
+import { readText } from '../../input/read-text.ts'
 import { table } from '../../render/table.ts'
 import { command, OUTPUT_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
@@ -60,21 +60,10 @@ export const simulate = command<Result>({
     ),
 })
 
-function read(path: string): string {
-  try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8')
-  } catch (error) {
-    throw new CommandError(`cannot read ${path}: ${error instanceof Error ? error.message : 'unknown fault'}`, {
-      exitCode: EXIT.data,
-      cause: error,
-    })
-  }
-}
-
 /** YAML or JSON; JSON is YAML. */
 function readValue(path: string): unknown {
   try {
-    return parse(read(path))
+    return parse(readText(path))
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(`${path} is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown fault'}`, {
@@ -86,7 +75,7 @@ function readValue(path: string): unknown {
 
 /** Objects as if all were in the cluster; those without a namespace are in `default`. */
 function readObjects(path: string): KubeObject[] {
-  const { objects, diagnostics } = parseDocuments(read(path), path)
+  const { objects, diagnostics } = parseDocuments(readText(path), path)
   const refused = diagnostics.find((diagnostic) => diagnostic.severity === 'Error')
   if (objects.length === 0 && refused) throw new CommandError(`${path}: ${refused.message}`, { exitCode: EXIT.data })
   return objects.map(({ object }) => ({ ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? 'default' } }))

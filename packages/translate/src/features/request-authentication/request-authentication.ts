@@ -4,7 +4,7 @@
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { JWTRule } from '@lateen/api'
-import { parseDuration } from '@lateen/base'
+import { compareText, parseDuration } from '@lateen/base'
 import { duration, packAny } from '@lateen/envoy'
 import {
   JwtAuthenticationSchema,
@@ -45,7 +45,7 @@ const KEEP_MS = 300_000
 export function tokenFilters(input: TokenInput): HttpFilterInit[] {
   if (input.rules.length === 0) return []
   // By issuer, so that equal rules give equal bytes whatever objects they come from.
-  const rules = [...input.rules].sort((a, b) => compare(a.issuer ?? '', b.issuer ?? ''))
+  const rules = [...input.rules].sort((a, b) => compareText(a.issuer ?? '', b.issuer ?? ''))
   const providers = Object.fromEntries(rules.map((rule, i) => [nameOf(i), provider(rule, input)]))
   const config = packAny(JwtAuthenticationSchema, {
     providers,
@@ -57,7 +57,6 @@ export function tokenFilters(input: TokenInput): HttpFilterInit[] {
 }
 
 const nameOf = (rule: number): string => `origins-${rule}`
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
  * One accepted token is enough. Without one, each rule must find nothing where it looks: what it finds and does not accept refuses
