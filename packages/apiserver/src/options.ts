@@ -42,6 +42,11 @@ export interface ApiServerOptions {
   readonly listen: readonly Listen[]
   /** IPv4, such as `10.96.0.0/16`. */
   readonly serviceCidr: string
+  /**
+   * A /96 range such as `fd00:10:96::`, of a dual-stack cluster: a Service's IPv6 address carries its IPv4 one. Without it, Services have
+   * IPv4 addresses only.
+   */
+  readonly serviceIpv6Prefix?: string
   /** Such as `30000-32767`. */
   readonly nodePortRange: string
   /** Host names and addresses that the serving certificate names besides localhost and the cluster's own. */

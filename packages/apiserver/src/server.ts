@@ -21,7 +21,7 @@ import { createObject, updateObject } from './handlers/write.ts'
 import { type ApiServices, handleApi } from './http/api.ts'
 import { HttpFront } from './http/server.ts'
 import { ipv4, ipv4Text } from './kinds/names.ts'
-import { ServiceAllocator } from './kinds/service.ts'
+import { ServiceAllocator } from './kinds/service-allocator.ts'
 import type { ApiServerOptions, PodBackend } from './options.ts'
 import { Registry } from './registry/registry.ts'
 import { Store } from './storage/store.ts'
@@ -97,7 +97,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
   const adminToken = options.adminToken ?? keptToken(options.dataDir, 'admin.token')
   const tokens = new Tokens({ signingKeyPem: material.signingKeyPem, issuer: options.issuer ?? DEFAULT_ISSUER, adminToken, store })
   const registry = new Registry()
-  const allocator = new ServiceAllocator(options.serviceCidr, options.nodePortRange)
+  const allocator = new ServiceAllocator(options.serviceCidr, options.nodePortRange, options.serviceIpv6Prefix)
   for (const service of store.collection('/services').list()) allocator.adopt(service.object)
   const core: Core = { store, registry, allocator, admission: new Webhooks(store, options.resolveService) }
   const listeners = new Set<() => void>()

@@ -1,7 +1,7 @@
 /** The ingress gateway: a pod that the injector's template `gateway` fills in, and a Service of type LoadBalancer. */
 import type { KubeObject } from '@lateen/api'
 import { commonLabels, kubeObject } from './object.ts'
-import type { GatewayOptions, Installation } from './options.ts'
+import { families, type GatewayOptions, type Installation } from './options.ts'
 
 const NAME = 'istio-ingressgateway'
 const SELECTOR = { app: NAME, istio: 'ingressgateway' }
@@ -16,7 +16,7 @@ export function ingressGateway(installation: Installation): KubeObject[] {
       'v1',
       'Service',
       { name: NAME, namespace, labels },
-      { spec: { type: 'LoadBalancer', selector: SELECTOR, ports: servicePorts(gateway) } },
+      { spec: { type: 'LoadBalancer', ...families(installation), selector: SELECTOR, ports: servicePorts(gateway) } },
     ),
     kubeObject('apps/v1', 'Deployment', { name: NAME, namespace, labels }, { spec: deploymentSpec(labels, gateway) }),
   ]

@@ -23,6 +23,8 @@ export interface LocalMeshOptions {
   readonly caBundlePem?: string
   /** `false`: no ingress gateway. */
   readonly gateway?: GatewayOptions | false
+  /** The cluster gives pods and Services addresses of both families, and the mesh uses them. */
+  readonly dualStack?: boolean
   /** PodDisruptionBudgets, for clusters whose nodes are drained. */
   readonly podDisruptionBudgets?: boolean
 }
@@ -39,6 +41,13 @@ export interface Installation {
   readonly caBundle: string | undefined
   readonly gateway: Required<GatewayOptions> | undefined
   readonly podDisruptionBudgets: boolean
+  readonly dualStack: boolean
+}
+
+/** Istio asks for the same settings of whoever installs it on a dual-stack cluster. */
+const DUAL_STACK: Tree = {
+  meshConfig: { defaultConfig: { proxyMetadata: { ISTIO_DUAL_STACK: 'true' } } },
+  pilot: { env: { ISTIO_DUAL_STACK: 'true' } },
 }
 
 const DEFAULT_TAG = '1.30.3'
@@ -48,7 +57,8 @@ export function resolveInstallation(options: LocalMeshOptions): Installation {
   const hub = options.hub ?? 'lateen'
   const tag = options.tag ?? DEFAULT_TAG
   const revision = options.revision ?? 'default'
-  const own = mergeTrees(chartValues({ hub, tag, revision: revision === 'default' ? '' : revision }), options.values ?? {})
+  const chart = mergeTrees(chartValues({ hub, tag, revision: revision === 'default' ? '' : revision }), options.dualStack ? DUAL_STACK : {})
+  const own = mergeTrees(chart, options.values ?? {})
   const namespace = text(own, 'global.istioNamespace', 'istio-system')
   return {
     revision,
@@ -61,6 +71,7 @@ export function resolveInstallation(options: LocalMeshOptions): Installation {
     caBundle: options.caBundlePem === undefined ? undefined : base64(options.caBundlePem),
     gateway: options.gateway === false ? undefined : { replicas: 1, httpPort: 80, httpsPort: 443, extraPorts: [], ...options.gateway },
     podDisruptionBudgets: options.podDisruptionBudgets ?? false,
+    dualStack: options.dualStack ?? false,
   }
 }
 
@@ -79,6 +90,11 @@ function meshDefaults(namespace: string, revision: string): Tree {
     rootNamespace: namespace,
     trustDomain: 'cluster.local',
   }
+}
+
+/** The families of a Service of the installation's own. */
+export function families({ dualStack }: Installation): Tree {
+  return dualStack ? { ipFamilyPolicy: 'RequireDualStack' } : {}
 }
 
 /** The text at a dotted path of a tree. */

@@ -16,7 +16,7 @@ import { type ListWatchFunction, Store } from './kube/store.ts'
 import { AddressPool } from './network/address-pool.ts'
 import { HostPortClaims } from './network/host-port-claims.ts'
 import type { HostPortHolder, HostPortState } from './network/host-ports.ts'
-import { gatewayOf, type NodeNetwork, prepareNetwork } from './network/node-network.ts'
+import { addressesOf, gatewayOf, type NodeNetwork, prepareNetwork } from './network/node-network.ts'
 import { ServiceProxy, type ServiceProxyState } from './network/service-proxy.ts'
 import { EventRecorder } from './node/event-recorder.ts'
 import { planHostRoot } from './node/host-root.ts'
@@ -37,6 +37,8 @@ export interface NodeSettings {
   readonly serviceCidr: string
   /** `10.96.0.10`. */
   readonly dnsAddress: string
+  /** Given: the cluster is dual-stack. */
+  readonly ipv6?: NodeNetwork['ipv6']
   /** Name of the bridge, at most 15 characters. */
   readonly bridge: string
   /** `cluster.local` unless given. */
@@ -92,7 +94,13 @@ const log = logger('cluster')
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of parts and what each gets.
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { client, listWatch, node } = options
-  const network: NodeNetwork = { bridge: node.bridge, podCidr: node.podCidr, serviceCidr: node.serviceCidr, dnsAddress: node.dnsAddress }
+  const network: NodeNetwork = {
+    bridge: node.bridge,
+    podCidr: node.podCidr,
+    serviceCidr: node.serviceCidr,
+    dnsAddress: node.dnsAddress,
+    ...(node.ipv6 && { ipv6: node.ipv6 }),
+  }
   const domain = node.clusterDomain ?? 'cluster.local'
   const layout = stateLayout(options.stateDir)
   makeStateDirectories(layout)
@@ -123,7 +131,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     },
     tokens: new TokenSource(client),
     events,
-    facts: { nodeName: node.name, hostAddress: gateway },
+    facts: { nodeName: node.name, hostAddress: gateway, addressesOf: (address) => addressesOf(network, address) },
     names: { domain, dnsAddress: node.dnsAddress, hostResolvConf },
     bridge: node.bridge,
     gateway,

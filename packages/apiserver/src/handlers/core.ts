@@ -1,7 +1,7 @@
 /** What all handlers share: the store, the kinds, and what stands between a request and a write. */
 import type { Admission } from '../admission/admission.ts'
 import type { User } from '../auth/user.ts'
-import type { ServiceAllocator } from '../kinds/service.ts'
+import type { ServiceAllocator } from '../kinds/service-allocator.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Collection, Store, StoredRecord } from '../storage/store.ts'

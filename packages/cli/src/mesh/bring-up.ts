@@ -12,6 +12,7 @@ import type { Progress } from '../shell/progress.ts'
 import { choosePorts } from './choose-ports.ts'
 import { checkSpace, type Home, homeAt, makeHome } from './home.ts'
 import { withHomeLock } from './home-lock.ts'
+import { chooseIpFamilies, IP_FAMILIES } from './ip-family.ts'
 import { isAlive, recordOf } from './process-record.ts'
 import { isSupervised, type MeshState, readState } from './state.ts'
 import { askMesh, listDeployments, notReadyPods } from './workloads.ts'
@@ -29,6 +30,12 @@ export const UP_FLAGS: readonly Flag[] = [
     value: 'PORT',
     type: 'integer',
     help: "the gateway's TLS port on 127.0.0.1 (default: 8443, or the next free one)",
+  },
+  {
+    name: 'ip-family',
+    value: 'FAMILY',
+    choices: IP_FAMILIES,
+    help: 'addresses of pods and Services: ipv4, or dual for IPv4 and IPv6 (default: as before, else ipv4)',
   },
   { name: 'envoy', value: 'PATH', help: 'the Envoy binary (default: $ENVOY_PATH, PATH, the cache, or fetched)' },
   HOME_FLAG,
@@ -64,7 +71,8 @@ export async function bringUp({ flags, env, home: root, progress, signal }: Cont
       if (alreadyRunning) return
       const { ports, notes } = await portsFor(home, present, flags)
       for (const note of notes) progress.note(note)
-      await startSupervisor(home, { envoy, ports: `${ports.api},${ports.http},${ports.https}` })
+      const ipFamily = chooseIpFamilies(home, flags.text('ip-family'))
+      await startSupervisor(home, { envoy, ipFamily, ports: `${ports.api},${ports.http},${ports.https}` })
     })
   }
   await clusterReady(home, progress, signal)
@@ -105,17 +113,21 @@ async function portsFor(home: Home, present: MeshState | undefined, flags: Conte
 
 interface SupervisorOptions {
   readonly envoy: string
+  readonly ipFamily: string
   readonly ports: string
 }
 
 /** Starts it apart from this terminal, and resolves when it has written down its state. */
-async function startSupervisor(home: Home, { envoy, ports }: SupervisorOptions): Promise<void> {
+async function startSupervisor(home: Home, { envoy, ipFamily, ports }: SupervisorOptions): Promise<void> {
   const log = openSync(supervisorLog(home), 'a', 0o600)
   const program = process.argv[1]
   if (!program) throw new CommandError('cannot tell which program this is; start it by its path')
   const child = spawn(
     process.execPath,
-    ['--lite-mode', '--max-semi-space-size=1', program, 'supervise', '--home', home.root, '--envoy', envoy, '--ports', ports],
+    [
+      ...['--lite-mode', '--max-semi-space-size=1', program, 'supervise'],
+      ...['--home', home.root, '--envoy', envoy, '--ports', ports, '--ip-family', ipFamily],
+    ],
     {
       detached: true,
       stdio: ['ignore', log, log],

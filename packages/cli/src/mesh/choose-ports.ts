@@ -1,6 +1,6 @@
 /** Which ports of 127.0.0.1 a mesh listens on: what the user says, else what it had before, else the first free ones. */
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
-import { type Home, readJson, writeJson } from './home.ts'
+import { type Home, readSettings, writeSettings } from './home.ts'
 import { ownerOf, probePort } from './ports.ts'
 import type { Ports } from './state.ts'
 
@@ -42,7 +42,7 @@ export async function choosePorts(home: Home, given: Readonly<Record<string, num
     chosen.set(wish.key, port)
   }
   const ports = { api: chosen.get('api') ?? 0, http: chosen.get('http') ?? 0, https: chosen.get('https') ?? 0 }
-  writeJson(home.settings, { ports })
+  writeSettings(home, { ports })
   return { ports, notes }
 }
 
@@ -75,9 +75,7 @@ function holder(port: number): string {
 }
 
 function readPorts(home: Home): Ports | undefined {
-  const settings = readJson(home.settings)
-  if (typeof settings !== 'object' || settings === null || !('ports' in settings)) return undefined
-  const { ports } = settings
+  const { ports } = readSettings(home)
   if (typeof ports !== 'object' || ports === null || !('api' in ports) || !('http' in ports) || !('https' in ports)) return undefined
   const { api, http, https } = ports
   return isPort(api) && isPort(http) && isPort(https) ? { api, http, https } : undefined

@@ -3,7 +3,7 @@
  *
  * Enters: options of the supervisor. Leaves: a running cluster, the kubeconfig, and messages about how far it is.
  */
-import { crds, type KubeObject } from '@lateen/api'
+import { crds, gatewayApiCrds, type KubeObject } from '@lateen/api'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { logger } from '@lateen/base'
 import { localMesh } from '@lateen/install'
@@ -12,6 +12,7 @@ import { installation } from '../installation.ts'
 import { applyAll } from './apply-all.ts'
 import { type Home, writeText } from './home.ts'
 import { withApiPort } from './host-ports-with-api.ts'
+import type { IpFamilies } from './ip-family.ts'
 import { renderKubeconfig } from './kubeconfig.ts'
 import type { Ports } from './state.ts'
 import { type ClusterMessage, STOP_MESSAGE } from './supervisor.ts'
@@ -27,6 +28,7 @@ const NODE = {
   dnsAddress: '10.96.0.10',
   bridge: 'lateen0',
 } as const
+const IPV6 = { podPrefix: 'fd00:10:244::', servicePrefix: 'fd00:10:96::' } as const
 const NODE_PORTS = '30000-32767'
 /** Longer than the samples need; a pod that ignores SIGTERM must not keep its user waiting. */
 const END_PODS_MS = 3_000
@@ -36,6 +38,7 @@ export interface ClusterProcessOptions {
   readonly home: Home
   readonly envoy: string
   readonly ports: Ports
+  readonly ipFamily: IpFamilies
   readonly uidMapping: UidMapping
 }
 
@@ -57,7 +60,8 @@ export async function runClusterProcess(options: ClusterProcessOptions): Promise
   }
 }
 
-async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions): Promise<{ api: ApiServer; cluster: Cluster }> {
+async function start({ home, envoy, ports, ipFamily, uidMapping }: ClusterProcessOptions): Promise<{ api: ApiServer; cluster: Cluster }> {
+  const dualStack = ipFamily === 'dual'
   const step = (message: string) => tell({ lateen: 'cluster', phase: 'starting', message })
   step('starting the API server')
   const apiFailed = (error: string) => tell({ lateen: 'cluster', phase: 'failed', message: error })
@@ -70,9 +74,10 @@ async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions):
     dataDir: home.data,
     listen: [{ host: '0.0.0.0', port: INNER_API_PORT }],
     serviceCidr: NODE.serviceCidr,
+    ...(dualStack && { serviceIpv6Prefix: IPV6.servicePrefix }),
     nodePortRange: NODE_PORTS,
     extraSans: ['127.0.0.1', '10.244.0.1'],
-    crds: crds(),
+    crds: [...crds(), ...gatewayApiCrds()],
     resolveService: (namespace, name, port) => serviceAddress(api, namespace, name, port),
   })
   const server = `https://127.0.0.1:${ports.api}`
@@ -84,7 +89,7 @@ async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions):
     client,
     listWatch: (type, options, handler) => client.watch(type, options, handler),
     stateDir: home.node,
-    node: NODE,
+    node: dualStack ? { ...NODE, ipv6: IPV6 } : NODE,
     images: home.images,
     lateenDir: program.root,
     nodeBinary: process.execPath,
@@ -98,7 +103,7 @@ async function start({ home, envoy, ports, uidMapping }: ClusterProcessOptions):
   })
   api.setPods(podBackend(cluster.pods))
   step('installing the control plane')
-  await applyAll(client, localMesh())
+  await applyAll(client, localMesh({ dualStack }))
   return { api, cluster }
 }
 

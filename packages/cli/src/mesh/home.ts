@@ -92,6 +92,16 @@ export function writeJson(path: string, value: unknown): void {
 }
 
 /** The parsed file; `undefined` when it is missing or is not JSON. */
+/** What was chosen for this mesh and holds for its next start. */
+export function readSettings(home: Home): Readonly<Record<string, unknown>> {
+  const value = readJson(home.settings)
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+export function writeSettings(home: Home, chosen: Readonly<Record<string, unknown>>): void {
+  writeJson(home.settings, { ...readSettings(home), ...chosen })
+}
+
 export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { logger } from '@lateen/base'
 import { enterNode, HostPorts, type NodeNamespaces } from '@lateen/runtime'
 import type { Home } from './home.ts'
+import type { IpFamilies } from './ip-family.ts'
 import { childrenOf, gone, recordOf, signal as signalProcess } from './process-record.ts'
 import { type MeshState, type Ports, readState, writeState } from './state.ts'
 
@@ -30,6 +31,7 @@ export interface SuperviseOptions {
   readonly home: Home
   readonly envoy: string
   readonly ports: Ports
+  readonly ipFamily: IpFamilies
   /** Fires when the mesh is to go down. */
   readonly signal: AbortSignal
 }
@@ -138,10 +140,13 @@ class Supervisor {
   }
 
   #startCluster(node: NodeNamespaces): ChildProcess {
-    const { home, envoy, ports } = this.#options
+    const { home, envoy, ipFamily, ports } = this.#options
     const program = process.argv[1] ?? ''
     const output = openSync(join(home.logs, 'cluster.log'), 'a', 0o600)
-    const flags = ['--home', home.root, '--envoy', envoy, '--ports', `${ports.api},${ports.http},${ports.https}`, '--uids', node.uidMapping]
+    const flags = [
+      ...['--home', home.root, '--envoy', envoy, '--ports', `${ports.api},${ports.http},${ports.https}`],
+      ...['--uids', node.uidMapping, '--ip-family', ipFamily],
+    ]
     const child = node.spawn(process.execPath, [...CLUSTER_NODE_FLAGS, program, 'cluster', ...flags], {
       cwd: '/',
       stdio: ['ignore', output, output, 'ipc'],

@@ -1,5 +1,6 @@
 /** Service → EndpointSlices (and the older Endpoints): which pods stand behind it. */
 import type { KubeObject } from '@lateen/api'
+import { familyOf } from '@lateen/base'
 import { ignoreMissing, isConflict } from '../kube/api-failure.ts'
 import { ENDPOINT_SLICE, ENDPOINTS, SERVICE } from '../kube/kinds.ts'
 import { type Container, isReady, isSidecar, isTerminal, type Pod, podSpec } from '../kube/pod.ts'
@@ -72,32 +73,36 @@ export function endpointsController(context: ControllerContext): Controller {
   }
 
   function slicesOf(service: Service): Map<string, EndpointSlice> {
+    const result = new Map<string, EndpointSlice>()
+    for (const family of service.spec?.ipFamilies ?? ['IPv4'])
+      for (const slice of slicesOfFamily(service, family)) result.set(slice.metadata.name, slice)
+    return result
+  }
+
+  function slicesOfFamily(service: Service, family: string): EndpointSlice[] {
     const groups = new Map<string, { ports: EndpointPort[]; endpoints: Endpoint[] }>()
     for (const pod of [...pods.inNamespace(service.metadata.namespace ?? '')].toSorted((a, b) =>
       a.metadata.name < b.metadata.name ? -1 : 1,
     )) {
-      if (!matchesMap(service.spec?.selector, pod.metadata.labels) || isTerminal(pod) || !pod.status?.podIP) continue
+      if (!matchesMap(service.spec?.selector, pod.metadata.labels) || isTerminal(pod)) continue
+      const address = addressOf(pod, family)
+      if (!address) continue
       const ports = portsOf(service, pod)
       if (ports.length === 0 && (service.spec?.ports ?? []).length > 0) continue
       const group = groups.get(canonical(ports)) ?? { ports, endpoints: [] }
-      group.endpoints.push(endpointOf(service, pod))
+      group.endpoints.push(endpointOf(service, pod, address))
       groups.set(canonical(ports), group)
     }
     // A Service always has a slice, so that one can see that nothing is behind it.
     if (groups.size === 0) groups.set('', { ports: [], endpoints: [] })
-    const result = new Map<string, EndpointSlice>()
-    for (const [key, { ports, endpoints }] of groups) {
-      for (let index = 0; index === 0 || index < endpoints.length; index += SLICE_SIZE) {
-        const slice = sliceOf(
-          service,
-          `${service.metadata.name}-${shortHash(`${key}/${index}`, 5)}`,
-          ports,
-          endpoints.slice(index, index + SLICE_SIZE),
-        )
-        result.set(slice.metadata.name, slice)
-      }
-    }
-    return result
+    const suffix = family === 'IPv4' ? '' : `/${family}`
+    return [...groups].flatMap(([key, { ports, endpoints }]) =>
+      Array.from({ length: Math.max(1, Math.ceil(endpoints.length / SLICE_SIZE)) }, (_, i) => {
+        const index = i * SLICE_SIZE
+        const name = `${service.metadata.name}-${shortHash(`${key}/${index}${suffix}`, 5)}`
+        return sliceOf(service, { name, family, ports, endpoints: endpoints.slice(index, index + SLICE_SIZE) })
+      }),
+    )
   }
 
   async function write(slice: EndpointSlice): Promise<void> {
@@ -119,7 +124,8 @@ export function endpointsController(context: ControllerContext): Controller {
 
   async function writeLegacy(service: Service, all: readonly EndpointSlice[]): Promise<void> {
     const { namespace = '', name } = service.metadata
-    const subsets = all.flatMap(subsetOf)
+    // The older kind knows one family: the Service's first.
+    const subsets = all.filter(({ addressType }) => addressType === all[0]?.addressType).flatMap(subsetOf)
     const known = legacy.get(namespace, name)
     if (known && canonical(known.subsets ?? []) === canonical(subsets)) return
     const labels = {
@@ -143,7 +149,14 @@ export function endpointsController(context: ControllerContext): Controller {
   }
 }
 
-function sliceOf(service: Service, name: string, ports: readonly EndpointPort[], endpoints: readonly Endpoint[]): EndpointSlice {
+interface SliceContent {
+  readonly name: string
+  readonly family: string
+  readonly ports: readonly EndpointPort[]
+  readonly endpoints: readonly Endpoint[]
+}
+
+function sliceOf(service: Service, { name, family, ports, endpoints }: SliceContent): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -158,19 +171,25 @@ function sliceOf(service: Service, name: string, ports: readonly EndpointPort[],
       },
       ownerReferences: [ownedBy(SERVICE, service)],
     },
-    addressType: 'IPv4',
+    addressType: family,
     endpoints,
     ports,
   }
 }
 
-function endpointOf(service: Service, pod: Pod): Endpoint {
+/** The pod's address of a family. */
+function addressOf({ status }: Pod, family: string): string | undefined {
+  const all = status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : [])
+  return all.find((ip) => familyOf(ip) === family)
+}
+
+function endpointOf(service: Service, pod: Pod, address: string): Endpoint {
   const spec = podSpec(pod)
   const serving = isReady(pod)
   const terminating = pod.metadata.deletionTimestamp !== undefined
   const { name, namespace, uid } = pod.metadata
   return {
-    addresses: [pod.status?.podIP ?? ''],
+    addresses: [address],
     conditions: { ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating), serving, terminating },
     ...(spec.hostname && spec.subdomain === service.metadata.name ? { hostname: spec.hostname } : {}),
     ...(spec.nodeName ? { nodeName: spec.nodeName } : {}),

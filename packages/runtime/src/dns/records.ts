@@ -1,4 +1,6 @@
 /** What the cluster's names resolve to, as CoreDNS answers them. Reads the stores when asked; keeps nothing. */
+import { isIP } from 'node:net'
+import { familyOf } from '@lateen/base'
 import type { Answer } from 'dns-packet'
 import {
   type Endpoint,
@@ -34,7 +36,8 @@ const found = (answers: Answer[] = []): Lookup => ({ kind: 'found', answers })
 export function lookUp(name: string, type: string, source: RecordSource): Lookup {
   const lower = name.toLowerCase()
   if (lower === source.domain) return found()
-  if (lower.endsWith('.in-addr.arpa')) return reverse(lower, name, type, source)
+  const address = addressOfPointer(lower)
+  if (address !== undefined) return reverse(address, name, type, source)
   if (!lower.endsWith(`.${source.domain}`)) return { kind: 'foreign' }
   const labels = lower.slice(0, -source.domain.length - 1).split('.')
   const zone = labels.pop()
@@ -65,16 +68,16 @@ function ofService(service: Service, prefix: readonly string[], question: Questi
   const [hostname = ''] = prefix
   if (prefix.length !== 1 || !isHeadless(service)) return MISSING
   const matching = endpointsOf(service, source).filter(({ endpoint }) => endpointName(endpoint) === hostname)
-  return matching.length > 0 ? found(aRecords(question, matching)) : MISSING
+  return matching.length > 0 ? found(endpointRecords(question, matching)) : MISSING
 }
 
 function addresses(service: Service, question: Question, source: RecordSource): Lookup {
   if (!isHeadless(service)) {
-    const { clusterIP } = service.spec ?? {}
+    const { clusterIP, clusterIPs = [clusterIP ?? ''] } = service.spec ?? {}
     if (!clusterIP) return MISSING
     if (question.type === 'SRV')
       return found((service.spec?.ports ?? []).map((port) => srv(question.name, port.port, fullName(service, source))))
-    return found(question.type === 'A' || question.type === 'ANY' ? [{ type: 'A', name: question.name, ttl: TTL, data: clusterIP }] : [])
+    return found(addressRecords(question, clusterIPs))
   }
   const endpoints = endpointsOf(service, source)
   // As CoreDNS: a headless service without endpoints has no name.
@@ -86,7 +89,7 @@ function addresses(service: Service, question: Question, source: RecordSource): 
       ),
     )
   }
-  return found(aRecords(question, endpoints))
+  return found(endpointRecords(question, endpoints))
 }
 
 /** `_http._tcp.reviews.default.svc.cluster.local`. */
@@ -111,17 +114,28 @@ function serviceRecords(
   )
 }
 
-/** `10-244-0-7.default.pod.cluster.local`. */
+/** `10-244-0-7.default.pod.cluster.local`, `fd00-10-244--af4-7.…`. */
 function podAddress(labels: readonly string[], name: string, type: string): Lookup {
   const [label = ''] = labels
-  if (labels.length !== 1 || !/^\d{1,3}(-\d{1,3}){3}$/.test(label)) return MISSING
-  return found(type === 'A' || type === 'ANY' ? [{ type: 'A', name, ttl: TTL, data: label.replaceAll('-', '.') }] : [])
+  if (labels.length !== 1) return MISSING
+  const address = [label.replaceAll('-', '.'), label.replaceAll('-', ':')].find((text) => isIP(text) !== 0)
+  return address === undefined ? MISSING : found(addressRecords({ name, type }, [address]))
 }
 
-function reverse(lower: string, name: string, type: string, source: RecordSource): Lookup {
-  const address = lower.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.')
+/** The address that a name of the reverse zones asks about. */
+function addressOfPointer(lower: string): string | undefined {
+  if (lower.endsWith('.in-addr.arpa')) return lower.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.')
+  if (!lower.endsWith('.ip6.arpa')) return undefined
+  const digits = lower.slice(0, -'.ip6.arpa'.length).split('.').reverse().join('')
+  return canonicalIpv6(digits.match(/.{1,4}/g)?.join(':') ?? '')
+}
+
+const canonicalIpv6 = (text: string): string => URL.parse(`http://[${text}]`)?.hostname.slice(1, -1) ?? text
+
+function reverse(address: string, name: string, type: string, source: RecordSource): Lookup {
   const pointer = (target: string) => found(type === 'PTR' || type === 'ANY' ? [{ type: 'PTR', name, ttl: TTL, data: target }] : [])
-  for (const service of source.services.all()) if (service.spec?.clusterIP === address) return pointer(fullName(service, source))
+  for (const service of source.services.all())
+    if (service.spec?.clusterIP === address || service.spec?.clusterIPs?.includes(address)) return pointer(fullName(service, source))
   for (const slice of source.slices.all()) {
     const endpoint = slice.endpoints?.find(({ addresses: list }) => list.includes(address))
     const service = source.services.get(slice.metadata.namespace, slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? '')
@@ -138,20 +152,26 @@ interface Located {
 function endpointsOf(service: Service, source: RecordSource): Located[] {
   const result: Located[] = []
   for (const slice of source.slices.inNamespace(service.metadata.namespace ?? '')) {
-    if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== service.metadata.name || slice.addressType !== 'IPv4') continue
+    if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== service.metadata.name || slice.addressType === 'FQDN') continue
     for (const endpoint of slice.endpoints ?? [])
       if (isEndpointReady(endpoint) || service.spec?.publishNotReadyAddresses) result.push({ endpoint, slice })
   }
   return result
 }
 
-function aRecords({ name, type }: Question, endpoints: readonly Located[]): Answer[] {
-  if (type !== 'A' && type !== 'ANY') return []
-  const unique = new Set(endpoints.flatMap(({ endpoint }) => endpoint.addresses))
-  const list = [...unique]
+function endpointRecords(question: Question, endpoints: readonly Located[]): Answer[] {
+  const list = [...new Set(endpoints.flatMap(({ endpoint }) => endpoint.addresses))]
   // Clients that take the first address spread over all of them.
   const turn = Math.floor(Math.random() * list.length)
-  return [...list.slice(turn), ...list.slice(0, turn)].map((data) => ({ type: 'A', name, ttl: TTL, data }))
+  return addressRecords(question, [...list.slice(turn), ...list.slice(0, turn)])
+}
+
+/** Those of the family that is asked for. */
+function addressRecords({ name, type }: Question, addresses: readonly string[]): Answer[] {
+  return addresses.flatMap((data) => {
+    const record = familyOf(data) === 'IPv6' ? 'AAAA' : 'A'
+    return type === record || type === 'ANY' ? [{ type: record, name, ttl: TTL, data } as const] : []
+  })
 }
 
 function srv(name: string, port: number, target: string): Answer {
@@ -164,5 +184,5 @@ function fullName(service: Service, source: RecordSource): string {
 
 /** The pod's host name, else its address with dashes. */
 function endpointName(endpoint: Endpoint): string {
-  return endpoint.hostname ?? (endpoint.addresses[0] ?? '').replaceAll('.', '-')
+  return endpoint.hostname ?? (endpoint.addresses[0] ?? '').replaceAll(/[.:]/g, '-')
 }

@@ -14,6 +14,7 @@ export interface ServiceSpec {
   readonly type?: string
   readonly clusterIP?: string
   readonly clusterIPs?: readonly string[]
+  readonly ipFamilies?: readonly string[]
   readonly externalIPs?: readonly string[]
   readonly externalName?: string
   readonly selector?: Readonly<Record<string, string>>

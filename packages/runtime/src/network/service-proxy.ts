@@ -1,5 +1,5 @@
 /** Keeps the node's address translation equal to the Services and EndpointSlices of the cluster. */
-import { logger } from '@lateen/base'
+import { type IpFamily, logger } from '@lateen/base'
 import { messageOf } from '../kube/api-failure.ts'
 import { type Endpoint, type EndpointSlice, isEndpointReady, type Service } from '../kube/service.ts'
 import type { Store } from '../kube/store.ts'
@@ -8,6 +8,7 @@ import type { NodeNetwork } from './node-network.ts'
 import { serviceRules } from './service-rules.ts'
 
 const log = logger('network')
+const RESTORE = { IPv4: 'iptables-restore', IPv6: 'ip6tables-restore' } as const
 const DEBOUNCE_MS = 10
 const RETRY_MS = 1_000
 /** How long proxies with endpoints of their own get to hear of a change. */
@@ -24,7 +25,8 @@ export class ServiceProxy {
   readonly #network: NodeNetwork
   readonly #services: Store<Service>
   readonly #slices: Store<EndpointSlice>
-  #installed = ''
+  readonly #families: readonly IpFamily[]
+  readonly #installed = new Map<IpFamily, string>()
   #timer: NodeJS.Timeout | undefined
   #running = false
   #again = false
@@ -34,6 +36,7 @@ export class ServiceProxy {
 
   constructor(network: NodeNetwork, services: Store<Service>, slices: Store<EndpointSlice>) {
     this.#network = network
+    this.#families = network.ipv6 ? ['IPv4', 'IPv6'] : ['IPv4']
     this.#services = services
     this.#slices = slices
   }
@@ -49,7 +52,10 @@ export class ServiceProxy {
   }
 
   state(): ServiceProxyState {
-    return { synced: this.#installed !== '' && !this.#timer && !this.#running, ...(this.#lastError ? { lastError: this.#lastError } : {}) }
+    return {
+      synced: this.#installed.size === this.#families.length && !this.#timer && !this.#running,
+      ...(this.#lastError ? { lastError: this.#lastError } : {}),
+    }
   }
 
   /**
@@ -100,6 +106,16 @@ export class ServiceProxy {
     }, milliseconds)
   }
 
+  #rules(family: IpFamily): string {
+    const { serviceCidr, dnsAddress, ipv6 } = this.#network
+    return serviceRules({
+      family,
+      services: this.#services.all(),
+      slices: this.#slices.all(),
+      ...(family === 'IPv6' ? { serviceCidr: `${ipv6?.servicePrefix}/96` } : { serviceCidr, dnsAddress }),
+    })
+  }
+
   async #install(): Promise<void> {
     if (this.#running) {
       this.#again = true
@@ -107,14 +123,12 @@ export class ServiceProxy {
     }
     this.#running = true
     try {
-      const rules = serviceRules({
-        services: this.#services.all(),
-        slices: this.#slices.all(),
-        serviceCidr: this.#network.serviceCidr,
-        dnsAddress: this.#network.dnsAddress,
-      })
-      if (rules !== this.#installed) await runCommand('iptables-restore', ['-w', '5'], { input: rules })
-      this.#installed = rules
+      for (const family of this.#families) {
+        const rules = this.#rules(family)
+        if (rules === this.#installed.get(family)) continue
+        await runCommand(RESTORE[family], ['-w', '5'], { input: rules })
+        this.#installed.set(family, rules)
+      }
       this.#lastError = undefined
     } catch (error) {
       this.#lastError = messageOf(error)

@@ -1,13 +1,16 @@
 /** The address translation rules for Services, as text for one `iptables-restore`. Pure. */
 import { createHash } from 'node:crypto'
 import { objectKey } from '@lateen/api'
+import { familyOf, type IpFamily } from '@lateen/base'
 import { type EndpointSlice, isEndpointReady, isHeadless, SERVICE_NAME_LABEL, type Service, type ServicePort } from '../kube/service.ts'
 
 export interface RuleInput {
+  readonly family: IpFamily
   readonly services: Iterable<Service>
   readonly slices: Iterable<EndpointSlice>
   readonly serviceCidr: string
-  readonly dnsAddress: string
+  /** Where the node itself answers. */
+  readonly dnsAddress?: string
 }
 
 interface Backend {
@@ -21,21 +24,21 @@ const PROTOCOLS: Readonly<Record<string, string>> = { TCP: 'tcp', UDP: 'udp', SC
 
 /** Tables nat and filter, complete. The same input gives the same text, so that no change means no work. */
 export function serviceRules(input: RuleInput): string {
-  const backends = backendsByPort(input.slices)
+  const backends = backendsByPort(input.slices, input.family)
   const chains: string[] = []
   const services: string[] = []
   const nodePorts: string[] = []
   const rules: string[] = []
   const rejects: string[] = []
   for (const service of [...input.services].toSorted((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1))) {
-    const { clusterIP, ports = [], externalIPs = [], type } = service.spec ?? {}
+    const { clusterIP, clusterIPs = [clusterIP ?? ''], ports = [], externalIPs = [], type } = service.spec ?? {}
     if (!clusterIP || isHeadless(service) || type === 'ExternalName') continue
     for (const port of ports) {
       const protocol = PROTOCOLS[port.protocol ?? 'TCP']
-      const addresses = [clusterIP, ...externalIPs].filter(isAddress)
+      const addresses = [...clusterIPs, ...externalIPs].filter((address) => isAddress(address, input.family))
       if (!protocol || addresses.length === 0) continue
       const targets = backends.get(portKey(service, port)) ?? []
-      const match = (address: string) => `-d ${address}/32 -p ${protocol} -m ${protocol} --dport ${port.port}`
+      const match = (address: string) => `-d ${alone(address)} -p ${protocol} -m ${protocol} --dport ${port.port}`
       const nodePort = port.nodePort ? `-p ${protocol} -m ${protocol} --dport ${port.nodePort}` : undefined
       if (targets.length === 0) {
         for (const address of addresses) rejects.push(`${match(address)} -j REJECT`)
@@ -51,7 +54,7 @@ export function serviceRules(input: RuleInput): string {
   }
   // The node itself has the DNS address: translating it would gain nothing, and two questions sent at once through one socket (A and
   // AAAA) can lose one of them when their translations are entered at the same time.
-  services.unshift(`-A LATEEN-SERVICES -d ${input.dnsAddress}/32 -j RETURN`)
+  if (input.dnsAddress) services.unshift(`-A LATEEN-SERVICES -d ${input.dnsAddress}/32 -j RETURN`)
   return `${[...nat(chains, services, nodePorts, rules), ...filter(rejects, input)].join('\n')}\n`
 }
 
@@ -88,13 +91,16 @@ function filter(rejects: string[], input: RuleInput): string[] {
     '-A INPUT -m conntrack --ctstate NEW -j LATEEN-REJECT',
     '-A FORWARD -m conntrack --ctstate NEW -j LATEEN-REJECT',
     '-A OUTPUT -m conntrack --ctstate NEW -j LATEEN-REJECT',
-    // While the process that answers DNS is started again, resolvers should ask once more instead of giving up.
-    `-A OUTPUT -s ${input.dnsAddress}/32 -p icmp -m icmp --icmp-type port-unreachable -j DROP`,
-    `-A LATEEN-REJECT -d ${input.dnsAddress}/32 -j RETURN`,
+    ...(input.dnsAddress ? dns(input.dnsAddress) : []),
     ...rejects.map((rule) => `-A LATEEN-REJECT ${rule}`),
     `-A LATEEN-REJECT ${unknown}`,
     'COMMIT',
   ]
+}
+
+/** While the process that answers DNS is started again, resolvers should ask once more instead of giving up. */
+function dns(address: string): string[] {
+  return [`-A OUTPUT -s ${address}/32 -p icmp -m icmp --icmp-type port-unreachable -j DROP`, `-A LATEEN-REJECT -d ${address}/32 -j RETURN`]
 }
 
 interface Output {
@@ -103,7 +109,7 @@ interface Output {
 }
 
 function addBackends(chain: string, targets: readonly Backend[], protocol: string, affinity: number | undefined, out: Output): void {
-  const names = targets.map((target) => chainName('SEP', `${chain}/${target.address}:${target.port}`))
+  const names = targets.map((target) => chainName('SEP', `${chain}/${socket(target)}`))
   if (affinity !== undefined) {
     for (const name of names)
       out.rules.push(`-A ${chain} -m recent --name ${name} --rcheck --seconds ${affinity} --reap --rsource -j ${name}`)
@@ -113,24 +119,24 @@ function addBackends(chain: string, targets: readonly Backend[], protocol: strin
     const left = targets.length - index
     out.chains.push(name)
     out.rules.push(`-A ${chain}${left > 1 ? ` -m statistic --mode random --probability ${(1 / left).toFixed(10)}` : ''} -j ${name}`)
-    out.rules.push(`-A ${name} -s ${target.address}/32 -j MARK --or-mark 0x4000`)
+    out.rules.push(`-A ${name} -s ${alone(target.address)} -j MARK --or-mark 0x4000`)
     const remember = affinity === undefined ? '' : ` -m recent --name ${name} --set --rsource`
-    out.rules.push(`-A ${name} -p ${protocol}${remember} -m ${protocol} -j DNAT --to-destination ${target.address}:${target.port}`)
+    out.rules.push(`-A ${name} -p ${protocol}${remember} -m ${protocol} -j DNAT --to-destination ${socket(target)}`)
   }
 }
 
 /** Where each service port leads: ready endpoints, or, when there are none, those that still serve while they end. */
-function backendsByPort(slices: Iterable<EndpointSlice>): Map<string, Backend[]> {
+function backendsByPort(slices: Iterable<EndpointSlice>, family: IpFamily): Map<string, Backend[]> {
   const ready = new Map<string, Backend[]>()
   const ending = new Map<string, Backend[]>()
   for (const slice of slices) {
     const service = slice.metadata.labels?.[SERVICE_NAME_LABEL]
-    if (!service || slice.addressType !== 'IPv4') continue
+    if (!service || slice.addressType !== family) continue
     for (const endpoint of slice.endpoints ?? []) {
       const { terminating, serving } = endpoint.conditions ?? {}
       const group = isEndpointReady(endpoint) ? ready : terminating && serving ? ending : undefined
       const address = endpoint.addresses[0]
-      if (!group || !address || !isAddress(address)) continue
+      if (!group || !address || !isAddress(address, family)) continue
       for (const { name, port, protocol } of slice.ports ?? []) {
         if (!port) continue
         const key = `${slice.metadata.namespace}/${service}/${name ?? ''}/${protocol ?? 'TCP'}`
@@ -159,7 +165,10 @@ function chainName(kind: string, key: string): string {
   return `LATEEN-${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 16).toUpperCase()}`
 }
 
-/** What becomes part of a rule must be nothing but an IPv4 address. */
-function isAddress(text: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text)
+/** What becomes part of a rule must be nothing but an address of the family. */
+function isAddress(text: string, family: IpFamily): boolean {
+  return family === 'IPv4' ? /^\d{1,3}(\.\d{1,3}){3}$/.test(text) : text.includes(':') && /^[0-9a-f:]{2,39}$/i.test(text)
 }
+
+const alone = (address: string): string => `${address}/${familyOf(address) === 'IPv6' ? 128 : 32}`
+const socket = ({ address, port }: Backend): string => (familyOf(address) === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`)

@@ -6,6 +6,8 @@ import { parseQuantity } from '../kube/quantity.ts'
 export interface NodeFacts {
   readonly nodeName: string
   readonly hostAddress: string
+  /** All addresses of a pod, by its IPv4 address. */
+  readonly addressesOf: (address: string) => readonly string[]
 }
 
 /**
@@ -33,11 +35,13 @@ export function fieldValue(pod: Pod, ref: FieldRef, address: string, node: NodeF
     case 'spec.serviceAccountName':
       return podSpec(pod).serviceAccountName ?? 'default'
     case 'status.hostIP':
-    case 'status.hostIPs':
       return node.hostAddress
+    case 'status.hostIPs':
+      return node.addressesOf(node.hostAddress).join(',')
     case 'status.podIP':
-    case 'status.podIPs':
       return address
+    case 'status.podIPs':
+      return node.addressesOf(address).join(',')
     default:
       throw new Error(
         `fieldRef ${JSON.stringify(ref.fieldPath)} is not supported; use metadata.name, metadata.namespace, metadata.uid, metadata.labels, metadata.annotations, spec.nodeName, spec.serviceAccountName, status.hostIP or status.podIP`,

@@ -18,9 +18,9 @@ export function hostnameOf(pod: Pod): string {
 }
 
 /** Writes `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` of the pod and returns their mounts. */
-export function writePodFiles(directory: string, pod: Pod, address: string, names: ClusterNames): Mount[] {
+export function writePodFiles(directory: string, pod: Pod, addresses: readonly string[], names: ClusterNames): Mount[] {
   mkdirSync(directory, { recursive: true })
-  const files = { hosts: hosts(pod, address, names), hostname: `${hostnameOf(pod)}\n`, 'resolv.conf': resolvConf(pod, names) }
+  const files = { hosts: hosts(pod, addresses, names), hostname: `${hostnameOf(pod)}\n`, 'resolv.conf': resolvConf(pod, names) }
   return Object.entries(files).map(([name, content]) => {
     const source = join(directory, name)
     writeFileSync(source, content)
@@ -29,11 +29,15 @@ export function writePodFiles(directory: string, pod: Pod, address: string, name
   })
 }
 
-function hosts(pod: Pod, address: string, names: ClusterNames): string {
+function hosts(pod: Pod, addresses: readonly string[], names: ClusterNames): string {
   const spec = podSpec(pod)
   const hostname = hostnameOf(pod)
   const full = spec.subdomain ? `${hostname}.${spec.subdomain}.${pod.metadata.namespace}.svc.${names.domain}\t` : ''
-  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', `${address}\t${full}${hostname}`]
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    ...addresses.map((address) => `${address}\t${full}${hostname}`),
+  ]
   for (const alias of spec.hostAliases ?? []) lines.push(`${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`)
   return `${lines.join('\n')}\n`
 }

@@ -4,7 +4,8 @@ import { isSidecar, podSpec } from '../kube/pod.ts'
 
 export interface PodFacts {
   readonly pod: Pod
-  readonly address: string | undefined
+  /** IPv4 first; none before the pod has a network. */
+  readonly addresses: readonly string[]
   readonly hostAddress: string
   readonly startTime: string
   readonly initialized: boolean
@@ -17,7 +18,7 @@ export interface PodFacts {
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed'
 
 export function podStatus(facts: PodFacts, now: string): PodStatus {
-  const { pod, address, hostAddress, startTime, initContainers, containers, failure } = facts
+  const { pod, addresses, hostAddress, startTime, initContainers, containers, failure } = facts
   const spec = podSpec(pod)
   const phase = failure ? 'Failed' : phaseOf(spec, facts)
   return {
@@ -25,7 +26,7 @@ export function podStatus(facts: PodFacts, now: string): PodStatus {
     ...(failure ? { reason: failure.reason, message: failure.message } : {}),
     conditions: conditions(facts, phase, now),
     hostIP: hostAddress,
-    ...(address ? { podIP: address, podIPs: [{ ip: address }] } : {}),
+    ...(addresses[0] ? { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) } : {}),
     startTime,
     ...(initContainers.length > 0 ? { initContainerStatuses: initContainers } : {}),
     containerStatuses: containers,
@@ -74,7 +75,7 @@ function conditions(facts: PodFacts, phase: Phase, now: string): PodCondition[] 
     .filter(({ state, started, ready: passed }) => !state.terminated && !(started && passed))
     .map(({ name }) => name)
   const own = [
-    condition('PodReadyToStartContainers', !done && facts.address !== undefined),
+    condition('PodReadyToStartContainers', !done && facts.addresses.length > 0),
     condition(
       'Initialized',
       initialized || phase === 'Succeeded',

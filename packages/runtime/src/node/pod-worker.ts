@@ -221,7 +221,7 @@ export class PodWorker {
     if (spec.hostNetwork) this.#record.address = this.#node.gateway
     else this.#record.address = this.#addresses.assign(this.uid)
     if (!this.#hasSandbox()) await this.#makeSandbox()
-    this.#podFiles = writePodFiles(this.#directories.etc, this.#pod, this.#record.address, this.#node.names)
+    this.#podFiles = writePodFiles(this.#directories.etc, this.#pod, this.#addressesNow(), this.#node.names)
     const shm = join(this.#directories.layers, 'shm')
     mkdirSync(shm, { recursive: true })
     chmodSync(shm, 0o1777)
@@ -229,6 +229,10 @@ export class PodWorker {
     this.#save()
     void this.#report()
     return true
+  }
+
+  #addressesNow(): readonly string[] {
+    return this.#record.address ? this.#node.facts.addressesOf(this.#record.address) : []
   }
 
   async #makeSandbox(): Promise<void> {
@@ -240,8 +244,8 @@ export class PodWorker {
       await createSandbox({
         directory: this.#directories.namespaces,
         hostname: hostnameOf(this.#pod),
-        address: this.#record.address,
-        gateway: this.#node.gateway,
+        addresses: this.#addressesNow(),
+        gateways: this.#node.facts.addressesOf(this.#node.gateway),
         bridge: this.#node.bridge,
         link,
         sysctls: podSpec(this.#pod).securityContext?.sysctls ?? [],
@@ -455,7 +459,7 @@ export class PodWorker {
     return podStatus(
       {
         pod: this.#pod,
-        address: this.#sandboxReady || this.#ending ? this.#record.address : undefined,
+        addresses: this.#sandboxReady || this.#ending ? this.#addressesNow() : [],
         hostAddress: this.#node.facts.hostAddress,
         startTime: this.#record.startTime,
         initialized: this.#record.initialized,

@@ -1,6 +1,7 @@
 /** `cluster`: what the supervisor runs inside the node's namespaces. Not for people. */
 import { runClusterProcess } from '../../mesh/cluster-process.ts'
 import { homeAt } from '../../mesh/home.ts'
+import { IP_FAMILIES } from '../../mesh/ip-family.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
@@ -11,6 +12,7 @@ export const cluster = command<undefined>({
   flags: [
     HOME_FLAG,
     { name: 'envoy', value: 'PATH', help: 'the Envoy binary' },
+    { name: 'ip-family', value: 'FAMILY', choices: IP_FAMILIES, help: 'ipv4 or dual' },
     { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports on the host' },
     { name: 'uids', value: 'HOW', choices: MAPPINGS, help: 'which user ids exist in the node' },
   ],
@@ -18,10 +20,11 @@ export const cluster = command<undefined>({
   async run({ flags, home }) {
     const [api, http, https] = (flags.text('ports') ?? '').split(',').map(Number)
     const envoy = flags.text('envoy')
+    const ipFamily = IP_FAMILIES.find((one) => one === flags.text('ip-family'))
     const uidMapping = MAPPINGS.find((mapping) => mapping === flags.text('uids'))
-    if (!api || !http || !https || !envoy || !uidMapping || !process.send)
+    if (!api || !http || !https || !envoy || !ipFamily || !uidMapping || !process.send)
       throw new CommandError('cluster is started by the supervisor; use lateen up', { exitCode: EXIT.usage })
-    await runClusterProcess({ home: homeAt(home), envoy, ports: { api, http, https }, uidMapping })
+    await runClusterProcess({ home: homeAt(home), envoy, ipFamily, ports: { api, http, https }, uidMapping })
     return undefined
   },
 })

@@ -1,6 +1,7 @@
 /** `supervise`: what `up` starts apart from the terminal. Not for people. */
 
 import { homeAt } from '../../mesh/home.ts'
+import { IP_FAMILIES } from '../../mesh/ip-family.ts'
 import { supervise as run } from '../../mesh/supervisor.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
@@ -10,15 +11,17 @@ export const supervise = command<undefined>({
   flags: [
     HOME_FLAG,
     { name: 'envoy', value: 'PATH', help: 'the Envoy binary' },
+    { name: 'ip-family', value: 'FAMILY', choices: IP_FAMILIES, help: 'ipv4 or dual' },
     { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports to listen on' },
   ],
   examples: [],
   async run({ flags, home, signal }) {
     const [api, http, https] = (flags.text('ports') ?? '').split(',').map(Number)
     const envoy = flags.text('envoy')
-    if (!api || !http || !https || !envoy)
-      throw new CommandError('supervise needs --envoy and three --ports; lateen up starts it', { exitCode: EXIT.usage })
-    await run({ home: homeAt(home), envoy, ports: { api, http, https }, signal })
+    const ipFamily = IP_FAMILIES.find((one) => one === flags.text('ip-family'))
+    if (!api || !http || !https || !envoy || !ipFamily)
+      throw new CommandError('supervise needs --envoy, --ip-family and three --ports; lateen up starts it', { exitCode: EXIT.usage })
+    await run({ home: homeAt(home), envoy, ipFamily, ports: { api, http, https }, signal })
     return undefined
   },
 })
