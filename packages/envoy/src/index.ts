@@ -41,4 +41,7 @@ export const TYPE_URL = {
   PCDS: 'type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig',
 } as const
 
+/** Requests of this type are an agent's word on the health of its workload: healthy, or with an error that says why not. */
+export const HEALTH_REPORT = 'type.googleapis.com/istio.v1.HealthInformation'
+
 export type { Resource, ResourceSet } from './resource.ts'

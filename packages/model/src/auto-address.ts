@@ -23,7 +23,7 @@ const MOST_CLAIMS = 8
 /** `enable-autoallocate-ip: "false"` keeps an entry out. */
 const SWITCH = 'networking.istio.io/enable-autoallocate-ip'
 
-/** The index of ServiceEntries by the slots that their hosts may take, and by the hosts that need an address. */
+/** The index of ServiceEntries by the slots that their hosts may take, by the hosts that need an address, and by the addresses in their status. */
 export const autoSlots = (entry: KubeObject): readonly string[] => [
   ...new Set(
     eligibleHosts(entry).flatMap((host) => {
@@ -31,6 +31,7 @@ export const autoSlots = (entry: KubeObject): readonly string[] => [
       return [claim, ...choicesOf(claim, MOST_CLAIMS + LEVELS).map(String)]
     }),
   ),
+  ...writtenAddresses(entry).map(({ value }) => value),
 ]
 
 /** Hosts that need an address: named ones, of entries that resolve to endpoints and have no address of their own. */
@@ -38,7 +39,7 @@ function eligibleHosts(entry: KubeObject): readonly string[] {
   const spec = (entry.spec ?? {}) as ServiceEntrySpec
   if (spec.addresses?.length || (spec.resolution ?? 'NONE') === 'NONE') return []
   if (isOptedOut(entry)) return []
-  return [...new Set(spec.hosts ?? [])].filter((host) => !isWildcard(host))
+  return [...new Set((spec.hosts ?? []).map((host) => host.toLowerCase()))].filter((host) => !isWildcard(host))
 }
 
 const isOptedOut = (entry: KubeObject): boolean => (entry.metadata.labels?.[SWITCH] ?? 'true').toLowerCase() === 'false'
@@ -67,16 +68,28 @@ function choicesOf(claim: string, count: number): readonly number[] {
 export function autoAddressesOf(context: Context, entries: Source<KubeObject>, entry: KubeObject, host: string): readonly string[] {
   const spec = (entry.spec ?? {}) as ServiceEntrySpec
   if (isOptedOut(entry) || spec.addresses?.length) return []
-  const assigned = assignedAddresses(entry, host)
+  const assigned = assignedAddresses(context, entries, entry, host)
   if (assigned.length > 0) return assigned
   if (!eligibleHosts(entry).includes(host)) return []
   const claim = claimKey(entry, host)
   const claims = Math.min(MOST_CLAIMS, context.list(entries, 'autoSlot', claim).length)
-  const free = choicesOf(claim, claims + LEVELS).filter((slot, choice) => isMine(context, entries, claim, slot, choice))
+  const free = choicesOf(claim, claims + LEVELS).filter(
+    (slot, choice) => isMine(context, entries, claim, slot, choice) && !isWritten(context, entries, addressOf(slot), claim),
+  )
   const taken = free.slice(0, claims)
   if (taken.length === 0) return []
-  const [third, fourth] = octetsOf(Math.min(...taken))
-  return [`240.240.${third}.${fourth}`, `2001:2::f0f0:${third === 0 ? '' : third.toString(16)}${fourth.toString(16)}`]
+  const address = addressOf(Math.min(...taken))
+  const [, , third = 0, fourth = 0] = address.split('.').map(Number)
+  return [address, `2001:2::f0f0:${third === 0 ? '' : third.toString(16)}${fourth.toString(16)}`]
+}
+
+const addressOf = (slot: number): string => `240.240.${octetsOf(slot).join('.')}`
+
+/** Whether the status of another claim's entry has an address. */
+function isWritten(context: Context, entries: Source<KubeObject>, address: string, claim: string): boolean {
+  return context
+    .list(entries, 'autoSlot', address)
+    .some((entry) => writtenAddresses(entry).some(({ host, value }) => value === address && claimKey(entry, host) !== claim))
 }
 
 function isMine(context: Context, entries: Source<KubeObject>, claim: string, slot: number, choice: number): boolean {
@@ -96,14 +109,30 @@ function octetsOf(slot: number): readonly [number, number] {
   return [Math.floor(number / 255), number % 255]
 }
 
-/** Addresses that a controller has written to the status. */
-function assignedAddresses(entry: KubeObject, host: string): readonly string[] {
-  const addresses: unknown = typeof entry.status === 'object' && entry.status !== null ? Reflect.get(entry.status, 'addresses') : undefined
+/** Addresses that a controller has given a host; one that two claims have is that of the older entry. */
+function assignedAddresses(context: Context, entries: Source<KubeObject>, entry: KubeObject, host: string): readonly string[] {
+  const claim = claimKey(entry, host)
+  const isOlder = (other: KubeObject) => ageKey(other) < ageKey(entry)
+  return writtenAddresses(entry)
+    .filter((written) => written.host === host)
+    .map(({ value }) => value)
+    .filter((value) => {
+      const others = context.list(entries, 'autoSlot', value).filter(isOlder)
+      return !others.some((other) => writtenAddresses(other).some((written) => written.value === value && claimKey(other, written.host) !== claim))
+    })
+    .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
+}
+
+const ageKey = ({ metadata }: KubeObject) => `${metadata.creationTimestamp ?? ''} ${metadata.namespace ?? ''}/${metadata.name}`
+
+/** What a status says of addresses. */
+function writtenAddresses({ status }: KubeObject): readonly { readonly host: string; readonly value: string }[] {
+  const addresses: unknown = typeof status === 'object' && status !== null ? Reflect.get(status, 'addresses') : undefined
   if (!Array.isArray(addresses)) return []
-  const values = addresses.flatMap((address: unknown) => {
+  return addresses.flatMap((address: unknown) => {
     if (typeof address !== 'object' || address === null) return []
+    const host: unknown = Reflect.get(address, 'host')
     const value: unknown = Reflect.get(address, 'value')
-    return Reflect.get(address, 'host') === host && typeof value === 'string' ? [value] : []
+    return typeof host === 'string' && typeof value === 'string' ? [{ host, value }] : []
   })
-  return values.sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
 }

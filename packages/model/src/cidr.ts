@@ -15,6 +15,30 @@ export function canonicalRange(text: string): string | undefined {
   return `${masked.length === 4 ? masked.join('.') : printIpv6(masked)}/${length}`
 }
 
+/**
+ * An address so written that equal addresses have equal texts: IPv6 as RFC 5952 has it (`FD00:0::1` → `fd00::1`). What is no IPv6
+ * address stays as it is.
+ */
+export function canonicalAddress(text: string): string {
+  const bytes = text.includes(':') ? parseIpv6(text) : undefined
+  if (!bytes) return text
+  const groups = printIpv6(bytes).split(':')
+  const { start, length } = longestZeros(groups)
+  if (length < 2) return groups.join(':')
+  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`
+}
+
+/** The first of the longest runs of groups that are zero. */
+function longestZeros(groups: readonly string[]): { readonly start: number; readonly length: number } {
+  let best = { start: 0, length: 0 }
+  let start = 0
+  for (const [i, group] of groups.entries()) {
+    if (group !== '0') start = i + 1
+    else if (i + 1 - start > best.length) best = { start, length: i + 1 - start }
+  }
+  return best
+}
+
 const maskByte = (bits: number): number => (bits >= 8 ? 0xff : bits <= 0 ? 0 : (0xff << (8 - bits)) & 0xff)
 
 function parseIpv4(text: string): number[] | undefined {

@@ -35,11 +35,11 @@ export function bySpecificity(a: string, b: string): number {
 
 /**
  * A host of a VirtualService destination or a DestinationRule, fully qualified: a name without a dot is a service of the object's
- * own namespace; any other name is taken as it is.
+ * own namespace; any other name is taken as it is. Names are alike whatever their case: all come in small letters.
  */
 export function resolveHost(host: string, namespace: string, domain: string): string {
-  if (host === '*' || host.includes('.') || host === '') return host
-  return `${host}.${namespace}.svc.${domain}`
+  const name = host.toLowerCase()
+  return name === '*' || name.includes('.') || name === '' ? name : `${name}.${namespace}.svc.${domain}`
 }
 
 /**

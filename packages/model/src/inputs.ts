@@ -16,6 +16,12 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 
 const NAMESPACED: Indexes<KubeObject> = { namespace: byNamespace }
 
+/** `Gateway/namespace/name` and the like of what an object names as its parents. */
+const parentKeys = (object: KubeObject, refs: readonly unknown[]) =>
+  refs.map(record).map((ref) => `${text(ref['kind']) || 'Gateway'}/${text(ref['namespace']) || (object.metadata.namespace ?? '')}/${text(ref['name'])}`)
+
+const ROUTE: Indexes<KubeObject> = { ...NAMESPACED, parent: (route) => parentKeys(route, list(record(route.spec)['parentRefs'])) }
+
 /** Kinds read, by `group/kind`, with their indexes. Versions of a kind are read alike. */
 const KINDS = {
   'core/Service': NAMESPACED,
@@ -38,11 +44,11 @@ const KINDS = {
   'networking.k8s.io/IngressClass': {},
   'gateway.networking.k8s.io/GatewayClass': {},
   'gateway.networking.k8s.io/Gateway': NAMESPACED,
-  'gateway.networking.k8s.io/ListenerSet': NAMESPACED,
-  'gateway.networking.k8s.io/HTTPRoute': NAMESPACED,
-  'gateway.networking.k8s.io/GRPCRoute': NAMESPACED,
-  'gateway.networking.k8s.io/TCPRoute': NAMESPACED,
-  'gateway.networking.k8s.io/TLSRoute': NAMESPACED,
+  'gateway.networking.k8s.io/ListenerSet': { ...NAMESPACED, parent: (set) => parentKeys(set, [record(set.spec)['parentRef']]) },
+  'gateway.networking.k8s.io/HTTPRoute': ROUTE,
+  'gateway.networking.k8s.io/GRPCRoute': ROUTE,
+  'gateway.networking.k8s.io/TCPRoute': ROUTE,
+  'gateway.networking.k8s.io/TLSRoute': ROUTE,
   'gateway.networking.k8s.io/ReferenceGrant': NAMESPACED,
   'networking.istio.io/VirtualService': NAMESPACED,
   'networking.istio.io/DestinationRule': NAMESPACED,

@@ -5,6 +5,7 @@ import { type AuthorizationPolicy, authorizationPolicyCollection } from './autho
 import { type DestinationRule, destinationRuleCollection } from './destination-rules.ts'
 import { type EndpointFamily, endpointFamily } from './endpoints.ts'
 import { gatewayApiCollections } from './gateway-api/collections.ts'
+import type { Listener } from './gateway-api/listeners.ts'
 import { type GatewayConfig, gatewayCollection } from './gateways.ts'
 import { ingressCollections } from './ingress.ts'
 import type { Inputs } from './inputs.ts'
@@ -25,6 +26,8 @@ export interface MeshModel {
   readonly virtualServices: Source<VirtualService>
   readonly destinationRules: Source<DestinationRule>
   readonly gateways: Source<GatewayConfig>
+  /** Of the Gateway API's Gateways and ListenerSets. */
+  readonly listeners: Source<Listener>
   readonly sidecars: Source<SidecarConfig>
   readonly peerPolicies: Source<PeerPolicy>
   readonly authorizationPolicies: Source<AuthorizationPolicy>
@@ -46,6 +49,7 @@ export function createModel(graph: Graph, inputs: Inputs): MeshModel {
     virtualServices: virtualServiceCollection(graph, inputs, [ingress.virtualServices, ...gatewayApi.virtualServices]),
     destinationRules: destinationRuleCollection(graph, inputs),
     gateways: gatewayCollection(graph, inputs, [ingress.gateways, gatewayApi.gateways]),
+    listeners: gatewayApi.listeners,
     sidecars: sidecarCollection(graph, inputs),
     peerPolicies: peerPolicyCollection(graph, inputs),
     authorizationPolicies: authorizationPolicyCollection(graph, inputs),

@@ -26,12 +26,16 @@ export interface MeshProxy {
   readonly vhds: boolean
   /** Sockets of the proxy carry this mark, where its user id cannot tell them apart (single-user namespaces). */
   readonly socketMark: number | undefined
+  /** Each new connection goes to the worker that has the fewest. */
+  readonly exactBalance: { readonly inbound: boolean; readonly outbound: boolean }
   /** HTTP/1.0 is taken too. */
   readonly http10: boolean
   /** How long connections may be idle, as a Go duration; undefined for Envoy's own hour. */
   readonly idleTimeout: string | undefined
   /** Port of a listener that is an HTTP proxy; undefined for the mesh's. */
   readonly httpProxyPort: number | undefined
+  /** Ports of the proxy's own listeners, for its health and its metrics. */
+  readonly ownPorts: readonly number[]
   /** A gateway without privileges cannot listen below 1024. */
   readonly unprivileged: boolean
   /** The proxy's own settings, as its agent sent them; undefined where the mesh's defaults hold. */
@@ -92,9 +96,14 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Me
     dnsAutoAllocate: metadata['DNS_AUTO_ALLOCATE'] === undefined || truthy(metadata['DNS_AUTO_ALLOCATE']),
     vhds: options.vhds,
     socketMark: mark > 0 ? mark : undefined,
+    exactBalance: {
+      inbound: truthy(metadata['INBOUND_LISTENER_EXACT_BALANCE']),
+      outbound: truthy(metadata['OUTBOUND_LISTENER_EXACT_BALANCE']),
+    },
     http10: truthy(metadata['HTTP10']),
     idleTimeout: text(metadata['IDLE_TIMEOUT']) || undefined,
     httpProxyPort: portOf(metadata['HTTP_PROXY_PORT']),
+    ownPorts: [metadata['ENVOY_STATUS_PORT'], metadata['ENVOY_PROMETHEUS_PORT']].flatMap((port) => portOf(port) ?? []),
     unprivileged: truthy(metadata['UNPRIVILEGED_POD']),
     proxyConfig: isRecord(metadata['PROXY_CONFIG']) ? (metadata['PROXY_CONFIG'] as MeshProxyConfig) : undefined,
   }

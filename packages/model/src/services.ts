@@ -2,6 +2,7 @@
 import { type KubeObject, refOf } from '@lateen/api'
 import type { Context, Graph, Source } from '@lateen/graph'
 import { autoAddressesOf } from './auto-address.ts'
+import { canonicalAddress } from './cidr.ts'
 import { patternsOver } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { kubernetesProtocol, parseProtocol } from './protocol.ts'
@@ -100,7 +101,7 @@ function fromKubernetes(context: Context, inputs: Inputs, object: KubeObject): S
     selector: spec.selector && Object.keys(spec.selector).length > 0 ? spec.selector : undefined,
     headless,
     publishNotReady: spec.publishNotReadyAddresses ?? false,
-    externalName: spec.type === 'ExternalName' ? spec.externalName : undefined,
+    externalName: spec.type === 'ExternalName' ? spec.externalName?.toLowerCase() : undefined,
     internalTrafficPolicy: spec.internalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
     trafficDistribution: distributionOf(context, inputs, object, spec.trafficDistribution),
     subjectAltNames: [
@@ -134,14 +135,14 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
     }),
   )
   const external = spec.location !== 'MESH_INTERNAL'
-  return (spec.hosts ?? []).map((host) => ({
+  return [...new Set((spec.hosts ?? []).map((host) => host.toLowerCase()))].map((host) => ({
     key: `ServiceEntry/${namespace}/${object.metadata.name}/${host}`,
     host,
     namespace,
     name: host,
     resolution: RESOLUTIONS[spec.resolution ?? 'NONE'] ?? 'passthrough',
     external,
-    addresses: ipv4First((spec.addresses ?? []).map(withoutFullLength)),
+    addresses: ipv4First((spec.addresses ?? []).map(plainAddress)),
     autoAddresses: autoAddressesOf(context, inputs.kinds['networking.istio.io/ServiceEntry'], object, host),
     ports,
     visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultServiceExportTo ?? ['*']),
@@ -168,8 +169,8 @@ const listOf = (text: string | undefined): readonly string[] =>
     .map((item) => item.trim())
     .filter((item) => item !== '')
 
-/** A range of one address is that address. */
-const withoutFullLength = (address: string): string => address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '')
+/** A range of one address is that address; equal addresses have equal texts. */
+const plainAddress = (address: string): string => canonicalAddress(address.replace(address.includes(':') ? /\/128$/ : /\/32$/, ''))
 
 const DISTRIBUTIONS: Readonly<Record<string, TrafficDistribution>> = {
   preferclose: 'PreferSameZone',

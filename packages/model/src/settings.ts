@@ -1,5 +1,5 @@
 /** What the mesh configuration and the program's own settings say that translation depends on. */
-import type { ExtensionProvider, HTTPRetry, LocalityLoadBalancerSetting, MeshProxyConfig, TcpKeepalive } from '@lateen/api'
+import type { ClientTLSSettings, ExtensionProvider, HTTPRetry, LocalityLoadBalancerSetting, MeshProxyConfig, TcpKeepalive } from '@lateen/api'
 import type { ProxyTraffic } from './proxy-traffic.ts'
 
 /** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */
@@ -28,6 +28,32 @@ export interface MeshSwitches {
   readonly gatewaysOfOwnNamespace: boolean
   /** HTTPS servers of gateways take HTTP/3 as well, where a service of the gateway has the port for UDP. */
   readonly http3: boolean
+  /** Every proxy takes HTTP/1.0 too, and finds it out where it has to. */
+  readonly http10: boolean
+  /** Proxies with addresses of both families listen on both. */
+  readonly dualStack: boolean
+  /** Endpoints that are not ready are named too, as such: clients decide. */
+  readonly sendsUnhealthy: boolean
+  /** Clusters count how much of their limits is left. */
+  readonly tracksRemaining: boolean
+  /** Clusters weigh localities, whether or not a rule says anything of them. */
+  readonly weighsLocalities: boolean
+  /** Sidecars take the caller's address from the connection. */
+  readonly usesRemoteAddress: boolean
+  /** Answers of 100 (`Continue`) come from the application. */
+  readonly passesContinue: boolean
+  /** Hosts are also known by their name with the last dot. */
+  readonly dottedHosts: boolean
+  /** Ingress listeners of a Sidecar stand beside the services' ports, not in their place. */
+  readonly mergesIngress: boolean
+  /** Connections that a listener takes at once before it looks at others; 0 for all there are. */
+  readonly acceptedAtOnce: number
+  /** Milliseconds for a handshake with a gateway; 0 for no limit. */
+  readonly gatewayHandshake: number
+  /** Milliseconds by which resolving names is shifted, so that clients do not ask all at once. */
+  readonly dnsJitter: number
+  /** Queries after which the resolver takes another local port. */
+  readonly dnsMostQueries: number
 }
 
 export const DEFAULT_SWITCHES: MeshSwitches = {
@@ -35,6 +61,19 @@ export const DEFAULT_SWITCHES: MeshSwitches = {
   severalAuthorizers: false,
   gatewaysOfOwnNamespace: false,
   http3: false,
+  http10: false,
+  dualStack: false,
+  sendsUnhealthy: false,
+  tracksRemaining: false,
+  weighsLocalities: false,
+  usesRemoteAddress: false,
+  passesContinue: true,
+  dottedHosts: true,
+  mergesIngress: false,
+  acceptedAtOnce: 1,
+  gatewayHandshake: 15_000,
+  dnsJitter: 100,
+  dnsMostQueries: 100,
 }
 
 /** TLS versions and ciphers of a kind of connection. */
@@ -50,6 +89,8 @@ export interface MeshConfigView {
   readonly protocolDetectionTimeout?: string
   readonly outboundTrafficPolicy?: {
     readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY' | 'ALLOW_ANY_DYNAMIC_DNS'
+    /** Of connections to hosts that are resolved as they are asked for. */
+    readonly tls?: ClientTLSSettings
   }
   readonly inboundTrafficPolicy?: { readonly mode?: 'PASSTHROUGH' | 'LOCALHOST' }
   readonly enableAutoMtls?: boolean
@@ -86,3 +127,9 @@ export interface MeshConfigView {
   /** Settings of proxies that bring none of their own. */
   readonly defaultConfig?: MeshProxyConfig
 }
+
+/** The port to which outgoing connections are captured. */
+export const outboundPort = ({ proxyListenPort }: MeshConfigView): number => proxyListenPort || 15001
+
+/** The port to which incoming connections are captured. */
+export const inboundPort = ({ proxyInboundListenPort }: MeshConfigView): number => proxyInboundListenPort || 15006

@@ -83,7 +83,7 @@ export const UNIX = 'unix://'
 /** `./reviews`, `*\/*`, `~/*` (nothing), `reviews` (any namespace). */
 function parseImport(text: string): Import {
   const slash = text.indexOf('/')
-  return { namespace: slash < 0 ? '*' : text.slice(0, slash), host: text.slice(slash + 1) }
+  return { namespace: slash < 0 ? '*' : text.slice(0, slash), host: text.slice(slash + 1).toLowerCase() }
 }
 
 /** A list with `.` replaced by the workload's namespace: in the root namespace's Sidecar it means each workload's own. */

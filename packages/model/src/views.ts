@@ -41,6 +41,14 @@ export interface ServiceSpec {
   }[]
 }
 
+export interface NodeStatus {
+  readonly addresses?: readonly { readonly type: string; readonly address: string }[]
+}
+
+export interface ServiceStatus {
+  readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] }
+}
+
 export interface EndpointSliceView {
   readonly addressType?: string
   readonly endpoints?: readonly {

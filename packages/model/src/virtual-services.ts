@@ -102,7 +102,7 @@ function resolve(context: Context, inputs: Inputs, object: KubeObject): VirtualS
     semantics: 'virtual-service',
     namespace,
     name: object.metadata.name,
-    hosts: [...new Set(spec.hosts.map((host) => resolveHost(host, namespace, settings.domain).toLowerCase()))],
+    hosts: [...new Set(spec.hosts.map((host) => resolveHost(host, namespace, settings.domain)))],
     gateways: gateways.length > 0 ? gateways : [MESH_GATEWAY],
     visibility: visibilityOf(spec.exportTo, namespace, settings.mesh.defaultVirtualServiceExportTo ?? ['*']),
     spec: {

@@ -1,3 +1,4 @@
 /** From the model to Envoy resources. */
+export type { MeshInspection } from './inspection.ts'
 export { createMesh, type MeshOptions } from './mesh.ts'
-export type { ConfigChange, MeshState, ProxyNode, ProxySession } from './mesh-contract.ts'
+export type { ConfigChange, MeshState, ProxyNode, ProxySession, StatusWatch } from './mesh-contract.ts'

@@ -2,7 +2,8 @@
 import type { KubeObject, MeshProxyConfig } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
 import type { ResourceSet } from '@lateen/envoy'
-import type { KeySetRequest } from '@lateen/model'
+import type { KeySetRequest, WantedStatus } from '@lateen/model'
+import type { MeshInspection } from './inspection.ts'
 
 /** One change of one object. Kinds are told apart by `group/kind` of the object. */
 export interface ConfigChange {
@@ -18,6 +19,11 @@ export interface ProxyNode {
   readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string }
   readonly userAgentName: string
   readonly userAgentVersion: string
+}
+
+export interface StatusWatch {
+  value(): ReadonlyMap<string, WantedStatus>
+  close(): void
 }
 
 export interface ProxySession {
@@ -44,10 +50,17 @@ export interface MeshState {
    */
   setKeySets(sets: Iterable<readonly [id: string, keys: string | undefined]>): void
   open(node: ProxyNode, options: { readonly vhds: boolean }, onChange: () => void): ProxySession
+  /**
+   * What the statuses of objects should say, by `group/kind namespace/name`, kept up to date until closed; `onChange` is called at the
+   * end of each batch that changed one. A status that stays the same stays the same object.
+   */
+  watchStatuses(onChange: (statuses: ReadonlyMap<string, WantedStatus>) => void): StatusWatch
   /** What ProxyConfig objects say of the proxy of a workload, for injection. */
   proxyConfig(namespace: string, labels: Readonly<Record<string, string>>): MeshProxyConfig
   /** The objects that a resource was made from, by what was read when it was made. */
   origins(session: ProxySession, typeUrl: string, name: string): readonly ObjectRef[]
+  /** What the mesh makes of the configuration, for debug pages. */
+  inspect(): MeshInspection
   /** What is wrong with the configuration as it stands, in a stable order. */
   diagnostics(): readonly Diagnostic[]
 }

@@ -14,8 +14,10 @@ import {
   meshTraffic,
   proxyConfigFor,
   proxyOf,
+  statusFamily,
   wantedKeySets,
 } from '@lateen/model'
+import { inspect } from './inspection.ts'
 import type { ConfigChange, MeshState, ProxyNode, ProxySession } from './mesh-contract.ts'
 import { createGateways } from './view/gateway.ts'
 import { createInbound } from './view/inbound.ts'
@@ -52,6 +54,7 @@ export function createMesh(options: MeshOptions): MeshState {
   const gateways = createGateways(graph, model, outbound, scopes)
   const nameTable = createNameTable(graph, model, scopes, outbound)
   const proxySets = createProxySets(graph, { model, scopes, outbound, inbound, gateways, nameTable })
+  const statuses = statusFamily(model)
   const found = new Map<string, readonly Diagnostic[]>()
   let settings: MeshSettings = settingsFrom(options, {}, undefined)
   graph.batch(() => inputs.settings.set('', settings))
@@ -102,10 +105,12 @@ export function createMesh(options: MeshOptions): MeshState {
       }
       return opened
     },
+    watchStatuses: (onChange) => graph.watch(statuses, '', onChange),
     proxyConfig: (namespace, labels) =>
       proxyConfigFor(inputs.kinds['networking.istio.io/ProxyConfig'], { namespace, labels, rootNamespace: settings.rootNamespace }),
     origins: (session, typeUrl, name): readonly ObjectRef[] =>
       originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
+    inspect: () => inspect(graph, inputs, model),
     diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),
   }
 }
@@ -128,6 +133,7 @@ function problemsOf(object: KubeObject): readonly Diagnostic[] {
 
 function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unknown>>, networks: unknown): MeshSettings {
   const mesh = config as MeshConfigView
+  const switches = { ...DEFAULT_SWITCHES, ...options.switches }
   return {
     clusterId: options.clusterId,
     domain: options.domain,
@@ -136,8 +142,8 @@ function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unkn
     trustDomainAliases: mesh.trustDomainAliases ?? [],
     mesh,
     networks,
-    switches: { ...DEFAULT_SWITCHES, ...options.switches },
-    traffic: meshTraffic(mesh),
+    switches,
+    traffic: meshTraffic(mesh, switches),
   }
 }
 

@@ -12,6 +12,8 @@ export function clusterSni(port: number, subset: string, host: string): string {
 
 export const PASSTHROUGH = 'PassthroughCluster'
 export const BLACK_HOLE = 'BlackHoleCluster'
+/** For hosts that nobody knows, found by the name that a request asks for. */
+export const RESOLVED = 'AllowAnyDynamicDNSCluster'
 export const INBOUND_PASSTHROUGH = 'InboundPassthroughCluster'
 
 /** `spiffe://cluster.local/ns/shop/sa/cart`. */

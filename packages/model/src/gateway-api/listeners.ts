@@ -21,6 +21,13 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   TCP: ['TCPRoute'],
 }
 
+/** Where TLS ends at the gateway, what is in it may go by its port alone. */
+const kindsOf = ({ protocol, tls }: ListenerSpec): readonly string[] =>
+  protocol === 'TLS' && tls?.mode !== 'Passthrough' ? ['TLSRoute', 'TCPRoute'] : (KINDS[protocol] ?? [])
+
+/** What waypoints listen with. */
+const TUNNEL = 'HBONE'
+
 export interface Listener {
   readonly key: string
   /** `Gateway/namespace/name` or `ListenerSet/namespace/name`. */
@@ -126,10 +133,11 @@ interface ListenerInput {
 }
 
 function listenerOf(input: ListenerInput): Listener {
-  const { context, inputs, owner, services, listener } = input
+  const { context, inputs, owner, gateway, services, listener } = input
   const { name, namespace = '', creationTimestamp = '' } = owner.metadata
-  const kinds = KINDS[listener.protocol] ?? []
-  const unsupported = KINDS[listener.protocol] ? undefined : unsupportedProtocol(listener.protocol)
+  const kinds = kindsOf(listener)
+  const tunnel = listener.protocol === TUNNEL && roleOf(context, inputs, classNameOf(gateway)) === 'waypoint'
+  const unsupported = KINDS[listener.protocol] || tunnel ? undefined : unsupportedProtocol(listener.protocol)
   const tls = tlsOf(input)
   const unresolved = isProblem(tls) ? tls : undefined
   const namespaces = allowedNamespaces(context, inputs, namespace, listener.allowedRoutes?.namespaces ?? {})

@@ -10,6 +10,7 @@ import { MESH_GATEWAY } from '../virtual-services.ts'
 import type { Visibility } from '../visibility.ts'
 import { GATEWAY_GROUP } from './grants.ts'
 import type { Listener } from './listeners.ts'
+import type { Problem } from './problem.ts'
 import type { ParentReference, RouteSpec } from './specs.ts'
 
 /** One place where a route holds. */
@@ -29,26 +30,41 @@ export interface ParentSources {
   readonly services: Source<Service>
 }
 
+/** What became of one of a route's parents. */
+export interface ParentVerdict {
+  readonly ref: ParentReference
+  readonly attachments: readonly Attachment[]
+  /** Keys of the listeners that let the route in, whether they can be served or not. */
+  readonly listeners: readonly string[]
+  /** Why it attaches nowhere there. */
+  readonly denial: Problem | undefined
+}
+
 /** Where a route attaches, parent by parent; what no parent lets in is left out. */
 export function attachmentsOf(context: Context, sources: ParentSources, route: KubeObject): readonly Attachment[] {
-  const spec = (route.spec ?? {}) as RouteSpec<unknown>
-  const hostnames = spec.hostnames?.length ? spec.hostnames : ['*']
-  const found = (spec.parentRefs ?? []).flatMap((ref) => {
-    const group = ref.group ?? GATEWAY_GROUP
-    const kind = ref.kind ?? 'Gateway'
-    if (group === GATEWAY_GROUP && (kind === 'Gateway' || kind === 'ListenerSet'))
-      return atListeners(context, sources, route, ref, hostnames)
-    if (group === '' && kind === 'Service') return atService(context, sources, route, ref)
-    if (group === 'networking.istio.io' && kind === 'ServiceEntry') return atServiceEntry(context, sources, route, ref)
-    return []
-  })
   const seen = new Set<string>()
-  return found
+  return parentVerdicts(context, sources, route)
+    .flatMap(({ attachments }) => attachments)
     .sort((a, b) => (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0))
     .filter((attachment) => {
       const id = `${attachment.gateway} ${attachment.port ?? ''} ${attachment.hosts.join(',')}`
       return seen.has(id) ? false : seen.add(id)
     })
+}
+
+/** The verdicts on a route's parents, in their order. Parents that are none of ours have none: they are another controller's. */
+export function parentVerdicts(context: Context, sources: ParentSources, route: KubeObject): readonly ParentVerdict[] {
+  const spec = (route.spec ?? {}) as RouteSpec<unknown>
+  const hostnames = spec.hostnames?.length ? spec.hostnames : ['*']
+  return (spec.parentRefs ?? []).flatMap((ref) => {
+    const group = ref.group ?? GATEWAY_GROUP
+    const kind = ref.kind ?? 'Gateway'
+    if (group === GATEWAY_GROUP && (kind === 'Gateway' || kind === 'ListenerSet'))
+      return atListeners(context, sources, route, ref, hostnames) ?? []
+    if (group === '' && kind === 'Service') return [atService(context, sources, route, ref)]
+    if (group === 'networking.istio.io' && kind === 'ServiceEntry') return [atServiceEntry(context, sources, route, ref)]
+    return []
+  })
 }
 
 function atListeners(
@@ -57,28 +73,52 @@ function atListeners(
   route: KubeObject,
   ref: ParentReference,
   hostnames: readonly string[],
-): readonly Attachment[] {
+): ParentVerdict | undefined {
   const namespace = route.metadata.namespace ?? ''
   const all = context.list(listeners, 'parent', `${ref.kind ?? 'Gateway'}/${ref.namespace ?? namespace}/${ref.name}`)
-  return all
-    .filter((listener) => ref.sectionName === undefined || listener.name === ref.sectionName)
-    .filter((listener) => ref.port === undefined || listener.port === ref.port)
-    .filter((listener) => listener.kinds.includes(route.kind) && letsIn(listener, namespace, hostnames))
+  if (all.length === 0) return undefined
+  const denials = all.map((listener) => ({ listener, denial: denialOf(listener, route, ref, hostnames) }))
+  const admitting = denials.flatMap(({ listener, denial }) => (denial ? [] : [listener]))
+  const attachments = admitting
+    .filter((listener) => listener.gateway !== undefined)
     .map((listener) => ({
       gateway: listener.key,
       hosts: hostnames.filter((host) => !belongsToAnother(host, listener, all)),
       port: undefined,
       visibility: '*' as const,
     }))
+  const denial = admitting.length > 0 ? undefined : worst(denials.flatMap((entry) => entry.denial ?? []))
+  return { ref, attachments, listeners: admitting.map(({ key }) => key), denial }
 }
 
-function letsIn({ hosts }: Listener, namespace: string, hostnames: readonly string[]): boolean {
-  return hosts.some((text) => {
-    const slash = text.indexOf('/')
-    const from = text.slice(0, slash)
-    const host = text.slice(slash + 1)
-    return (from === '*' || from === namespace) && hostnames.some((hostname) => hostsOverlap(host, hostname))
-  })
+/** Reasons by how near the route came to being let in; listeners that it does not ask for say nothing where others do. */
+const NEARNESS = ['NotAllowedByListeners', 'NoMatchingListenerHostname', 'NoMatchingParent']
+
+/** Of what several listeners say, what the nearest say. */
+function worst(denials: readonly Problem[]): Problem | undefined {
+  const reason = NEARNESS.find((candidate) => denials.some((denial) => denial.reason === candidate))
+  const messages = [...new Set(denials.filter((denial) => denial.reason === reason).map(({ message }) => message))]
+  return reason === undefined ? undefined : { reason, message: messages.join('; ') }
+}
+
+/** Why a listener does not let a route in. */
+function denialOf(listener: Listener, route: KubeObject, ref: ParentReference, hostnames: readonly string[]): Problem | undefined {
+  if (ref.port !== undefined && listener.port !== ref.port)
+    return { reason: 'NoMatchingParent', message: `no listener has port ${ref.port}` }
+  if (ref.sectionName !== undefined && listener.name !== ref.sectionName)
+    return { reason: 'NoMatchingParent', message: `no listener is named "${ref.sectionName}"` }
+  const namespace = route.metadata.namespace ?? ''
+  const asked = listener.hosts.map((text) => ({ from: text.slice(0, text.indexOf('/')), host: text.slice(text.indexOf('/') + 1) }))
+  const fitting = asked.filter(({ host }) => hostnames.some((hostname) => hostsOverlap(host, hostname)))
+  if (fitting.length === 0) {
+    const message = `none of ${hostnames.join(', ')} fits hostname "${listener.hostname}" of listener "${listener.name}"`
+    return { reason: 'NoMatchingListenerHostname', message }
+  }
+  if (!fitting.some(({ from }) => from === '*' || from === namespace))
+    return { reason: 'NotAllowedByListeners', message: `listener "${listener.name}" takes no routes of namespace ${namespace} (allowedRoutes)` }
+  if (!listener.kinds.includes(route.kind))
+    return { reason: 'NotAllowedByListeners', message: `listener "${listener.name}" of protocol ${listener.protocol} takes no ${route.kind}` }
+  return undefined
 }
 
 /** Of listeners on one port, the one with the most specific name has a host for itself. */
@@ -98,20 +138,33 @@ function belongsToAnother(host: string, own: Listener, all: readonly Listener[])
 }
 
 /** A route of the service's own namespace holds for all callers, one of another only for callers of that namespace. */
-function atService(context: Context, { inputs, services }: ParentSources, route: KubeObject, ref: ParentReference): readonly Attachment[] {
+function atService(context: Context, { inputs, services }: ParentSources, route: KubeObject, ref: ParentReference): ParentVerdict {
   const own = route.metadata.namespace ?? ''
   const namespace = ref.namespace ?? own
-  if (!context.get(services, `Service/${namespace}/${ref.name}`)) return []
+  if (!context.get(services, `Service/${namespace}/${ref.name}`)) return absent(ref, `Service ${namespace}/${ref.name}`)
   const { domain } = settingsOf(context, inputs)
-  const visibility: Visibility = namespace === own ? '*' : [own]
-  return [{ gateway: MESH_GATEWAY, hosts: [`${ref.name}.${namespace}.svc.${domain}`], port: ref.port, visibility }]
+  return inMesh(ref, [`${ref.name}.${namespace}.svc.${domain}`], namespace === own ? '*' : [own])
 }
 
-function atServiceEntry(context: Context, { inputs }: ParentSources, route: KubeObject, ref: ParentReference): readonly Attachment[] {
+function atServiceEntry(context: Context, { inputs }: ParentSources, route: KubeObject, ref: ParentReference): ParentVerdict {
   const own = route.metadata.namespace ?? ''
   const namespace = ref.namespace ?? own
   const entry = context.get(inputs.kinds['networking.istio.io/ServiceEntry'], `${namespace}/${ref.name}`)
-  const hosts = ((entry?.spec ?? {}) as ServiceEntrySpec).hosts ?? []
-  const visibility: Visibility = namespace === own ? '*' : [own]
-  return hosts.length > 0 ? [{ gateway: MESH_GATEWAY, hosts, port: ref.port, visibility }] : []
+  if (!entry) return absent(ref, `ServiceEntry ${namespace}/${ref.name}`)
+  const hosts = ((entry.spec ?? {}) as ServiceEntrySpec).hosts ?? []
+  return inMesh(ref, hosts, namespace === own ? '*' : [own])
 }
+
+const inMesh = (ref: ParentReference, hosts: readonly string[], visibility: Visibility): ParentVerdict => ({
+  ref,
+  attachments: hosts.length > 0 ? [{ gateway: MESH_GATEWAY, hosts, port: ref.port, visibility }] : [],
+  listeners: [],
+  denial: undefined,
+})
+
+const absent = (ref: ParentReference, what: string): ParentVerdict => ({
+  ref,
+  attachments: [],
+  listeners: [],
+  denial: { reason: 'NoMatchingParent', message: `there is no ${what}` },
+})

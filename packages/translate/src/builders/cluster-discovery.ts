@@ -31,19 +31,7 @@ export function discovery(input: ClusterInput, subset: string, name: string, clu
       }
     }
     case 'dynamic-dns':
-      return {
-        clusterDiscoveryType: {
-          case: 'clusterType',
-          value: {
-            name: 'envoy.clusters.dynamic_forward_proxy',
-            typedConfig: packAny(DynamicForwardProxySchema, {
-              clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache(settings, input.families) },
-              // Otherwise Envoy insists on checking the server by the name that was resolved.
-              allowInsecureClusterOptions: policy.tls?.insecureSkipVerify === true,
-            }),
-          },
-        },
-      }
+      return byName(settings, input.families, policy)
     case 'passthrough':
       // A gateway has no address that the application dialled: it needs the endpoints.
       if (input.gateway) break
@@ -61,6 +49,21 @@ export function discovery(input: ClusterInput, subset: string, name: string, clu
   return { ...typeOf(Cluster_DiscoveryType.EDS), edsClusterConfig: { edsConfig: ads(), serviceName: name } }
 }
 
+/** Endpoints are found by the name that each request or connection asks for. */
+export const byName = (settings: MeshSettings, families: AddressFamilies, { tls }: Pick<TrafficPolicy, 'tls'>): ClusterInit => ({
+  clusterDiscoveryType: {
+    case: 'clusterType',
+    value: {
+      name: 'envoy.clusters.dynamic_forward_proxy',
+      typedConfig: packAny(DynamicForwardProxySchema, {
+        clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache(settings, families) },
+        // Otherwise Envoy insists on checking the server by the name that was resolved.
+        allowInsecureClusterOptions: tls?.insecureSkipVerify === true,
+      }),
+    },
+  },
+})
+
 const typeOf = (value: Cluster_DiscoveryType) => ({ clusterDiscoveryType: { case: 'type' as const, value } })
 
 /** How names are resolved: the families that a client can reach, answers as long as they say, all clients not at the same moment. */
@@ -68,17 +71,11 @@ function resolving(settings: MeshSettings, families: AddressFamilies): ClusterIn
   return {
     dnsLookupFamily: LOOKUP[families],
     dnsRefreshRate: duration(parseDuration(settings.mesh.dnsRefreshRate ?? '60s') ?? 60_000),
-    dnsJitter: duration(DNS_JITTER),
+    dnsJitter: duration(settings.switches.dnsJitter),
     respectDnsTtl: true,
     typedDnsResolverConfig: {
       name: 'envoy.network.dns_resolver.cares',
-      typedConfig: packAny(CaresDnsResolverConfigSchema, { udpMaxQueries: DNS_MOST_QUERIES }),
+      typedConfig: packAny(CaresDnsResolverConfigSchema, { udpMaxQueries: settings.switches.dnsMostQueries }),
     },
   }
 }
-
-/** Milliseconds by which refreshing is shifted, so that clients do not ask all at once. */
-const DNS_JITTER = 100
-
-/** Queries after which the resolver takes another local port. */
-const DNS_MOST_QUERIES = 100

@@ -11,6 +11,7 @@ import { proxyProtocolSockets } from '../features/proxy-protocol/proxy-protocol.
 import { clusterName } from '../names.ts'
 import { encode } from '../resource.ts'
 import { discovery } from './cluster-discovery.ts'
+import { PRESERVED_CASE } from './proxy-headers.ts'
 import type { LoadAssignmentInit } from './endpoints.ts'
 import { statName } from './stat-name.ts'
 import { structOf } from './struct.ts'
@@ -25,6 +26,8 @@ export interface ClusterInput {
   readonly gateway: boolean
   /** What the client can reach. */
   readonly families: AddressFamilies
+  /** Upper and lower case of HTTP/1 header names are kept. */
+  readonly keepsCase: boolean
   readonly identities: readonly string[]
   readonly allMutual: boolean
   /** Endpoints for clusters that carry them inline (names resolved by the proxy). */
@@ -67,8 +70,10 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
     ...discovery(input, subset, name, cluster, policy),
     commonLbConfig: {
       ...commonLb,
+      // Hosts that are not ready are there to be seen, not to be tried.
+      ...(settings.switches.sendsUnhealthy && { healthyPanicThreshold: { value: 0 } }),
       // Shares of localities are weights that Envoy looks at only when told to.
-      ...(weighsLocalities(policy, service, settings) && {
+      ...((settings.switches.weighsLocalities || weighsLocalities(policy, service, settings)) && {
         localityConfigSpecifier: { case: 'localityWeightedLbConfig' as const, value: {} },
       }),
     },
@@ -77,22 +82,24 @@ function outboundCluster(input: ClusterInput, subset: string, policy: TrafficPol
   })
 }
 
-function protocolOptions({ port, service, settings }: ClusterInput, policy: TrafficPolicy, http: HttpOptionsInit): ClusterInit {
-  const version = upstreamVersion(port, policy, settings)
+function protocolOptions(input: ClusterInput, policy: TrafficPolicy, http: HttpOptionsInit): ClusterInit {
+  const { port, service } = input
+  const version = upstreamVersion(port, policy, input)
+  const http1 = input.keepsCase && (isHttp(port.protocol) || port.protocol === 'auto') ? { headerKeyFormat: PRESERVED_CASE } : {}
   const streams = policy.connectionPool?.http?.maxConcurrentStreams
   const http2 = { maxConcurrentStreams: streams || MAX_STREAMS }
   const empty = Object.values(http).every((value) => typeof value === 'object' && value !== null && Object.keys(value).length === 0)
   // A name that is resolved for each request is also the one to ask the server for; Envoy insists on it.
   const byName = service.resolution === 'dynamic-dns' && !http.upstreamHttpProtocolOptions
-  if (version === 'http1' && empty && !byName) return {}
+  if (version === 'http1' && empty && !byName && Object.keys(http1).length === 0) return {}
   const upstreamProtocolOptions: HttpOptionsInit['upstreamProtocolOptions'] =
     version === 'caller'
-      ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
+      ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } }
       : {
           case: 'explicitHttpConfig',
           value: {
             protocolConfig:
-              version === 'http1' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: http2 },
+              version === 'http1' ? { case: 'httpProtocolOptions', value: http1 } : { case: 'http2ProtocolOptions', value: http2 },
           },
         }
   const options = {

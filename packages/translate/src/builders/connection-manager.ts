@@ -36,7 +36,7 @@ function common(settings: MeshSettings, statPrefix: string, routes: RouteSource)
     accessLog: accessLogs(settings),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     streamIdleTimeout: duration(0),
-    proxy100Continue: true,
+    ...(settings.switches.passesContinue && { proxy100Continue: true }),
     ...normalization(settings),
     ...protocolSettings(settings.traffic),
   }
@@ -68,7 +68,7 @@ export function outboundManager(
     ...common(settings, statPrefix, routes),
     ...headerSettings(settings.traffic, 'outbound'),
     httpFilters: httpFilters('outbound', slots, settings.traffic),
-    useRemoteAddress: false,
+    useRemoteAddress: settings.switches.usesRemoteAddress,
   })
 }
 

@@ -19,6 +19,8 @@ export interface AssignmentInput {
   readonly labels: Readonly<Record<string, string>>
   /** Hosts that are to get no new requests are named too, for clients that hold on to them. */
   readonly withDraining?: boolean
+  /** Hosts that are not ready are named too. */
+  readonly withUnhealthy?: boolean
   /** The client's node, where only endpoints on it count. */
   readonly node?: string | undefined
   /** How near the endpoints are to the client; by default all alike. */
@@ -61,8 +63,8 @@ export function assignmentInit(input: AssignmentInput): LoadAssignmentInit {
   }
 }
 
-function isUsed(endpoint: Endpoint, { labels, node, withDraining = false }: AssignmentInput): boolean {
-  if (endpoint.health === 'unhealthy' || (endpoint.health === 'draining' && !withDraining)) return false
+function isUsed(endpoint: Endpoint, { labels, node, withDraining = false, withUnhealthy = false }: AssignmentInput): boolean {
+  if ((endpoint.health === 'unhealthy' && !withUnhealthy) || (endpoint.health === 'draining' && !withDraining)) return false
   if (node !== undefined && endpoint.node !== node) return false
   return inSubset(endpoint, labels)
 }
@@ -89,7 +91,7 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
         }),
       },
     },
-    healthStatus: endpoint.health === 'draining' ? HealthStatus.DRAINING : HealthStatus.HEALTHY,
+    healthStatus: HEALTH[endpoint.health],
     loadBalancingWeight: endpoint.weight,
     metadata: {
       filterMetadata: {
@@ -101,6 +103,8 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
     },
   }
 }
+
+const HEALTH = { healthy: HealthStatus.HEALTHY, unhealthy: HealthStatus.UNHEALTHY, draining: HealthStatus.DRAINING } as const
 
 function addressInit(address: string, port: number) {
   if (address.startsWith('unix://')) return { address: { case: 'pipe' as const, value: { path: address.slice('unix://'.length) } } }

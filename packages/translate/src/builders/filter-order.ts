@@ -17,7 +17,7 @@ import type { HttpFilterSchema } from '@lateen/envoy/gen/envoy/extensions/filter
 import type { ProxyTraffic } from '@lateen/model'
 import { CORS_FILTER } from '../features/cors/cors.ts'
 import { FAULT_FILTER } from '../features/fault/fault.ts'
-import { CALLER_ALPN_FILTER } from './upstream-protocol.ts'
+import { OFFER_FILTERS } from './upstream-protocol.ts'
 
 export type HttpFilterInit = MessageInitShape<typeof HttpFilterSchema>
 export type NetworkFilterInit = MessageInitShape<typeof FilterSchema>
@@ -67,8 +67,7 @@ export function httpFilters(chain: HttpChain, slots: HttpFilterSlots, { headers 
     ...(slots.authentication ?? []),
     ...(slots.authorization ?? []),
     ...(slots.admitted ?? []),
-    // The version in which a request came is what its onward connection offers.
-    ...(chain === 'inbound' ? [] : [CALLER_ALPN_FILTER]),
+    ...(chain === 'inbound' ? [] : OFFER_FILTERS[chain]),
     FAULT,
     CORS,
     headers.envoyDebugHeaders?.disabled ? QUIET_ROUTER : ROUTER,

@@ -1,6 +1,6 @@
 /** Listeners of gateways: one for each address and port, with a filter chain for each server that is told apart by SNI. */
 import type { Topology } from '@lateen/api'
-import { packAny, type Resource } from '@lateen/envoy'
+import { duration, packAny, type Resource } from '@lateen/envoy'
 import { SocketAddress_Protocol as SocketProtocol } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
@@ -10,7 +10,7 @@ import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { gatewayManager } from './connection-manager.ts'
 import { networkFilters, type PolicyFilters } from './filter-order.ts'
-import { type FilterChainInit, listenerFilter, socketAddress, TLS_INSPECTOR } from './listener-parts.ts'
+import { balanced, type FilterChainInit, listenAt, listenerFilter, TLS_INSPECTOR } from './listener-parts.ts'
 import { quicServerSocket, serverSocket } from './server-tls.ts'
 import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
@@ -18,8 +18,8 @@ export interface GatewayListenerInput {
   readonly settings: MeshSettings
   /** What stands in front of the gateway. */
   readonly topology: Topology
-  /** The address that stands for all of the proxy's. */
-  readonly wildcard: string
+  /** The addresses that stand for all of the proxy's; the first is in the names of listeners. */
+  readonly wildcards: readonly string[]
   /** What policies put into the chains. */
   readonly filters: PolicyFilters
   /** Routes of a server that passes bytes on. */
@@ -42,8 +42,8 @@ export function gatewayListeners(listeners: readonly ServerListener[], input: Ga
 }
 
 function tcpListener(listener: ServerListener, input: GatewayListenerInput): Resource[] {
-  const address = listener.bind || input.wildcard
-  const name = `${address}_${listener.port}`
+  const addresses = addressesOf(listener, input)
+  const name = `${addresses[0]}_${listener.port}`
   const chains = new ServerChains()
   const [plain] = listener.plainHttp
   const plainFirst = listener.others.length === 0
@@ -59,13 +59,14 @@ function tcpListener(listener: ServerListener, input: GatewayListenerInput): Res
         ),
       ],
     })
-  const filterChains = chains.all
+  const filterChains = chains.all.map((chain) => ({ ...chain, ...handshakeLimit(chain, input.settings) }))
   if (filterChains.length === 0) return []
   const inspects = !plainFirst && listener.others.some(({ kind }) => kind !== 'tcp')
   return [
     encode(ListenerSchema, name, {
       name,
-      address: socketAddress(address, listener.port),
+      ...listenAt(addresses, listener.port),
+      ...balanced(input.settings.traffic.exactBalance.outbound),
       trafficDirection: TrafficDirection.OUTBOUND,
       accessLog: unroutedLogs(input.settings),
       listenerFilters: [...(input.topology.proxyProtocol ? [PROXY_PROTOCOL] : []), ...(inspects ? [TLS_INSPECTOR] : [])],
@@ -73,6 +74,12 @@ function tcpListener(listener: ServerListener, input: GatewayListenerInput): Res
     }),
   ]
 }
+
+/** A caller that does not get on with its handshake must not hold a connection for ever. */
+const handshakeLimit = ({ transportSocket }: FilterChainInit, { switches }: MeshSettings): FilterChainInit =>
+  transportSocket && switches.gatewayHandshake > 0 ? { transportSocketConnectTimeout: duration(switches.gatewayHandshake) } : {}
+
+const addressesOf = ({ bind }: ServerListener, { wildcards }: GatewayListenerInput): readonly string[] => (bind ? [bind] : wildcards)
 
 /** Filter chains of a listener. Envoy refuses one with two chains for one server name: the first server keeps it. */
 class ServerChains {
@@ -118,13 +125,18 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
       chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)) })
     return
   }
+  const bytesTo = ({ targets }: TcpRoute) => networkFilters(policies.bytes, tcpTargets(settings, targets))
   // Nothing but the port tells bytes apart: the first route gets all.
-  const [first] = routes
-  if (!first) return
-  const filters = networkFilters(policies.bytes, tcpTargets(settings, first.targets))
-  if (kind === 'tcp') return chains.add([], { filters })
+  const rest = routes.find(({ serverNames: own }) => own.length === 0)
+  if (kind === 'tcp') {
+    if (rest) chains.add([], { filters: bytesTo(rest) })
+    return
+  }
   const transportSocket = serverSocket(server.tls, settings, HTTP_PROTOCOLS)
-  if (transportSocket) chains.add(names, { filters, transportSocket })
+  if (!transportSocket) return
+  for (const route of routes.filter(({ serverNames: own }) => own.length > 0))
+    chains.add(route.serverNames, { filters: bytesTo(route), transportSocket })
+  if (rest) chains.add(names, { filters: bytesTo(rest), transportSocket })
 }
 
 const serverNames = ({ hosts }: GatewayServer): string[] => [...new Set(hosts.map(({ host }) => host))].sort()
@@ -132,8 +144,8 @@ const serverNames = ({ hosts }: GatewayServer): string[] => [...new Set(hosts.ma
 /** HTTP/3 on the same port, by UDP, for the HTTPS servers that take it. */
 function quicListener(listener: ServerListener, input: GatewayListenerInput): Resource[] {
   const { settings, topology, filters } = input
-  const address = listener.bind || input.wildcard
-  const name = `udp_${address}_${listener.port}`
+  const addresses = addressesOf(listener, input)
+  const name = `udp_${addresses[0]}_${listener.port}`
   const chains = new ServerChains()
   for (const entry of listener.others) {
     if (entry.kind !== 'https' || entry.routeName === undefined || !input.http3(entry)) continue
@@ -146,12 +158,7 @@ function quicListener(listener: ServerListener, input: GatewayListenerInput): Re
   return [
     encode(ListenerSchema, name, {
       name,
-      address: {
-        address: {
-          case: 'socketAddress',
-          value: { address, protocol: SocketProtocol.UDP, portSpecifier: { case: 'portValue', value: listener.port } },
-        },
-      },
+      ...listenAt(addresses, listener.port, SocketProtocol.UDP),
       trafficDirection: TrafficDirection.OUTBOUND,
       accessLog: unroutedLogs(settings),
       udpListenerConfig: { quicOptions: {}, downstreamSocketConfig: { preferGro: true } },

@@ -53,7 +53,7 @@ function applicationCluster(input: InboundClusterInput, entry: InboundPort): Res
 /** Where the application listens, if not at the address and port that the caller dialled. */
 function endpointOf({ port, ingress }: InboundPort, input: InboundClusterInput): ApplicationEndpoint | undefined {
   if (ingress?.endpoint) return ingress.endpoint
-  const loopback = { address: input.onlyIPv6 ? LOOPBACK.v6 : LOOPBACK.v4, port, ownAddress: false }
+  const loopback = { address: input.families === 'v6' ? LOOPBACK.v6 : LOOPBACK.v4, port, ownAddress: false }
   // Nothing was captured, so nobody knows an address that was dialled but the listener's own.
   if (ingress?.bound) return loopback
   return !ingress && input.settings.mesh.inboundTrafficPolicy?.mode === 'LOCALHOST' ? loopback : undefined
@@ -102,16 +102,20 @@ function toApplication(input: InboundClusterInput) {
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     connectTimeout: connectTimeout(input.settings),
     cleanupInterval: duration(60_000),
-    circuitBreakers: unlimited(),
+    circuitBreakers: unlimited(input.settings),
     upstreamBindConfig: {
-      sourceAddress: {
-        address: input.onlyIPv6 ? PASSTHROUGH_SOURCE.v6 : PASSTHROUGH_SOURCE.v4,
-        portSpecifier: { case: 'portValue' as const, value: 0 },
-      },
+      sourceAddress: passthroughSource(input.families === 'v6' ? 'v6' : 'v4'),
+      // Envoy takes the one of the family that it connects to.
+      ...(input.families === 'both' && { extraSourceAddresses: [{ address: passthroughSource('v6') }] }),
       ...(input.socketMark !== undefined && { socketOptions: [markOption(input.socketMark)] }),
     },
   }
 }
+
+const passthroughSource = (family: 'v4' | 'v6') => ({
+  address: PASSTHROUGH_SOURCE[family],
+  portSpecifier: { case: 'portValue' as const, value: 0 },
+})
 
 /** To where a Sidecar says that the application listens. */
 function toEndpoint(name: string, endpoint: ApplicationEndpoint, input: InboundClusterInput) {

@@ -6,7 +6,7 @@ import type { ConnectionPoolSettings, ServerTLSSettings } from '@lateen/api'
 import { duration, type Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { isHttp, type MeshSettings, type MutualTls, type Protocol, type Service } from '@lateen/model'
+import { type AddressFamilies, inboundPort, isHttp, type MeshSettings, type MutualTls, type Protocol, type Service } from '@lateen/model'
 import { ANY_PATH } from '../features/match/match.ts'
 import { BLACK_HOLE, INBOUND_PASSTHROUGH } from '../names.ts'
 import { encode } from '../resource.ts'
@@ -14,7 +14,17 @@ import { unroutedLogs } from './access-log.ts'
 import { inboundManager, type NetworkFilterInit, type RouteSource, tcpProxy } from './connection-manager.ts'
 import { networkFilters, type PolicyFilters } from './filter-order.ts'
 import { inspectors } from './inspectors.ts'
-import { detection, type FilterChainInit, ORIGINAL_DST, ORIGINAL_SRC, PLAIN_HTTP, socketAddress } from './listener-parts.ts'
+import {
+  acceptedAtOnce,
+  balanced,
+  detection,
+  type FilterChainInit,
+  listenAt,
+  ORIGINAL_DST,
+  ORIGINAL_SRC,
+  ownAddresses,
+  plainHttp,
+} from './listener-parts.ts'
 import { serverSocket } from './server-tls.ts'
 import { meshServerSocket, type TransportSocketInit } from './tls-context.ts'
 
@@ -63,8 +73,8 @@ export interface InboundInput {
   readonly captured: boolean
   /** They are captured with the caller's address left as it is. */
   readonly transparent: boolean
-  /** The workload has no IPv4 address. */
-  readonly onlyIPv6: boolean
+  /** Families of the workload's addresses. */
+  readonly families: AddressFamilies
 }
 
 const ANY = '0.0.0.0'
@@ -87,7 +97,7 @@ export function inboundListeners(input: InboundInput): Resource[] {
 
 function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resource {
   const { settings } = input
-  const port = settings.mesh.proxyInboundListenPort ?? 15006
+  const port = inboundPort(settings.mesh)
   const passthrough = passthroughChains(input.mode, mesh, input).map((chain) => ({
     ...chain,
     name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound',
@@ -106,7 +116,9 @@ function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resourc
   ]
   return encode(ListenerSchema, 'virtualInbound', {
     name: 'virtualInbound',
-    address: socketAddress(input.onlyIPv6 ? '::' : ANY, port),
+    ...listenAt(ownAddresses(input.families, settings).wildcards, port),
+    ...acceptedAtOnce(settings),
+    ...balanced(settings.traffic.exactBalance.inbound),
     trafficDirection: TrafficDirection.INBOUND,
     ...(input.transparent && { transparent: true }),
     accessLog: unroutedLogs(settings),
@@ -122,7 +134,8 @@ function boundListener(entry: InboundPort, ingress: IngressListener, mesh: Trans
   const filterChains = portChains(entry, mesh, input).map(({ http: _, ...chain }): FilterChainInit => chain)
   return encode(ListenerSchema, name, {
     name,
-    address: socketAddress(ingress.bind, entry.port),
+    ...listenAt([ingress.bind], entry.port),
+    ...balanced(input.settings.traffic.exactBalance.inbound),
     trafficDirection: TrafficDirection.INBOUND,
     accessLog: unroutedLogs(input.settings),
     listenerFilters: inspectors(filterChains),
@@ -142,7 +155,7 @@ function portChains(entry: InboundPort, mesh: TransportSocketInit, { settings, f
   const speaksHttp = isHttp(entry.protocol) || entry.protocol === 'https'
   const list: Chain[] = own
     ? [{ filterChainMatch: { transportProtocol: 'tls' }, filters: speaksHttp ? [http] : tcp, http: speaksHttp, transportSocket: own }]
-    : chains({ protocol: entry.protocol, mode: entry.mode, tls: mesh, http, tcp })
+    : chains({ protocol: entry.protocol, mode: entry.mode, tls: mesh, http, tcp, plainNames: plainHttp(settings) })
   return list.map((chain) => ({ ...chain, name, filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port } }))
 }
 
@@ -154,6 +167,7 @@ function passthroughChains(mode: MutualTls, mesh: TransportSocketInit, { setting
     tls: mesh,
     http: inboundManager(settings, INBOUND_PASSTHROUGH, inlineRoute(INBOUND_PASSTHROUGH, undefined), filters.http),
     tcp: networkFilters(filters.bytes, tcpProxy(settings, INBOUND_PASSTHROUGH)),
+    plainNames: plainHttp(settings),
   })
 }
 
@@ -163,12 +177,14 @@ interface ChainInput {
   readonly tls: TransportSocketInit
   readonly http: NetworkFilterInit
   readonly tcp: readonly NetworkFilterInit[]
+  /** What plain HTTP is found out as. */
+  readonly plainNames: readonly string[]
 }
 
 type Chain = FilterChainInit & { readonly http: boolean }
 
 /** The filter chains of one port: which are there depends on what may come (mutual TLS, plain text) and on the protocol. */
-function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
+function chains({ protocol, mode, tls, http, tcp, plainNames }: ChainInput): Chain[] {
   const http_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({
     filterChainMatch: match ?? {},
     filters: [http],
@@ -193,14 +209,14 @@ function chains({ protocol, mode, tls, http, tcp }: ChainInput): Chain[] {
       if (kind === 'http') return [http_({}, false)]
       if (kind === 'tcp') return [tcp_({}, false)]
       // Envoy goes on with the chains that say "plain" and does not come back to one that says nothing.
-      return [http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false), tcp_(plain, false), tcp_(secure, false)]
+      return [http_({ ...plain, applicationProtocols: [...plainNames] }, false), tcp_(plain, false), tcp_(secure, false)]
     case 'PERMISSIVE':
       if (kind === 'http') return [http_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), http_(plain, false)]
       if (kind === 'tcp')
         return [tcp_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), tcp_(secure, false), tcp_(plain, false)]
       return [
         http_({ ...secure, applicationProtocols: MESH_HTTP }, true),
-        http_({ ...plain, applicationProtocols: [...PLAIN_HTTP] }, false),
+        http_({ ...plain, applicationProtocols: [...plainNames] }, false),
         tcp_({ ...secure, applicationProtocols: MESH_TCP }, true),
         tcp_(plain, false),
         tcp_(secure, false),

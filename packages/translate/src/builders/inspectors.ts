@@ -4,7 +4,7 @@
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ListenerFilterChainMatchPredicateSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
-import { type FilterChainInit, HTTP_INSPECTOR, type ListenerFilterInit, PLAIN_HTTP, TLS_INSPECTOR } from './listener-parts.ts'
+import { type FilterChainInit, HTTP_INSPECTOR, type ListenerFilterInit, looksForHttp, TLS_INSPECTOR } from './listener-parts.ts'
 
 type Predicate = MessageInitShape<typeof ListenerFilterChainMatchPredicateSchema>
 
@@ -12,9 +12,7 @@ type Predicate = MessageInitShape<typeof ListenerFilterChainMatchPredicateSchema
 export function inspectors(chains: readonly FilterChainInit[]): ListenerFilterInit[] {
   return [
     ...inspector(TLS_INSPECTOR, chains, ({ filterChainMatch }) => filterChainMatch?.transportProtocol === 'tls'),
-    ...inspector(HTTP_INSPECTOR, chains, ({ filterChainMatch }) =>
-      PLAIN_HTTP.some((name) => filterChainMatch?.applicationProtocols?.includes(name)),
-    ),
+    ...inspector(HTTP_INSPECTOR, chains, looksForHttp),
   ]
 }
 

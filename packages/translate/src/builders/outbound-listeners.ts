@@ -6,21 +6,25 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { type AddressFamilies, canonicalRange, isHttp, isTls, type MeshSettings, type Service, type ServicePort, UNIX } from '@lateen/model'
+import { type AddressFamilies, canonicalRange, isHttp, isTls, type MeshSettings, outboundPort, type Service, type ServicePort, UNIX } from '@lateen/model'
 import { httpNameLookup, sniNameLookup } from '../features/dynamic-dns/dns-cache.ts'
 import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { type NetworkFilterInit, outboundManager, tcpProxy } from './connection-manager.ts'
 import {
+  acceptedAtOnce,
+  balanced,
   detection,
   type FilterChainInit,
   HTTP_INSPECTOR,
+  listenAt,
   type ListenerInit,
-  PLAIN_HTTP,
+  plainHttp,
   socketAddress,
   TLS_INSPECTOR,
 } from './listener-parts.ts'
+import type { HttpFilterSlots } from './filter-order.ts'
 import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
 export interface PortService {
@@ -36,8 +40,8 @@ export interface PortService {
 
 /** Where the listeners of a port are. */
 export interface ListenerPlace {
-  /** The address of the listener that takes any address: `0.0.0.0`, or one that a Sidecar names. */
-  readonly address: string
+  /** Of the listener that takes any address: `0.0.0.0`, or one that a Sidecar names; `::` may come second. */
+  readonly addresses: readonly string[]
   /** All services are behind that address, whatever addresses they have themselves. */
   readonly fixed: boolean
   /** Listeners have sockets of their own: nothing captures what the application sends. */
@@ -56,10 +60,11 @@ export interface PortInput {
   readonly families: AddressFamilies
   /** The cluster to which everything goes that is for nobody known. */
   readonly unknown: string
+  /** Hosts that nobody knows are looked up by name. */
+  readonly looksUp: boolean
+  /** The proxy itself listens on the port, at every address. */
+  readonly reserved: boolean
 }
-
-/** Where the listeners are of everything that is captured. */
-export const CAPTURED: ListenerPlace = { address: '0.0.0.0', fixed: false, bound: false }
 
 /** Every listener of one port. */
 export function outboundListeners(input: PortInput): Resource[] {
@@ -92,7 +97,7 @@ export function outboundListeners(input: PortInput): Resource[] {
     }
   }
   const resources = [...bound.values()]
-  if (any.used) resources.push(anyListener(input, any))
+  if (any.used && !(input.reserved && isWildcardAddress(nameAddress(input.place)))) resources.push(anyListener(input, any))
   return resources
 }
 
@@ -186,6 +191,7 @@ function listener(name: string, init: ListenerInit, { settings, place }: PortInp
     ...(!place.bound && { bindToPort: false }),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: unroutedLogs(settings),
+    ...balanced(settings.traffic.exactBalance.outbound),
     ...init,
   })
 }
@@ -231,7 +237,7 @@ function addressListener(name: string, address: string, { service, port, routes,
       filterChains: [
         ...chains,
         {
-          filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] },
+          filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: plainHttp(settings) },
           filters: [outboundManager(settings, `outbound_${name}`, { rds: sniffedRouteName(service, port.number) })],
         },
       ],
@@ -255,21 +261,21 @@ export function sniffedRouteName(service: Service, port: number): string {
 
 function anyListener(input: PortInput, any: AnyAddress): Resource {
   const { port, settings, place } = input
-  const name = `${place.address}_${port}`
-  const address = listenAddress(place.address, port)
+  const name = `${nameAddress(place)}_${port}`
+  const where = listenPlace(place, port)
   const rds = any.http ? input.routes : place.fixed ? any.sniffed : any.sniffed && input.routes
-  const lookup = any.looksUp ? { admitted: [httpNameLookup(settings, input.families)] } : {}
+  const lookup = lookupSlots(settings, input.families, any.looksUp || input.looksUp)
   const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds }, lookup)
   // At an address of its own a listener serves what its Sidecar says: nothing has to be found out where that is HTTP alone.
   if (manager && place.fixed && !any.sniffed && any.chains.size === 0 && !any.rest)
-    return listener(name, { address, filterChains: [{ filters: [manager] }] }, input)
+    return listener(name, { ...where, filterChains: [{ filters: [manager] }] }, input)
   const http: FilterChainInit[] = manager
-    ? [{ filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...PLAIN_HTTP] }, filters: [manager] }]
+    ? [{ filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: plainHttp(settings) }, filters: [manager] }]
     : []
   return listener(
     name,
     {
-      address,
+      ...where,
       listenerFilters: [...(any.asksForName ? [TLS_INSPECTOR] : []), ...(manager ? [HTTP_INSPECTOR] : [])],
       ...detection(settings),
       filterChains: [...any.chains.values(), ...http],
@@ -279,19 +285,38 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
   )
 }
 
-/** An address with a port, or a unix socket. */
-const listenAddress = (address: string, port: number): NonNullable<ListenerInit['address']> =>
-  address.startsWith(UNIX) ? { address: { case: 'pipe', value: { path: address.slice(UNIX.length) } } } : socketAddress(address, port)
+/** The address that the name of a place's listener begins with. */
+export const nameAddress = ({ addresses }: Pick<ListenerPlace, 'addresses'>): string => addresses[0] ?? '0.0.0.0'
+
+const isWildcardAddress = (address: string): boolean => address === '0.0.0.0' || address === '::'
+
+/** Addresses with a port, or a unix socket. */
+function listenPlace(place: ListenerPlace, port: number): ListenerInit {
+  const address = nameAddress(place)
+  if (!address.startsWith(UNIX)) return listenAt(place.addresses, port)
+  return { address: { address: { case: 'pipe', value: { path: address.slice(UNIX.length) } } } }
+}
+
+const lookupSlots = (settings: MeshSettings, families: AddressFamilies, looksUp: boolean): HttpFilterSlots =>
+  looksUp ? { admitted: [httpNameLookup(settings, families)] } : {}
+
+export interface HttpProxyInput {
+  readonly port: number
+  readonly addresses: readonly string[]
+  /** The families for which hosts that nobody knows are looked up; undefined where they are not. */
+  readonly lookup: AddressFamilies | undefined
+}
 
 /** The listener that is an HTTP proxy: requests name their destination themselves. */
-export function httpProxyListener(port: number, address: string, settings: MeshSettings): Resource {
-  const name = `${address}_${port}`
+export function httpProxyListener({ port, addresses, lookup }: HttpProxyInput, settings: MeshSettings): Resource {
+  const name = `${nameAddress({ addresses })}_${port}`
   return encode(ListenerSchema, name, {
     name,
-    address: socketAddress(address, port),
+    ...listenAt(addresses, port),
+    ...balanced(settings.traffic.exactBalance.outbound),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: unroutedLogs(settings),
-    filterChains: [{ filters: [outboundManager(settings, `outbound_${name}`, { rds: HTTP_PROXY_ROUTES })] }],
+    filterChains: [{ filters: [outboundManager(settings, `outbound_${name}`, { rds: HTTP_PROXY_ROUTES }, lookupSlots(settings, lookup ?? 'v4', lookup !== undefined))] }],
   })
 }
 
@@ -302,15 +327,16 @@ export const HTTP_PROXY_ROUTES = 'http_proxy'
 export interface VirtualOutboundInput {
   readonly unknown: string
   readonly transparent: boolean
-  readonly address: string
+  readonly addresses: readonly string[]
 }
 
 /** The listener that takes every captured outgoing connection. */
-export function virtualOutbound(settings: MeshSettings, { unknown, transparent, address }: VirtualOutboundInput): Resource {
-  const port = settings.mesh.proxyListenPort || 15001
+export function virtualOutbound(settings: MeshSettings, { unknown, transparent, addresses }: VirtualOutboundInput): Resource {
+  const port = outboundPort(settings.mesh)
   return encode(ListenerSchema, 'virtualOutbound', {
     name: 'virtualOutbound',
-    address: socketAddress(address, port),
+    ...listenAt(addresses, port),
+    ...acceptedAtOnce(settings),
     useOriginalDst: true,
     ...(transparent && { transparent: true }),
     trafficDirection: TrafficDirection.OUTBOUND,

@@ -13,7 +13,7 @@ import { retryPolicyOf } from '../features/retries/retries.ts'
 import type { RouteActionInit, RouteContext, RouteContribution, RouteInit, Target } from '../features/route-feature.ts'
 import { limitOf } from '../features/timeout/timeout.ts'
 import { originMetadata } from './origin.ts'
-import { OFFER_CALLER_VERSION } from './upstream-protocol.ts'
+import { offering } from './upstream-protocol.ts'
 
 /** Who asks: conditions on the caller are decided here, for no request can change them. */
 export interface Caller {
@@ -82,7 +82,7 @@ function routeOf(route: HTTPRoute, match: HTTPMatchRequest | undefined, envoyMat
   const filters: Record<string, Any> = Object.assign(
     {},
     ...contributions.map((contribution) => contribution.filters ?? {}),
-    callerVersion(route, at),
+    ownOffer(route, at),
   )
   return {
     name: [route.name, match?.name].filter((part) => part).join('.'),
@@ -103,10 +103,10 @@ function operationOf(route: HTTPRoute, at: RouteContext, virtualService: string)
   return `${target.service?.host ?? only.destination.host}:${target.port}${pathText(at.match)}`
 }
 
-/** A route to one cluster says itself what that cluster asks; with several, each says it for itself. */
-function callerVersion(route: HTTPRoute, at: RouteContext): Readonly<Record<string, Any>> {
+/** A route to one cluster says itself what its requests offer; with several, each says it for itself. */
+function ownOffer(route: HTTPRoute, at: RouteContext): Readonly<Record<string, Any>> {
   const [only, ...more] = route.redirect || route.directResponse ? [] : (route.route ?? [])
-  return only && more.length === 0 && at.resolve(only.destination).followsCaller ? OFFER_CALLER_VERSION : {}
+  return only && more.length === 0 ? offering(at.resolve(only.destination).offer) : {}
 }
 
 /** How a route's path is written in the name of its operation: prefixes end in `*`. */
@@ -156,7 +156,7 @@ function forwardTo(destinations: readonly HTTPRouteDestination[], at: RouteConte
             name: target.cluster,
             weight: destination.weight ?? 0,
             ...headerInit(destination.headers ?? {}),
-            ...(target.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
+            ...(target.offer && { typedPerFilterConfig: offering(target.offer) }),
             ...(host && { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: host } }),
           }
         }),
@@ -183,6 +183,6 @@ export function defaultRoute(target: Target, settings: MeshSettings): RouteInit 
       },
     },
     decorator: { operation: `${target.service?.host ?? ''}:${target.port}/*` },
-    ...(target.followsCaller && { typedPerFilterConfig: OFFER_CALLER_VERSION }),
+    ...(target.offer && { typedPerFilterConfig: offering(target.offer) }),
   }
 }

@@ -1,4 +1,4 @@
-/** Which HTTP version a cluster speaks, and the filter that offers the caller's version in the TLS handshake where it follows the caller. */
+/** Which HTTP version a cluster speaks, and the filters that offer a version in the TLS handshake where that is up to the request. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { TrafficPolicy } from '@lateen/api'
@@ -15,26 +15,62 @@ import { MESH_ALPN } from './tls-context.ts'
  */
 export type UpstreamVersion = 'caller' | 'http2' | 'http1'
 
-export function upstreamVersion(port: Pick<ServicePort, 'protocol'>, policy: TrafficPolicy, settings: MeshSettings): UpstreamVersion {
+/**
+ * A rule may upgrade any port, the mesh only those that are said to speak HTTP. A gateway speaks HTTP/1 to ports of unknown protocol: its
+ * callers agree on HTTP/2 with the gateway itself, which says nothing of the application.
+ */
+export function upstreamVersion(
+  port: Pick<ServicePort, 'protocol'>,
+  policy: TrafficPolicy,
+  { settings, gateway }: { readonly settings: MeshSettings; readonly gateway: boolean },
+): UpstreamVersion {
   const http = policy.connectionPool?.http
+  const byRule = http?.h2UpgradePolicy
+  if (byRule === 'UPGRADE') return 'http2'
+  if (byRule !== 'DO_NOT_UPGRADE' && settings.mesh.h2UpgradePolicy === 'UPGRADE' && isHttp(port.protocol)) return 'http2'
   if (http?.useClientProtocol === true) return 'caller'
-  const upgrade =
-    http?.h2UpgradePolicy === undefined || http.h2UpgradePolicy === 'DEFAULT' ? settings.mesh.h2UpgradePolicy : http.h2UpgradePolicy
-  if (isHttp2(port.protocol) || (upgrade === 'UPGRADE' && isHttp(port.protocol))) return 'http2'
-  if (port.protocol !== 'auto') return 'http1'
-  return upgrade === 'UPGRADE' ? 'http2' : 'caller'
+  if (isHttp2(port.protocol)) return 'http2'
+  return port.protocol === 'auto' && !gateway ? 'caller' : 'http1'
 }
 
-/** The name under which routes switch the filter on. */
-const CALLER_ALPN = 'lateen.caller_alpn'
+/**
+ * What requests on a route offer in the TLS handshake, in place of what the cluster offers by itself.
+ * - `caller`: to a workload of the mesh, the version in which the request came
+ * - `outside`: the same to a server that is not of the mesh
+ * - `http1`: to a workload of the mesh, HTTP/1; the cluster carries bytes of other kinds too
+ */
+export type Offer = 'caller' | 'outside' | 'http1'
+
+/** What requests to a port must offer for themselves; undefined where its cluster says it for all. */
+export function offerOf(
+  port: Pick<ServicePort, 'protocol'>,
+  policy: TrafficPolicy,
+  at: { readonly settings: MeshSettings; readonly gateway: boolean },
+): Offer | undefined {
+  const version = upstreamVersion(port, policy, at)
+  const outside = policy.tls?.mode === 'SIMPLE' || policy.tls?.mode === 'MUTUAL'
+  if (version === 'caller') return outside ? 'outside' : 'caller'
+  return version === 'http1' && port.protocol === 'auto' && !outside ? 'http1' : undefined
+}
+
+const byCaller = (http2: readonly string[], http1: readonly string[]): string =>
+  `%CEL(request.protocol == 'HTTP/2' ? '${http2.join(',')}' : '${http1.join(',')}')%`
+
+const OFFERS: Readonly<Record<Offer, string>> = {
+  caller: byCaller(MESH_ALPN.http2, MESH_ALPN.http1),
+  outside: byCaller(['h2'], ['http/1.1']),
+  http1: MESH_ALPN.http1.join(','),
+}
+
+/** The name under which routes switch a filter on. */
+const filterName = (offer: Offer): string => `lateen.offer_${offer}`
 
 /**
- * Offers, in the handshake of mutual TLS, the version that the caller speaks. It speaks over what a cluster offers by itself, so it
- * is off unless a route to a cluster that follows the caller switches it on. Stands in for Istio's own ALPN filter, which upstream
- * Envoy lacks.
+ * A filter that offers a version. It speaks over what a cluster offers by itself, so it is off unless a route switches it on. Stands in
+ * for Istio's own ALPN filter, which upstream Envoy lacks.
  */
-export const CALLER_ALPN_FILTER: MessageInitShape<typeof HttpFilterSchema> = {
-  name: CALLER_ALPN,
+const offerFilter = (offer: Offer): MessageInitShape<typeof HttpFilterSchema> => ({
+  name: filterName(offer),
   disabled: true,
   configType: {
     case: 'typedConfig',
@@ -45,22 +81,22 @@ export const CALLER_ALPN_FILTER: MessageInitShape<typeof HttpFilterSchema> = {
           value: {
             case: 'formatString',
             value: {
-              format: {
-                case: 'textFormatSource',
-                value: {
-                  specifier: {
-                    case: 'inlineString',
-                    value: `%CEL(request.protocol == 'HTTP/2' ? '${MESH_ALPN.http2.join(',')}' : '${MESH_ALPN.http1.join(',')}')%`,
-                  },
-                },
-              },
+              format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: OFFERS[offer] } } },
             },
           },
         },
       ],
     }),
   },
-}
+})
 
-/** What a route, or one of its weighted clusters, says to switch the filter on: Envoy takes an empty configuration for that. */
-export const OFFER_CALLER_VERSION: Readonly<Record<string, Any>> = { [CALLER_ALPN]: packAny(FilterConfigSchema, { config: {} }) }
+/** The filters that routes of outgoing requests switch on; gateways offer HTTP/1 to ports of unknown protocol. */
+export const OFFER_FILTERS = {
+  outbound: [offerFilter('caller'), offerFilter('outside')],
+  gateway: [offerFilter('caller'), offerFilter('outside'), offerFilter('http1')],
+} as const
+
+/** What a route, or one of its weighted clusters, says to switch a filter on: Envoy takes an empty configuration for that. */
+const SWITCHED_ON = packAny(FilterConfigSchema, { config: {} })
+
+export const offering = (offer: Offer | undefined): Readonly<Record<string, Any>> => (offer ? { [filterName(offer)]: SWITCHED_ON } : {})

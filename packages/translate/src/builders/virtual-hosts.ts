@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Resource } from '@lateen/envoy'
 import { VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
-import { isWildcard, type ProxyTraffic, type Service } from '@lateen/model'
+import { isWildcard, type MeshSettings, type ProxyTraffic, type Service } from '@lateen/model'
 import { ANY_PATH } from '../features/match/match.ts'
 import type { RouteActionInit, RouteInit } from '../features/route-feature.ts'
 import { limitOf } from '../features/timeout/timeout.ts'
@@ -19,35 +19,44 @@ const MAX_DIRECT_BODY = 1024 * 1024
 /** How long a route configuration waits for its virtual hosts before requests fall to the catch-all (milliseconds). */
 const VHDS_WAIT = 2000
 
-/** Names under which a service is called from a namespace, and those of its addresses by which it is meant. */
-export function serviceDomains(
-  service: Service,
+/** Names under which a service is called from a namespace. */
+export interface ServiceNames {
+  /** Its host, and what stands for that: `cart`, `cart.shop`. */
+  readonly own: readonly string[]
+  /** Its pods' names, where they have any. */
+  readonly pods: readonly string[]
+  readonly addresses: readonly string[]
+}
+
+export function serviceNames(
+  { host, headless, addresses, autoAddresses }: Service,
   clientNamespace: string,
-  domain: string,
-  holds: (address: string) => boolean = () => true,
-): string[] {
-  const { host } = service
-  const suffix = `.svc.${domain}`
-  const names = [host]
-  if (host !== '*') names.push(`${host}.`)
-  if (host.endsWith(suffix)) {
-    const [name = '', namespace = ''] = host.slice(0, -suffix.length).split('.')
-    if (namespace === clientNamespace) names.push(name)
-    if (namespace === clientNamespace) names.push(`${name}.${namespace}.svc`, `${name}.${namespace}`)
-    else names.push(`${name}.${namespace}`, `${name}.${namespace}.svc`)
+  { domain, switches }: Pick<MeshSettings, 'domain' | 'switches'>,
+): ServiceNames {
+  const own = [host, ...(switches.dottedHosts ? [`${host}.`] : []), ...shortNames(host, clientNamespace, domain)]
+  return {
+    own,
+    // A headless service's pods have names of their own below its name.
+    pods: headless ? own.map((name) => `*.${name}`) : [],
+    addresses: [...addresses, ...autoAddresses].filter((address) => !address.includes('/')),
   }
-  // A headless service's pods have names of their own below its name.
-  const pods = service.headless ? names.map((name) => `*.${name}`) : []
-  const addresses = [...service.addresses, ...service.autoAddresses].filter((address) => !address.includes('/') && holds(address))
-  return [...names, ...pods, ...addresses.map(addressDomain)]
 }
 
-const addressDomain = (address: string): string => (address.includes(':') ? `[${address}]` : address)
-
-/** Names of a VirtualService host that no service has. */
-export function hostDomains(host: string): string[] {
-  return isWildcard(host) ? [host] : [host, `${host}.`]
+/** What is left of a name of the cluster where its end goes without saying. */
+function shortNames(host: string, clientNamespace: string, domain: string): string[] {
+  const suffix = `.svc.${domain}`
+  if (!host.endsWith(suffix)) return []
+  const named = host.slice(0, -suffix.length)
+  const dot = named.indexOf('.')
+  if (dot < 1) return []
+  const first = named.slice(0, dot)
+  if (named.slice(dot + 1) !== clientNamespace) return [named, `${named}.svc`]
+  // The first label of a pattern would be every name there is.
+  return [...(isWildcard(first) ? [] : [first]), `${named}.svc`, named]
 }
+
+/** A host as a virtual host names it. */
+export const domainOf = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 /** Headers about a request's way that proxies add to it. */
 export interface HostHeaders {

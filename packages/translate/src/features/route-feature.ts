@@ -4,6 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Destination, HTTPMatchRequest, HTTPRoute } from '@lateen/api'
 import type { RouteActionSchema, RouteSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import type { EffectiveRule, MeshSettings, RouteSemantics, Service } from '@lateen/model'
+import type { Offer } from '../builders/upstream-protocol.ts'
 
 export type RouteInit = Partial<Exclude<MessageInitShape<typeof RouteSchema>, { $typeName: string }>>
 export type RouteActionInit = Partial<Exclude<MessageInitShape<typeof RouteActionSchema>, { $typeName: string }>>
@@ -14,8 +15,8 @@ export interface Target {
   readonly service: Service | undefined
   readonly port: number
   readonly rule: EffectiveRule | undefined
-  /** The cluster speaks the HTTP version in which the request came. */
-  readonly followsCaller: boolean
+  /** What requests offer in the TLS handshake for themselves. */
+  readonly offer: Offer | undefined
 }
 
 export interface RouteContext {

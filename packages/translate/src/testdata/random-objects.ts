@@ -11,6 +11,8 @@ const pick = <T>(...values: readonly T[]) => fc.constantFrom(...values)
 const namespace = pick(...NAMESPACES)
 const name = pick(...NAMES)
 const host = pick('cart', 'till', 'cart.shop.svc.cluster.local', 'till.pay.svc.cluster.local', 'api.example.com', '*.example.com')
+/** Names that something else may be called by too. */
+const contestedHost = pick('cart.shop', 'Till.pay.svc', 'cart.shop.svc.cluster.local.', '*.cart.shop.svc.cluster.local', '*.cart.shop', '*.shop.svc.cluster.local', 'API.example.com', 'api.example.com.', 'other.till.pay.svc.cluster.local')
 const exportTo = pick<readonly string[]>([], ['*'], ['.'], ['shop'], ['shop', 'pay'])
 
 const object = (apiVersion: string, kind: string, at: { readonly namespace: string; readonly name: string }, rest: Readonly<Record<string, unknown>>): KubeObject => ({
@@ -24,7 +26,8 @@ const service = fc
   .record({
     namespace,
     name,
-    port: pick(80, 9090),
+    // The proxies' own ports come up too, if seldom.
+    port: pick(80, 9090, 80, 9090, 80, 9090, 15001, 15006, 15090),
     protocol: pick('http', 'tcp', 'grpc', 'tls', 'db'),
     kind: pick('usual', 'headless', 'alias'),
     other: host,
@@ -34,7 +37,7 @@ const service = fc
   })
   .map((v) => {
     const ip = `10.96.0.${NAMES.indexOf(v.name) * 2 + NAMESPACES.indexOf(v.namespace) + 1}`
-    const ports = [{ name: v.protocol, port: v.port, targetPort: 8080 }]
+    const ports = [{ name: v.protocol, port: v.port, targetPort: v.port > 15000 ? v.port : 8080 }]
     const made = object('v1', 'Service', v, {
       spec:
         v.kind === 'alias'
@@ -86,7 +89,7 @@ const bytesService = fc
   })
 
 const virtualService = fc
-  .record({ namespace, name, hosts: fc.uniqueArray(host, { minLength: 1, maxLength: 2 }), to: host, subset: pick('', 'v1'), exportTo, bound: pick('mesh', 'shop/door'), from: pick('', 'cart'), header: fc.boolean() })
+  .record({ namespace, name, hosts: fc.uniqueArray(fc.oneof(host, contestedHost, pick('10.96.0.1')), { minLength: 1, maxLength: 2 }), to: host, subset: pick('', 'v1'), exportTo, bound: pick('mesh', 'shop/door'), from: pick('', 'cart'), header: fc.boolean() })
   .map((v) =>
     object('networking.istio.io/v1', 'VirtualService', v, {
       spec: {
@@ -148,11 +151,11 @@ const serviceEntry = fc
   .record({
     namespace,
     name,
-    host: pick('api.example.com', 'cart.shop.svc.cluster.local', 'db.example.com', '*.example.com'),
+    host: fc.oneof(pick('api.example.com', 'cart.shop.svc.cluster.local', 'db.example.com', '*.example.com'), contestedHost, pick('cart', 'till')),
     exportTo,
     resolution: pick('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'),
     protocol: pick('HTTP', 'TLS', 'TCP', 'HTTP2', ''),
-    port: pick(80, 443),
+    port: pick(80, 443, 9090),
     address: pick('', '192.0.2.77', '192.0.2.0/24', '10.96.0.1'),
     inside: fc.boolean(),
   })
@@ -215,7 +218,7 @@ const requestAuthentication = fc
   })
 
 const server = fc
-  .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'shop/*', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS', 'AUTO', 'MESH'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
+  .record({ port: pick(80, 8080, 443), host: pick('*', 'api.example.com', 'API.example.com', 'shop/*', 'shop/api.example.com', '*.example.com'), kind: pick('HTTP', 'HTTPS', 'TCP', 'PASSTHROUGH', 'TLS', 'AUTO', 'MESH'), redirect: fc.boolean(), bind: pick('', '10.0.9.1') })
   .map((v) => {
     const tls = { HTTP: v.redirect ? { httpsRedirect: true } : undefined, HTTPS: { mode: 'SIMPLE', credentialName: 'door' }, TCP: undefined, PASSTHROUGH: { mode: 'PASSTHROUGH' }, TLS: { mode: 'MUTUAL', credentialName: 'door' }, AUTO: { mode: 'AUTO_PASSTHROUGH' }, MESH: { mode: 'ISTIO_MUTUAL' } }[v.kind]
     return { port: { number: v.port, name: `${v.kind.toLowerCase()}-${v.port}`, protocol: { PASSTHROUGH: 'TLS', AUTO: 'TLS', MESH: 'HTTPS' }[v.kind as string] ?? v.kind }, hosts: [v.host], ...(v.bind && { bind: v.bind }), ...(tls && { tls }) }
@@ -384,7 +387,7 @@ export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneo
 
 /** One proxy of each kind that sees things differently. */
 export const PROXIES = [
-  { namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { app: 'cart' }, metadata: { DNS_CAPTURE: 'true' } },
+  { namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { app: 'cart' }, metadata: { DNS_CAPTURE: 'true', ENVOY_PROMETHEUS_PORT: 15090, HTTP_PROXY_PORT: '7443' } },
   { namespace: 'pay', name: 'till', ip: '10.0.1.2', labels: { app: 'till', 'istio-locality': 'west.west-a', version: 'v1' } },
   { namespace: 'other', name: 'guest', ip: '10.0.9.9', labels: {}, wholeRoutes: true, metadata: { INSTANCE_IPS: '10.0.9.9,fd00::9' } },
   { type: 'router' as const, namespace: 'shop', name: 'gate', ip: '10.0.9.1', labels: { istio: 'gate' } },

@@ -45,7 +45,7 @@ export function tlsRoutes(vs: VirtualService, input: BytesInput): TcpRoute[] {
       .filter((match) => applies(match, input))
       .map(
         (match): TcpRoute => ({
-          serverNames: match.sniHosts ?? [],
+          serverNames: (match.sniHosts ?? []).map((name) => name.toLowerCase()),
           ranges: match.destinationSubnets ?? [],
           targets: targetsOf(route.route, input),
         }),

@@ -15,6 +15,8 @@ export interface ClientPlace {
   readonly near: Near | undefined
   /** What it can reach; `v4` where that is all the same. */
   readonly families: AddressFamilies
+  /** Upper and lower case of HTTP/1 header names are kept. */
+  readonly keepsCase: boolean
 }
 
 interface Asks {
@@ -61,23 +63,31 @@ export function createClientPlaces({ graph, servicesOf, portKeys, ruleFor, setti
   return {
     forChunk: (context, kind, chunk, scope) => {
       // Where nobody asks for a place there is nothing to reduce, and most clients reach IPv4 alone.
-      if (!scope.near && scope.families === 'v4') return NO_PLACE
-      return reduced(kind, context.read(asksOfChunk, graph.intern(chunk)).value, scope)
+      const keepsCase = keptCase(kind, scope.traffic.headers.preserveHttp1HeaderCase === true)
+      if (!scope.near && scope.families === 'v4') return { ...NO_PLACE, keepsCase }
+      return { ...reduced(kind, context.read(asksOfChunk, graph.intern(chunk)).value, scope), keepsCase }
     },
     forPort: (context, kind, service, key, client) => {
       const { near, families } = client
-      if (near) return reduced(kind, asksOf(context, service, key), client)
-      return kind === 'clusters' && resolvesNames(service) ? { near, families } : NO_PLACE
+      const keepsCase = keptCase(kind, client.keepsCase)
+      if (near) return { ...reduced(kind, asksOf(context, service, key), client), keepsCase }
+      return kind === 'clusters' && resolvesNames(service) ? { near, families, keepsCase } : { ...NO_PLACE, keepsCase }
     },
   }
 }
 
-const NO_PLACE: ClientPlace = { near: undefined, families: 'v4' }
+/** Endpoints say nothing of headers. */
+const keptCase = (kind: PlacedKind, keeps: boolean): boolean => kind === 'clusters' && keeps
+
+/** Where a client is, and what it reaches. */
+type Place = Omit<ClientPlace, 'keepsCase'>
+
+const NO_PLACE: Place = { near: undefined, families: 'v4' }
 
 const resolvesNames = ({ resolution }: Service): boolean =>
   resolution === 'dns' || resolution === 'dns-round-robin' || resolution === 'dynamic-dns'
 
-function reduced(kind: PlacedKind, asks: Asks, { near, families }: ClientPlace): ClientPlace {
+function reduced(kind: PlacedKind, asks: Asks, { near, families }: Place): Place {
   if (kind === 'endpoints') return { near: near && reducedNear(asks, near), families: 'v4' }
   return asks.names ? { near: near && reducedNear(asks, near), families } : NO_PLACE
 }

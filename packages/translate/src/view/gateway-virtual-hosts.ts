@@ -39,17 +39,20 @@ export function bytesOf({ model, outbound }: Around, context: Context, namespace
     protocol: 'tcp',
     port,
     caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
-    resolve: (destination) => outbound.resolve(context, namespace, destination, port),
+    resolve: (destination) => outbound.resolve(context, { client: namespace, gateway: true }, destination, port),
   }
   return boundTo(model, context, entry.gateway.key, namespace).flatMap((vs) => {
     const hosts = hostsOn(entry, vs)
     if (hosts.length === 0) return []
-    if (entry.kind !== 'tls-passthrough') return tcpRoutes(vs, input)
     // A name that the server does not take stays out.
-    return tlsRoutes(vs, input).flatMap((route) => {
+    const byName = tlsRoutes(vs, input).flatMap((route) => {
       const serverNames = route.serverNames.filter((name) => hosts.some((host) => hostMatches(host, name)))
       return serverNames.length > 0 ? [{ ...route, serverNames }] : []
     })
+    if (entry.kind === 'tls-passthrough') return byName
+    // Where TLS ends at the gateway, a TLSRoute still goes by the name that was asked for; a VirtualService has `tcp` for that.
+    const rest = tcpRoutes(vs, input)
+    return entry.kind === 'tls-terminated-tcp' && vs.semantics === 'gateway-api' ? [...byName, ...rest] : rest
   })
 }
 
@@ -74,7 +77,7 @@ export function virtualHosts(
           listenPort: port,
           caller: { gateways: [entry.gateway.key], namespace: '', labels: {} },
           encrypted: entry.server.tls !== undefined,
-          resolve: (destination) => outbound.resolve(context, namespace, destination, port),
+          resolve: (destination) => outbound.resolve(context, { client: namespace, gateway: true }, destination, port),
         })
         const known = hosts.get(host)
         if (known) {
@@ -105,7 +108,7 @@ function hostsOn({ hosts }: GatewayServer, vs: VirtualService): string[] {
   const found = new Set<string>()
   for (const { namespace, host } of hosts) {
     if (namespace !== '*' && namespace !== vs.namespace) continue
-    for (const own of vs.hosts.map((name) => name.toLowerCase())) {
+    for (const own of vs.hosts) {
       if (hostMatches(host, own)) found.add(own)
       else if (isWildcard(own) && hostMatches(own, host)) found.add(host)
     }

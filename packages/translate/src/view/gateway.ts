@@ -2,6 +2,7 @@
 import type { Topology } from '@lateen/api'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
+  familiesOf,
   type GatewayConfig,
   gatewaysFor,
   type MergedServers,
@@ -12,6 +13,7 @@ import {
 } from '@lateen/model'
 import { gatewayListeners } from '../builders/gateway-listeners.ts'
 import { gatewayRouteConfiguration } from '../builders/gateway-routes.ts'
+import { ownAddresses } from '../builders/listener-parts.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
 import { gatewaySecrets } from './gateway-secrets.ts'
 import { bytesOf, virtualHosts } from './gateway-virtual-hosts.ts'
@@ -35,8 +37,8 @@ export interface GatewayScope {
   /** By which services the workload is called, and on which port it listens for each of theirs. */
   readonly served: readonly ServedGatewayPort[]
   readonly topology: Topology
-  /** The address that stands for all of the workload's. */
-  readonly wildcard: string
+  /** The addresses that stand for all of the workload's. */
+  readonly wildcards: readonly string[]
   readonly unprivileged: boolean
   readonly policies: PolicyKeys
   /** What services and rules it sees. */
@@ -82,7 +84,7 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
       gateways: gateways.map((gateway) => gateway.key),
       served,
       topology: (proxy.proxyConfig ?? mesh.defaultConfig)?.gatewayTopology ?? {},
-      wildcard: proxy.addresses.length > 0 && proxy.addresses.every((address) => address.includes(':')) ? '::' : '0.0.0.0',
+      wildcards: ownAddresses(familiesOf(proxy.addresses), settingsOf(context, model.inputs)).wildcards,
       unprivileged: proxy.unprivileged,
       policies: policyKeysOf(context, model, proxy),
       view: { ...context.read(scopes.scopeOf, key).value, near: undefined },
@@ -111,9 +113,9 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
       const scope = key.value
       return partOf(
         gatewayListeners(context.read(merged, key).listeners, {
-          settings: settingsOf(context, model.inputs),
+          settings: { ...settingsOf(context, model.inputs), traffic: scope.view.traffic },
           topology: scope.topology,
-          wildcard: scope.wildcard,
+          wildcards: scope.wildcards,
           filters: policyFilters(context, model, scope.policies, 'gateway'),
           routes: (server) => bytesOf(around, context, scope.namespace, server),
           passthrough: (server) => sniDnat.targets(context, scope.view, server),
@@ -171,5 +173,7 @@ function bindPorts(gateway: GatewayConfig, port: number, scope: GatewayScope): r
   const ports = services
     ? [...new Set(leading.filter((entry) => services.includes(entry.host)).map((entry) => entry.target))]
     : [leading.find((entry) => entry.translates)?.target ?? port]
-  return scope.unprivileged ? ports.filter((number) => number >= FIRST_UNPRIVILEGED) : ports
+  return ports.filter(
+    (number) => !(scope.unprivileged && number < FIRST_UNPRIVILEGED) && !scope.view.reservedPorts.includes(number),
+  )
 }

@@ -6,6 +6,7 @@ import {
   type EndpointSliceView,
   effectiveRule,
   familiesOf,
+  inboundPort,
   type MeshModel,
   type MeshProxy,
   modeOfPort,
@@ -74,14 +75,17 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
     // A Sidecar's ingress listeners stand in place of the services' ports. Without capture nothing else can be listened on: the
     // application has the services' ports itself.
     const captured = proxy.interceptionMode !== 'NONE'
-    const ports = ingress.length > 0 || !captured ? new Map<number, InboundPort>() : served
+    const instead = ingress.length > 0 && !settings.switches.mergesIngress
+    const ports = instead || !captured ? new Map<number, InboundPort>() : new Map(served)
     for (const listener of ingress) {
       const entry = ingressPort(listener, proxy, policy, { served, pool: listener.connectionPool ?? sidecar?.inboundConnectionPool })
-      if (entry && !ports.has(entry.port)) ports.set(entry.port, entry)
+      if (entry && !ports.get(entry.port)?.ingress) ports.set(entry.port, entry)
     }
+    // What is sent to the proxy's own port leads nowhere.
+    ports.delete(inboundPort(settings.mesh))
     const policyPorts = Object.entries(policy.ports)
       .map(([port, mode]) => ({ port: Number(port), mode }))
-      .filter(({ port }) => !ports.has(port))
+      .filter(({ port }) => !ports.has(port) && port !== inboundPort(settings.mesh))
       .sort((a, b) => a.port - b.port)
     return graph.intern<InboundScope>({
       ports: [...ports.values()].sort((a, b) => a.port - b.port),
@@ -90,8 +94,8 @@ export function createInbound(graph: Graph, model: MeshModel): Inbound {
       socketMark: proxy.socketMark,
       captured,
       transparent: proxy.interceptionMode === 'TPROXY',
-      onlyIPv6: familiesOf(proxy.addresses) === 'v6',
-      traffic: trafficOf(proxy, settings.mesh),
+      families: familiesOf(proxy.addresses),
+      traffic: trafficOf(proxy, settings),
       policies: policyKeysOf(context, model, proxy),
     })
   })

@@ -1,9 +1,9 @@
 /** Hosts of VirtualServices that no service has, and routes from a VirtualService to destinations that a client sees. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { byAge, importsHost, isHttp, isWildcard, MESH_GATEWAY, type MeshModel, type VirtualService, visibleTo } from '@lateen/model'
+import { byPrecedence, importsHost, isHttp, isWildcard, MESH_GATEWAY, type MeshModel, type VirtualService, visibleTo } from '@lateen/model'
 import { virtualServiceRoutes } from '../builders/routes.ts'
-import { type HostHeaders, hostDomains, virtualHostResource } from '../builders/virtual-hosts.ts'
+import { domainOf, type HostHeaders, virtualHostResource } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'
 import { type Part, partOf } from '../resource.ts'
 import { callerInput, type OutboundBase, samePart } from './outbound-base.ts'
@@ -30,35 +30,31 @@ export function routesFrom(
     settings: settings(context),
     listenPort: port,
     caller: callerInput(key.caller),
-    resolve: (destination) => resolve(context, key.client, destination, port, key.selectedRules),
+    resolve: (destination) => resolve(context, key, destination, port),
   })
 }
+
+/** Who asks for such hosts. */
+export type OrphanQuery = Pick<OrphanKey, 'client' | 'imports' | 'caller'>
 
 /**
  * Hosts of VirtualServices that no service has: on the ports of the VirtualService's other hosts, which a Sidecar may have
  * narrowed, else on port 80.
  */
 export function createOrphanHosts(base: OutboundBase): Family<Interned<OrphanKey>, Part> {
-  const { model } = base
   return new Family<Interned<OrphanKey>, Part>(
     'orphanHosts',
     (context, { value: key }) => {
-      const candidates = context
-        .list(model.virtualServices, 'gateway', MESH_GATEWAY)
-        .filter((vs) => visibleTo(vs.visibility, key.client) && vs.spec.http?.length)
-        .sort(byAge)
       const resources = new Map<string, Resource>()
-      for (const vs of candidates) {
-        if (!vs.hosts.some((host) => importsHost(key.imports, vs.namespace, host))) continue
-        const served = vs.hosts.map((host) => ({ host, ports: portsServing(model, context, key, host) }))
+      for (const vs of speaking(key, context.list(base.model.virtualServices, 'gateway', MESH_GATEWAY))) {
+        const served = servedHosts(base, context, key, vs)
         for (const port of key.ports) {
-          if (port !== 80 && !served.some(({ ports }) => ports.has(port))) continue
-          for (const { host, ports } of served) {
+          for (const host of orphansOf(served, port)) {
             const name = `${host}:${port}`
-            if (host === '*' || ports.has(port) || (isWildcard(host) && ports.size > 0) || resources.has(name)) continue
-            const routes = routesFrom(base, context, vs, port, { client: key.client, caller: key.caller, selectedRules: [] })
+            if (resources.has(name)) continue
+            const routes = routesFrom(base, context, vs, port, { ...key, selectedRules: [] })
             // One without routes for the caller leaves the host to the next.
-            if (routes.length > 0) resources.set(name, virtualHostResource(String(port), name, hostDomains(host), routes, key.headers))
+            if (routes.length > 0) resources.set(name, virtualHostResource(String(port), name, [domainOf(host)], routes, key.headers))
           }
         }
       }
@@ -68,8 +64,43 @@ export function createOrphanHosts(base: OutboundBase): Family<Interned<OrphanKey
   )
 }
 
+/** Whether a host is such a one on a port, and has routes for the caller. */
+export function isOrphanHost(base: OutboundBase, context: Context, query: OrphanQuery, host: string, port: number): boolean {
+  const naming = context.list(base.model.virtualServices, 'host', host).filter((vs) => vs.gateways.includes(MESH_GATEWAY))
+  return speaking(query, naming).some(
+    (vs) =>
+      orphansOf(servedHosts(base, context, query, vs), port).includes(host) &&
+      routesFrom(base, context, vs, port, { ...query, selectedRules: [] }).length > 0,
+  )
+}
+
+/** Of VirtualServices those with routes that a client sees, by precedence. */
+function speaking({ client, imports }: OrphanQuery, all: readonly VirtualService[]): readonly VirtualService[] {
+  return all
+    .filter(
+      (vs) => visibleTo(vs.visibility, client) && vs.spec.http?.length && vs.hosts.some((host) => importsHost(imports, vs.namespace, host)),
+    )
+    .sort(byPrecedence(client))
+}
+
+interface ServedHost {
+  readonly host: string
+  readonly ports: ReadonlySet<number>
+}
+
+const servedHosts = ({ model }: OutboundBase, context: Context, query: OrphanQuery, { hosts }: VirtualService): readonly ServedHost[] =>
+  hosts.map((host) => ({ host, ports: portsServing(model, context, query, host) }))
+
+/** The hosts of a VirtualService that no service has on a port where the VirtualService is heard. */
+function orphansOf(served: readonly ServedHost[], port: number): readonly string[] {
+  if (port !== 80 && !served.some(({ ports }) => ports.has(port))) return []
+  return served
+    .filter(({ host, ports }) => host !== '*' && !ports.has(port) && !(isWildcard(host) && ports.size > 0))
+    .map(({ host }) => host)
+}
+
 /** Ports on which services with a host, or under a wildcard, are called by HTTP. */
-function portsServing(model: MeshModel, context: Context, key: OrphanKey, host: string): ReadonlySet<number> {
+function portsServing(model: MeshModel, context: Context, key: OrphanQuery, host: string): ReadonlySet<number> {
   const under = isWildcard(host)
     ? [...context.list(model.kubernetesServices, 'pattern', host), ...context.list(model.serviceEntries, 'pattern', host)]
     : []

@@ -13,7 +13,7 @@ import {
   settingsOf,
 } from '@lateen/model'
 import { policyOf } from '../builders/traffic-policy.ts'
-import { upstreamVersion } from '../builders/upstream-protocol.ts'
+import { offerOf } from '../builders/upstream-protocol.ts'
 import type { Target } from '../features/route-feature.ts'
 import { clusterName } from '../names.ts'
 import { equalParts, equalResources, type Part, partOf } from '../resource.ts'
@@ -52,6 +52,13 @@ export const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean 
 /** A sidecar's caller, as routes ask for it. */
 export const callerInput = (caller: CallerScope) => ({ gateways: [MESH_GATEWAY], namespace: caller.namespace, labels: caller.labels })
 
+/** Where a request comes from: what decides which service and which rule it meets. */
+export interface Origin {
+  readonly client: string
+  readonly selectedRules?: readonly string[]
+  readonly gateway?: boolean
+}
+
 export interface OutboundBase {
   readonly graph: Graph
   readonly model: MeshModel
@@ -63,8 +70,8 @@ export interface OutboundBase {
   readonly chunksOf: Family<Interned<Scope>, readonly Interned<ChunkScope>[]>
   ruleFor(context: Context, service: Service, key: Pick<PortKey, 'client' | 'selectedRules'>): EffectiveRule | undefined
   portKeys(chunk: ChunkScope, service: Service): Interned<PortKey>[]
-  /** Where a destination leads, for routes of gateways too. */
-  resolve(context: Context, client: string, destination: Destination, listenPort: number, selectedRules?: readonly string[]): Target
+  /** Where a destination leads. */
+  resolve(context: Context, from: Origin, destination: Destination, listenPort: number): Target
 }
 
 /** The part that a chunk's services make up: for each of their keys what a family made of it. */
@@ -130,10 +137,9 @@ export function createOutboundBase(graph: Graph, model: MeshModel, scopes: Scope
 function createResolve(model: MeshModel, settings: OutboundBase['settings'], ruleFor: OutboundBase['ruleFor']): OutboundBase['resolve'] {
   return (
     context: Context,
-    client: string,
+    { client, selectedRules = [], gateway = false }: Origin,
     destination: Destination,
     listenPort: number,
-    selectedRules: readonly string[] = [],
   ): Target => {
     const viewer: Viewer = { client, imports: undefined }
     const meant = serviceFor(context, model, viewer, destination.host, destination.port?.number)
@@ -151,9 +157,7 @@ function createResolve(model: MeshModel, settings: OutboundBase['settings'], rul
       service,
       port,
       rule,
-      followsCaller:
-        servicePort !== undefined &&
-        upstreamVersion(servicePort, policyOf(rule, destination.subset ?? '', port), settings(context)) === 'caller',
+      offer: servicePort && offerOf(servicePort, policyOf(rule, destination.subset ?? '', port), { settings: settings(context), gateway }),
     }
   }
 }

@@ -139,6 +139,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers, pl
         settings: settings(context),
         gateway: key.gateway,
         families: key.families,
+        keepsCase: key.keepsCase,
         identities: service.external ? [] : context.read(identities, endpointKey),
         allMutual: !service.external && context.read(allMutual, endpointKey) === 'all',
         assignment: (subset) =>
@@ -146,6 +147,7 @@ function createClusters(base: OutboundBase, { identities, allMutual }: Peers, pl
             cluster: clusterName('outbound', port.number, subset, service.host),
             endpoints: context.read(model.endpoints, endpointKey),
             labels: labels(subset),
+            withUnhealthy: settings(context).switches.sendsUnhealthy,
             node: nodeOf(service, key),
             nearness: nearnessOf(policyOf(rule, subset, port.number), service, settings(context), key.near),
           }),
@@ -179,6 +181,7 @@ function createAssignments(base: OutboundBase, { asServed }: Peers, places: Clie
           endpoints,
           labels: subset.labels ?? {},
           withDraining: service.labels[PERSISTENT_SESSION] !== undefined,
+          withUnhealthy: settings(context).switches.sendsUnhealthy,
           node: nodeOf(service, key),
           nearness: nearnessOf(policyOf(rule, subset.name, key.port), service, settings(context), key.near),
         }),

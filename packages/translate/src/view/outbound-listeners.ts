@@ -13,14 +13,17 @@ import {
   UNIX,
 } from '@lateen/model'
 import {
-  CAPTURED,
+  type HttpProxyInput,
   httpProxyListener,
   type ListenerPlace,
+  nameAddress,
   outboundListeners,
   type PortService,
   type VirtualOutboundInput,
   virtualOutbound,
 } from '../builders/outbound-listeners.ts'
+import { ownAddresses } from '../builders/listener-parts.ts'
+import { RESOLVED } from '../names.ts'
 import { type Part, partOf } from '../resource.ts'
 import { bytesRoutes } from './bytes-routes.ts'
 import { type EgressView, egressViews } from './egress.ts'
@@ -69,7 +72,7 @@ export function createOutboundListeners({
         const servicePort = service.resolution === 'alias' ? undefined : portIn(context, key, service)
         if (!servicePort) return []
         if (isHttp(servicePort.protocol)) return [{ service, port: servicePort, addresses: [], routes: [], target: undefined }]
-        const goTo = (destination: Destination) => resolve(context, chunk.client, destination, port, chunk.selectedRules)
+        const goTo = (destination: Destination) => resolve(context, chunk, destination, port)
         const { routes, complete } = bytesRoutes({
           virtualServices: bytesVirtualServicesFor(context, model.virtualServices, {
             client: chunk.client,
@@ -94,11 +97,13 @@ export function createOutboundListeners({
       const resources = outboundListeners({
         port,
         place,
-        routes: place.address.startsWith(UNIX) ? place.address : String(port),
+        routes: nameAddress(place).startsWith(UNIX) ? nameAddress(place) : String(port),
         services: seen,
         settings: { ...settings(context), traffic: scope.traffic },
         families: scope.families,
         unknown: scope.unknown,
+        looksUp: scope.unknownHosts === RESOLVED,
+        reserved: scope.reservedPorts.includes(port),
       })
       return partOf(resources.filter(({ name }) => !key.taken.includes(name)))
     },
@@ -124,7 +129,7 @@ export function createOutboundListeners({
       const own = { ...settings(context), traffic }
       return partOf([
         ...(virtual ? [virtualOutbound(own, virtual)] : []),
-        ...(httpProxy ? [httpProxyListener(httpProxy.port, httpProxy.address, own)] : []),
+        ...(httpProxy ? [httpProxyListener(httpProxy, own)] : []),
       ])
     },
     samePart,
@@ -134,22 +139,27 @@ export function createOutboundListeners({
     'listenerParts',
     (context, { value: { scope, caller } }) => {
       const { unknown, transparent, traffic } = scope
-      const wildcard = scope.families === 'v6' ? '::' : CAPTURED.address
+      const { wildcards, loopbacks } = ownAddresses(scope.families, settings(context))
+      const place = (view: EgressView) => placeOf(view, wildcards, loopbacks)
+      const views = egressViews(scope)
+      // What the Sidecar describes itself stays as it says, of two for one place the first.
+      const described = views.map((view) => (view.port === undefined ? undefined : `${nameAddress(place(view))}_${view.port}`))
+      const httpProxyName = scope.httpProxyPort ? `${nameAddress({ addresses: loopbacks })}_${scope.httpProxyPort}` : ''
+      const taken = [...described.filter((name) => name !== undefined), httpProxyName]
       const fixed = graph.intern<FixedKey>({
         traffic,
-        virtual: scope.captured ? { unknown, transparent, address: wildcard } : undefined,
-        httpProxy: scope.httpProxyPort ? { port: scope.httpProxyPort, address: loopbackOf(scope) } : undefined,
+        virtual: scope.captured ? { unknown, transparent, addresses: wildcards } : undefined,
+        httpProxy:
+          scope.httpProxyPort && !described.includes(httpProxyName)
+            ? { port: scope.httpProxyPort, addresses: loopbacks, lookup: scope.unknownHosts === RESOLVED ? scope.families : undefined }
+            : undefined,
       })
       const ports = new Set([...context.texts(model.kubernetesServices, 'port'), ...context.texts(model.serviceEntries, 'port')])
       const numbers = [...ports].map(Number).sort((a, b) => a - b)
-      const keys = egressViews(scope).flatMap((view): ListenerKey[] => {
-        const place = placeOf(view, wildcard)
-        const common = { scope: view.scope, caller, place }
-        if (view.port !== undefined) return [{ ...common, port: view.port, protocol: view.protocol, taken: [] }]
-        // What the Sidecar describes itself stays as it says.
-        const taken = egressViews(scope).flatMap((other) =>
-          other.port === undefined ? [] : [`${placeOf(other, wildcard).address}_${other.port}`],
-        )
+      const keys = views.flatMap((view, i): ListenerKey[] => {
+        const common = { scope: view.scope, caller, place: place(view) }
+        if (view.port !== undefined)
+          return described.indexOf(described[i]) === i ? [{ ...common, port: view.port, protocol: view.protocol, taken: [] }] : []
         return numbers.map((port) => ({ ...common, port, protocol: undefined, taken: taken.filter((name) => name.endsWith(`_${port}`)) }))
       })
       return [context.read(fixedListeners, fixed), ...keys.map((key) => context.read(listeners, graph.intern(key)))]
@@ -174,14 +184,16 @@ function addressesOf(model: MeshModel, context: Context, scope: Scope, service: 
 interface FixedKey {
   readonly traffic: ProxyTraffic
   readonly virtual: VirtualOutboundInput | undefined
-  readonly httpProxy: { readonly port: number; readonly address: string } | undefined
+  readonly httpProxy: HttpProxyInput | undefined
 }
 
-const loopbackOf = ({ families }: Pick<Scope, 'families'>): string => (families === 'v6' ? '::1' : '127.0.0.1')
-
 /** Where an egress listener of a Sidecar is: at its own address, at the loopback address where it has a socket, else at the services'. */
-function placeOf({ scope, bind, bound }: EgressView, wildcard: string): ListenerPlace {
+function placeOf(
+  { scope, bind, bound }: EgressView,
+  wildcards: readonly string[],
+  loopbacks: readonly string[],
+): ListenerPlace {
   const own = bound || !scope.captured
-  const address = bind || (own ? loopbackOf(scope) : wildcard)
-  return { address, fixed: bind !== '' || own, bound: own }
+  const addresses = bind ? [bind] : own ? loopbacks : wildcards
+  return { addresses, fixed: bind !== '' || own, bound: own }
 }

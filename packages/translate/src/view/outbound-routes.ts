@@ -1,7 +1,7 @@
 /** Routes of outgoing traffic on the graph: virtual hosts by service namespace, and the configurations that they belong to. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor, visibleTo } from '@lateen/model'
+import { isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor } from '@lateen/model'
 import { HTTP_PROXY_ROUTES, sniffedRouteName } from '../builders/outbound-listeners.ts'
 import { defaultRoute } from '../builders/routes.ts'
 import {
@@ -9,7 +9,6 @@ import {
   type HostHeaders,
   hostHeaders,
   routeConfiguration,
-  serviceDomains,
   USUAL_HEADERS,
   type VirtualHostInit,
   virtualHostInit,
@@ -18,6 +17,7 @@ import {
 } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'
 import { type Part, partOf } from '../resource.ts'
+import { createDomains, type Domains, inPortRoutes } from './domains.ts'
 import { egressViews } from './egress.ts'
 import { createOrphanHosts, type OrphanKey, routesFrom } from './orphan-hosts.ts'
 import {
@@ -31,7 +31,7 @@ import {
   samePart,
   sameResources,
 } from './outbound-base.ts'
-import { type CallerScope, type ChunkScope, holdsAddress, type Scope } from './scope.ts'
+import type { CallerScope, ChunkScope, Scope } from './scope.ts'
 
 interface RouteKey extends PortKey {
   /** The client's namespace where the service is of that namespace: short names count there. */
@@ -94,7 +94,8 @@ const NO_ROUTES: RouteParts = { routes: [], virtualHosts: [] }
 
 export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
   const { graph, chunksOf } = base
-  const { virtualHost, virtualHostChunk, sniffedRoutes, sniffedChunk } = createVirtualHosts(base)
+  const domains = createDomains(base)
+  const { virtualHost, virtualHostChunk, sniffedRoutes, sniffedChunk } = createVirtualHosts(base, domains)
   const { portsOfChunk, namespacesOfHosts } = createChunkFacts(base)
   const orphanHosts = createOrphanHosts(base)
 
@@ -106,7 +107,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
 
   const proxyRoutes = new Family<Interned<ProxyRoutesKey>, Part>(
     'proxyRoutes',
-    (context, { value: key }) => partOf([proxyRouteConfiguration(base, context, key)]),
+    (context, { value: key }) => partOf([proxyRouteConfiguration(base, domains, context, key)]),
     samePart,
   )
 
@@ -129,7 +130,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
     const headers = hostHeaders(scope.traffic)
     const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports: numbers, caller: key.caller, headers })
     const fixed = numbers.map((port) =>
-      context.read(configuration, graph.intern<ConfigurationKey>({ port, unknown: scope.unknown, headers, vhds: key.vhds })),
+      context.read(configuration, graph.intern<ConfigurationKey>({ port, unknown: scope.unknownHosts, headers, vhds: key.vhds })),
     )
     return {
       routes: [...fixed, ...routeScopes.map((value) => context.read(sniffedChunk, value))],
@@ -140,7 +141,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
   const proxyParts = (context: Context, key: RouteClass, scope: Scope, name: string): RouteParts => {
     const routeScopes = routeScopesOf(context, key, scope, { only: undefined, except: [] })
     return {
-      routes: [context.read(proxyRoutes, graph.intern<ProxyRoutesKey>({ name, routeScopes, unknown: scope.unknown }))],
+      routes: [context.read(proxyRoutes, graph.intern<ProxyRoutesKey>({ name, routeScopes, unknown: scope.unknownHosts }))],
       virtualHosts: [],
     }
   }
@@ -178,10 +179,6 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
   }
 }
 
-/** A port whose requests are in the route configuration that all services of the port number share. */
-const inPortRoutes = (service: Service, port: ServicePort): boolean =>
-  isHttp(port.protocol) || (port.protocol === 'auto' && service.addresses.length === 0)
-
 function createChunkFacts({ model, servicesOf }: OutboundBase) {
   /** Ports of a chunk that have a route configuration of their own. */
   const portsOfChunk = new Family<Interned<ChunkScope>, readonly number[]>('portsOfChunk', (context, chunk) => {
@@ -207,7 +204,7 @@ function createChunkFacts({ model, servicesOf }: OutboundBase) {
 /** The routes of a service's port: its VirtualService's, else the one to itself. */
 function routesOf(base: OutboundBase, context: Context, service: Service, port: ServicePort, key: RouteKey): readonly RouteInit[] {
   const { resolve, settings } = base
-  const own = () => resolve(context, key.client, { host: service.host, port: { number: port.number } }, port.number, key.selectedRules)
+  const own = () => resolve(context, key, { host: service.host, port: { number: port.number } }, port.number)
   return spokenRoutes(base, context, service.host, port.number, key) ?? [defaultRoute(own(), settings(context))]
 }
 
@@ -227,12 +224,12 @@ function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, caller, headers
     .map(({ value }) => ({ ...value, local, caller, headers, imports: chunk.imports }))
 }
 
-function createVirtualHosts(base: OutboundBase) {
+function createVirtualHosts(base: OutboundBase, domains: Domains) {
   const { graph } = base
   const routeKeys = (scope: RoutesScope, service: Service) => routeKeysOf(base, scope, service).map((key) => graph.intern(key))
   const virtualHost = new Family<Interned<RouteKey>, readonly Resource[]>(
     'virtualHost',
-    (context, { value: key }) => virtualHostsOf(base, context, key),
+    (context, { value: key }) => virtualHostsOf(base, domains, context, key),
     sameResources,
   )
   const sniffedRoutes = new Family<Interned<RouteKey>, readonly Resource[]>(
@@ -260,22 +257,26 @@ function createVirtualHosts(base: OutboundBase) {
  * Requests to a proxy name host and port of their destination; port 80 may be left out. A name that two services have is the first's,
  * by host.
  */
-function proxyRouteConfiguration(base: OutboundBase, context: Context, { name, routeScopes, unknown }: ProxyRoutesKey): Resource {
-  const { graph, servicesOf, settings } = base
-  const { domain } = settings(context)
+function proxyRouteConfiguration(
+  base: OutboundBase,
+  domains: Domains,
+  context: Context,
+  { name, routeScopes, unknown }: ProxyRoutesKey,
+): Resource {
+  const { graph, servicesOf } = base
   const taken = new Set<string>()
   const hosts = routeScopes.flatMap((scope) =>
     context.read(servicesOf, graph.intern(scope.chunk)).flatMap((service) =>
       routeKeysOf(base, scope, service).flatMap((key) => {
         const port = portOf(service, key.port)
         if (!port || !(isHttp(port.protocol) || port.protocol === 'auto')) return []
-        const names = serviceDomains(service, key.local, domain)
-        const domains = [...(port.number === 80 ? names : []), ...names.map((host) => `${host}:${port.number}`)].filter(
+        const names = domains.of(context, key, service, port)
+        const free = [...(port.number === 80 ? names : []), ...names.map((host) => `${host}:${port.number}`)].filter(
           (host) => !taken.has(host),
         )
-        for (const host of domains) taken.add(host)
-        const routes = domains.length > 0 ? routesOf(base, context, service, port, key) : []
-        return routes.length > 0 ? [virtualHostInit(`${service.host}:${port.number}`, domains, routes, key.headers)] : []
+        for (const host of free) taken.add(host)
+        const routes = free.length > 0 ? routesOf(base, context, service, port, key) : []
+        return routes.length > 0 ? [virtualHostInit(`${service.host}:${port.number}`, free, routes, key.headers)] : []
       }),
     ),
   )
@@ -285,33 +286,30 @@ function proxyRouteConfiguration(base: OutboundBase, context: Context, { name, r
 
 const byName = (a: VirtualHostInit, b: VirtualHostInit): number => ((a.name ?? '') < (b.name ?? '') ? -1 : 1)
 
-function virtualHostsOf(base: OutboundBase, context: Context, key: RouteKey): readonly Resource[] {
-  const { model, settings, find } = base
+function virtualHostsOf(base: OutboundBase, domains: Domains, context: Context, key: RouteKey): readonly Resource[] {
+  const { find } = base
   const service = find(context, key.service)
   const port = service && portOf(service, key.port)
   if (!service || !port || !inPortRoutes(service, port)) return []
-  const { domain } = settings(context)
   const name = (host: string) => `${host}:${port.number}`
   const configuration = String(port.number)
+  const aliases = domains.aliasesOf(context, key, service, port)
   // A VirtualService for another name of the service speaks for that name alone.
-  const aliases = context.list(model.kubernetesServices, 'alias', service.host).filter((alias) => visibleTo(alias.visibility, key.client))
   const spoken = new Map(
     aliases.flatMap((alias) => {
       const routes = spokenRoutes(base, context, alias.host, port.number, key)
       return routes ? [[alias.host, routes] as const] : []
     }),
   )
-  const rivals = (other: Service, candidate: ServicePort) => candidate.number === port.number && inPortRoutes(other, candidate)
-  const holds = (address: string) => holdsAddress(context, model, key, service, address, rivals)
   const names = [
-    ...serviceDomains(service, key.local, domain, holds),
-    ...aliases.flatMap((alias) => serviceDomains(alias, key.local, domain).filter((own) => !spoken.has(own))),
+    ...domains.of(context, key, service, port),
+    ...aliases.flatMap((alias) => domains.of(context, key, alias, port).filter((own) => !spoken.has(own))),
   ]
   const hosts = [{ host: service.host, domains: [...new Set(names)], routes: routesOf(base, context, service, port, key) }]
   for (const [host, routes] of spoken) hosts.push({ host, domains: [host], routes })
   return hosts
     .filter(({ routes }) => routes.length > 0)
-    .map(({ host, domains, routes }) => virtualHostResource(configuration, name(host), domains, routes, key.headers))
+    .map(({ host, domains: own, routes }) => virtualHostResource(configuration, name(host), own, routes, key.headers))
 }
 
 function sniffedRoutesOf(base: OutboundBase, context: Context, key: RouteKey): readonly Resource[] {

@@ -1,8 +1,9 @@
 /** The resource sets of a proxy: parts of its scopes put together, shared with every proxy that has the same scopes. */
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
-import { type MeshModel, type MeshProxy, settingsOf } from '@lateen/model'
-import { blackHoleCluster, passthroughCluster } from '../builders/fixed-clusters.ts'
+import { type AddressFamilies, type MeshModel, type MeshProxy, settingsOf } from '@lateen/model'
+import { blackHoleCluster, passthroughCluster, resolvedCluster } from '../builders/fixed-clusters.ts'
+import { RESOLVED } from '../names.ts'
 import { equalParts, type Part, partOf, resourceOf } from '../resource.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
@@ -23,6 +24,13 @@ export interface ProxySetInput {
   readonly nameTable: ReturnType<typeof createNameTable>
 }
 
+/** What clusters that lead to nobody in particular depend on. */
+interface FixedKey {
+  readonly type: 'sidecar' | 'router'
+  /** The families for which hosts that nobody knows are looked up; undefined where they are not. */
+  readonly resolves: AddressFamilies | undefined
+}
+
 const sameSets = (a: ProxySets, b: ProxySets): boolean => a.size === b.size && [...a].every(([type, set]) => b.get(type) === set)
 
 export const NOTHING: ResourceSet = { parts: [] }
@@ -31,11 +39,15 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
   const shared = new SharedSets()
   const { model, scopes, outbound, inbound, gateways } = input
   const credentials = createRuleCredentials(graph, model)
-  const fixedClusters = new Family<'sidecar' | 'router', Part>(
+  const fixedClusters = new Family<Interned<FixedKey>, Part>(
     'fixedClusters',
-    (context, type) => {
+    (context, { value: { type, resolves } }) => {
       const settings = settingsOf(context, model.inputs)
-      return partOf([blackHoleCluster(settings), ...(type === 'sidecar' ? [passthroughCluster(settings)] : [])])
+      return partOf([
+        blackHoleCluster(settings),
+        ...(type === 'sidecar' ? [passthroughCluster(settings)] : []),
+        ...(resolves ? [resolvedCluster(settings, resolves)] : []),
+      ])
     },
     { equal: equalParts },
   )
@@ -44,6 +56,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(inbound.scopeOf, proxy)
     const { namespace, vhds } = proxy.value
+    const resolves = scope.value.unknownHosts === RESOLVED ? scope.value.families : undefined
     // Neither listeners nor routes look at where the client is.
     const anywhere: Scope = { ...scope.value, near: undefined }
     const listeners = graph.intern<ListenerScope>({ scope: anywhere, caller: context.read(scopes.bytesCallerOf, proxy).value })
@@ -54,7 +67,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     return [
       [
         TYPE_URL.CDS,
-        [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, 'sidecar')],
+        [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, graph.intern<FixedKey>({ type: 'sidecar', resolves }))],
       ],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
@@ -73,7 +86,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     const passthrough = context.read(gateways.passthrough, own)
     const served = context.read(gateways.secrets, own)
     return [
-      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), passthrough.clusters, context.read(fixedClusters, 'router')]],
+      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), passthrough.clusters, context.read(fixedClusters, graph.intern<FixedKey>({ type: 'router', resolves: undefined }))]],
       [TYPE_URL.EDS, [...context.read(outbound.endpoints, scope), passthrough.endpoints]],
       [TYPE_URL.LDS, [context.read(gateways.listeners, own)]],
       [TYPE_URL.RDS, [context.read(gateways.routes, own)]],

@@ -11,11 +11,15 @@ import {
   type Import,
   importsHost,
   importsOf,
+  inboundPort,
+  isIpv6,
+  isWildcard,
   type MeshModel,
   type MeshProxy,
   type MeshSettings,
   NOWHERE,
   namespaceOfHost,
+  outboundPort,
   type ProxyTraffic,
   policiesOf,
   resolveHost,
@@ -29,7 +33,7 @@ import {
   visibleTo,
 } from '@lateen/model'
 import { askedLabels, type Near } from '../features/locality/locality.ts'
-import { BLACK_HOLE, clusterName, PASSTHROUGH } from '../names.ts'
+import { BLACK_HOLE, clusterName, PASSTHROUGH, RESOLVED } from '../names.ts'
 
 /** Every service namespace. */
 export const EVERYWHERE = '*'
@@ -45,6 +49,8 @@ export interface Scope {
   readonly egress: readonly EgressListener[] | undefined
   /** The cluster to which everything goes that is for nobody known; the black hole where that is refused. */
   readonly unknown: string
+  /** The same for requests, whose host may be looked up. */
+  readonly unknownHosts: string
   readonly traffic: ProxyTraffic
   /** Port of a listener that is an HTTP proxy; 0 for none. */
   readonly httpProxyPort: number
@@ -52,6 +58,8 @@ export interface Scope {
   readonly transparent: boolean
   /** Outgoing connections are captured and come by one listener for all addresses. */
   readonly captured: boolean
+  /** Ports that the proxy itself listens on, at every address. */
+  readonly reservedPorts: readonly number[]
   readonly gateway: boolean
   /** The agent answers DNS: hosts without an address have one of ours. */
   readonly autoAddresses: boolean
@@ -108,10 +116,12 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       imports: importsOf(sidecar?.imports, proxy.namespace),
       egress: sidecar?.egress?.map((listener) => ({ ...listener, imports: importsOf(listener.imports, proxy.namespace) ?? [] })),
       unknown: unknownCluster(sidecar, settings),
-      traffic: trafficOf(proxy, settings.mesh),
+      unknownHosts: resolvesHosts(proxy, sidecar, settings) ? RESOLVED : unknownCluster(sidecar, settings),
+      traffic: trafficOf(proxy, settings),
       httpProxyPort: proxy.type === 'sidecar' ? (proxy.httpProxyPort ?? settings.mesh.proxyHttpPort ?? 0) : 0,
       transparent: proxy.interceptionMode === 'TPROXY',
       captured: proxy.interceptionMode !== 'NONE',
+      reservedPorts: [...proxy.ownPorts, outboundPort(settings.mesh), inboundPort(settings.mesh)],
       gateway: proxy.type === 'router',
       autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
       selectedRules,
@@ -162,6 +172,10 @@ function unknownCluster(sidecar: SidecarConfig | undefined, settings: MeshSettin
   )
 }
 
+/** Whether requests for hosts that nobody knows go to where DNS says, not to the address dialled; only the mesh can ask for that. */
+const resolvesHosts = (proxy: MeshProxy, sidecar: SidecarConfig | undefined, { mesh }: MeshSettings): boolean =>
+  proxy.type === 'sidecar' && !sidecar?.spec.outboundTrafficPolicy && mesh.outboundTrafficPolicy?.mode === 'ALLOW_ANY_DYNAMIC_DNS'
+
 /** Where a proxy is, as far as some rule, service or the mesh looks at it; labels only as far as some rule names them. */
 function nearOf(context: Context, model: MeshModel, proxy: MeshProxy): Near | undefined {
   const { mesh, clusterId } = settingsOf(context, model.inputs)
@@ -208,6 +222,7 @@ function touchedBy(context: Context, model: MeshModel, namespace: string): reado
   for (const source of [model.kubernetesServices, model.serviceEntries]) {
     for (const service of context.list(source, 'influence', namespace)) {
       found.add(service.namespace)
+      if (mayBeShort(service.host)) found.add(EVERYWHERE)
       // Another name of a service is among that service's names.
       if (service.resolution === 'alias' && service.externalName) touch(service.externalName)
     }
@@ -218,6 +233,16 @@ function touchedBy(context: Context, model: MeshModel, namespace: string): reado
     for (const other of claimants(context, model, entry.host)) if (other.namespace !== namespace) found.add(other.namespace).add(namespace)
   }
   return found.has(EVERYWHERE) ? [EVERYWHERE] : [...found].sort()
+}
+
+/**
+ * Whether a host may be what another is called by as well: a short name (`cart`, `cart.shop`, `cart.shop.svc`), a full one with its last
+ * dot, a pattern, an address.
+ */
+export function mayBeShort(host: string): boolean {
+  if (isWildcard(host) || host.endsWith('.') || isIpv6(host)) return true
+  const labels = host.split('.')
+  return labels.length < 3 || (labels.length === 3 && labels[2] === 'svc') || (labels.length === 4 && /^[\d.]+$/.test(host))
 }
 
 /** All services with a host, wherever they are. */

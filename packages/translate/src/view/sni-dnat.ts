@@ -82,7 +82,7 @@ export function createSniDnat(graph: Graph, model: MeshModel, outbound: Outbound
             serverName: name,
             subset,
             weight: 1,
-            target: { cluster: name, service, port: key.value.port, rule, followsCaller: false },
+            target: { cluster: name, service, port: key.value.port, rule, offer: undefined },
           }
         })
       }),

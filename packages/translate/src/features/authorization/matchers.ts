@@ -44,18 +44,23 @@ export function headerMatcher(name: string, value: string): HeaderMatcherInit {
 }
 
 /**
- * The host that a request names, without regard to case. `loose` also takes the same host with a port or a closing dot, which
- * applications treat alike: for conditions that keep requests out, so that `admin.example.com:80` is no way around.
+ * The host that a request names, without regard to case. `loose` also takes what applications treat alike: the same host with a port or
+ * a closing dot, behind a user's name, or among several (two Host headers are one text with a comma). That is for conditions that keep
+ * requests out, so that `admin.example.com:80` is no way around.
  */
 export function hostMatcher(value: string, loose: boolean): HeaderMatcherInit {
   const name = ':authority'
   if (value === '*') return { name, headerMatchSpecifier: { case: 'presentMatch', value: true } }
-  const plain = value.startsWith('*') ? value.slice(1) : value
-  if (loose && !value.endsWith('*') && !plain.includes(':') && !plain.endsWith('.')) {
-    const start = value.startsWith('*') ? '.*' : ''
-    return { name, headerMatchSpecifier: { case: 'stringMatch', value: matching(`(?i)${start}${quoted(plain)}\\.?(:[0-9]+)?`) } }
-  }
-  return { name, headerMatchSpecifier: { case: 'stringMatch', value: { ...textMatcher(value), ignoreCase: true } } }
+  const regex = loose ? looseHost(value) : undefined
+  const matcher = regex === undefined ? { ...textMatcher(value), ignoreCase: true } : matching(regex)
+  return { name, headerMatchSpecifier: { case: 'stringMatch', value: matcher } }
+}
+
+/** Undefined for a value that says itself which port or which ending it means. */
+function looseHost(value: string): string | undefined {
+  if (value.endsWith('*')) return `(?i)(.*[,@] *)?${quoted(value.slice(0, -1))}.*`
+  const [start, plain] = value.startsWith('*') ? ['.*', value.slice(1)] : ['(.*[,@] *)?', value]
+  return plain.includes(':') || plain.endsWith('.') ? undefined : `(?i)${start}${quoted(plain)}\\.?(:[0-9]+)?( *,.*)?`
 }
 
 const textValue = (matcher: StringMatcherInit): ValueMatcherInit => ({ matchPattern: { case: 'stringMatch', value: matcher } })

@@ -60,6 +60,6 @@ function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSet
 
 /** What a cluster offers by itself; where it follows the caller, routes say what the caller speaks. */
 function alpnOf(policy: TrafficPolicy, at: ClusterContext): readonly string[] {
-  if (upstreamVersion(at.port, policy, at.settings) === 'http2') return MESH_ALPN.http2
+  if (upstreamVersion(at.port, policy, at) === 'http2') return MESH_ALPN.http2
   return isHttp(at.port.protocol) ? MESH_ALPN.http1 : MESH_ALPN.tcp
 }

@@ -20,7 +20,7 @@ export function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: Clu
           sni,
           commonTlsContext: {
             tlsParams: parameters(at),
-            alpnProtocols: ALPN[upstreamVersion(at.port, policy, at.settings)],
+            alpnProtocols: ALPN[upstreamVersion(at.port, policy, at)],
             ...(tls.mode === 'MUTUAL' && certificate(tls, at)),
             ...(verifies && validation(tls, exactNames(accepted), at)),
           },
@@ -44,8 +44,8 @@ export function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: Clu
 const ownNames = ({ service, identities }: ClusterContext): readonly string[] =>
   service.origin.kind === 'ServiceEntry' ? [...new Set([...service.subjectAltNames, ...identities])] : []
 
-/** Offered to servers outside the mesh; `http1` may be bytes of any kind, for which nothing is offered. */
-const ALPN: Readonly<Record<UpstreamVersion, string[]>> = { caller: ['h2', 'http/1.1'], http2: ['h2'], http1: [] }
+/** Offered to servers outside the mesh; `http1` may be bytes of any kind, for which nothing is offered; what follows the caller says it by route. */
+const ALPN: Readonly<Record<UpstreamVersion, string[]>> = { caller: [], http2: ['h2'], http1: [] }
 
 function parameters({ settings }: ClusterContext) {
   const { cipherSuites, ecdhCurves } = settings.mesh.tlsDefaults ?? {}

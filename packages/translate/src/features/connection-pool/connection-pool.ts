@@ -31,7 +31,7 @@ export function poolSettings(policy: Pick<TrafficPolicy, 'connectionPool' | 'ret
             maxRequests: limit(http?.http2MaxRequests),
             maxRetries: limit(http?.maxRetries),
             ...(policy.retryBudget && { retryBudget: retryBudget(policy.retryBudget) }),
-            trackRemaining: true,
+            ...remaining(settings),
           },
         ],
       },
@@ -51,11 +51,19 @@ export function poolSettings(policy: Pick<TrafficPolicy, 'connectionPool' | 'ret
 export const connectTimeout = (settings: MeshSettings) => duration(milliseconds(settings.mesh.connectTimeout ?? '10s'))
 
 /** No limits, for clusters without a rule. */
-export const unlimited = (): NonNullable<ClusterInit['circuitBreakers']> => ({
+export const unlimited = (settings: MeshSettings): NonNullable<ClusterInit['circuitBreakers']> => ({
   thresholds: [
-    { maxConnections: UNLIMITED, maxPendingRequests: UNLIMITED, maxRequests: UNLIMITED, maxRetries: UNLIMITED, trackRemaining: true },
+    {
+      maxConnections: UNLIMITED,
+      maxPendingRequests: UNLIMITED,
+      maxRequests: UNLIMITED,
+      maxRetries: UNLIMITED,
+      ...remaining(settings),
+    },
   ],
 })
+
+const remaining = ({ switches }: MeshSettings) => (switches.tracksRemaining ? { trackRemaining: true } : {})
 
 /** Keep-alive probes, field by field the rule's or the mesh's; without either the system decides. */
 export function keepalive(own: TcpKeepalive | undefined, settings: MeshSettings): Pick<ClusterInit, 'upstreamConnectionOptions'> {
