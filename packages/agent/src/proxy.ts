@@ -4,15 +4,18 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { logger, setLogJson, setLogLevels } from '@lateen/base'
+import { HEALTH_REPORT } from '@lateen/envoy'
 import { buildBootstrap } from './bootstrap/bootstrap.ts'
 import { mergeBootstrap, readBootstrapFile } from './bootstrap/override.ts'
-import { openIdentity } from './certs/identity-source.ts'
+import { openIdentity, signedByControlPlane } from './certs/identity-source.ts'
+import { trustWatches } from './certs/trust-watches.ts'
 import { createRelay } from './discovery/relay.ts'
 import { openDns } from './dns/mesh-dns.ts'
 import { EnvoyAdmin } from './envoy/admin.ts'
 import { envoyArguments } from './envoy/arguments.ts'
 import { beginDrain, drain, finishDrain } from './envoy/drain.ts'
 import { EnvoySupervisor } from './envoy/supervisor.ts'
+import { STATUS } from './grpc/unary-call.ts'
 import { EXIT, type ProgramIo, processIo } from './program.ts'
 import { startSecretServer } from './sds/secret-server.ts'
 import { SecretStore } from './sds/secret-store.ts'
@@ -23,7 +26,9 @@ import { parseAppProbes, probeTarget } from './status/app-probes.ts'
 import { parseAppMetrics, serveMergedMetrics } from './status/merged-metrics.ts'
 import { renderOwnMetrics } from './status/own-metrics.ts'
 import { createReadiness } from './status/readiness.ts'
+import { parseReadinessProbe } from './status/readiness-probe.ts'
 import { startStatusServer } from './status/status-server.ts'
+import { watchWorkload } from './status/workload-health.ts'
 
 const log = logger('agent')
 
@@ -67,7 +72,7 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   const startedAt = Date.now()
   const { env, ports } = settings
 
-  const { source: identity, ready } = openIdentity(settings)
+  const { source: identity, steered, ready } = openIdentity(settings)
   stack.defer(() => identity.close())
   const dns = settings.dns.enabled ? await openDns(settings) : undefined
   if (dns) stack.defer(() => dns.close())
@@ -121,13 +126,22 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
 
   log.info(`waiting for a certificate from ${settings.certificates.caAddress}`)
   if ((await Promise.race([ready, ending.asked])) === 'end') return EXIT.ok
-  const secrets = new SecretStore(identity)
+  const secrets = new SecretStore(identity, settings.trustDomain)
   stack.defer(() => secrets.close())
   const sds = await startSecretServer(settings.files.sdsSocket, secrets)
   stack.defer(() => sds.close())
-  const relay = createRelay(settings, identity, (table) => dns?.setTable(table))
+  const trust = steered
+    ? trustWatches({ identity: steered, complete: signedByControlPlane(settings), settled: (name) => sds.settled(name) })
+    : []
+  const relay = createRelay(settings, { identity, steered, trust, onNames: (table) => dns?.setTable(table) })
   await relay.start()
   stack.defer(() => relay.close())
+  const probe = parseReadinessProbe(settings.proxyConfig.readinessProbe)
+  if (probe && settings.role === 'sidecar') {
+    const isWell = { readiness, probe, target: probeTarget(settings.ips[0], false) }
+    const health = watchWorkload(isWell, (problem) => relay.report(HEALTH_REPORT, problem === undefined ? undefined : { code: STATUS.internal, message: problem }))
+    stack.defer(() => health.stop())
+  }
 
   await writeBootstrap(settings)
   if (booleanOf(env, 'DISABLE_ENVOY', false)) {

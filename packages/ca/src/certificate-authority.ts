@@ -39,7 +39,7 @@ export interface ServerRequest {
 export interface SignedCertificate {
   /** The leaf alone. */
   readonly certPem: string
-  /** The leaf, intermediates, and the root last: the order of `IstioCertificateResponse.cert_chain`. */
+  /** The leaf, intermediates, and all roots in one text last: the order of `IstioCertificateResponse.cert_chain`. */
   readonly chain: readonly string[]
   /** The leaf and intermediates in one text, as a TLS server sends them. */
   readonly chainPem: string
@@ -149,7 +149,7 @@ export class CertificateAuthority {
       material.key,
     )
     const chain = [built.pem, ...material.intermediatesPem]
-    return { certPem: built.pem, chain: [...chain, material.rootPem], chainPem: chain.join(''), serial: built.serial, notBefore, notAfter }
+    return { certPem: built.pem, chain: [...chain, material.rootsPem], chainPem: chain.join(''), serial: built.serial, notBefore, notAfter }
   }
 }
 

@@ -18,7 +18,7 @@ import {
   unsignedInteger,
 } from './der.ts'
 import { CaError } from './errors.ts'
-import { type AlternativeNames, addressText, alternativeNamesDer } from './names.ts'
+import { type AlternativeNames, alternativeNamesDer, alternativeNamesFromDer } from './names.ts'
 import { toPem } from './pem.ts'
 
 const ID = {
@@ -126,15 +126,10 @@ export function issuerFields(certificate: X509Certificate): IssuerFields {
 
 /** The subject alternative names of a certificate. */
 export function alternativeNames(certificate: X509Certificate): Required<AlternativeNames> {
-  const names = { uris: [] as string[], dnsNames: [] as string[], ips: [] as string[] }
   const value = parts(certificate.raw).extensions.get(ID.subjectAltName)
-  if (!value) return names
-  for (const { tag, content } of readChildren(readElement(value).content, 1024)) {
-    if (tag === 0x86) names.uris.push(content.toString('latin1'))
-    else if (tag === 0x82) names.dnsNames.push(content.toString('latin1'))
-    else if (tag === 0x87) names.ips.push(addressText(content))
-  }
-  return names
+  if (!value) return { uris: [], dnsNames: [], ips: [] }
+  const { uris, dnsNames, ips } = alternativeNamesFromDer(value)
+  return { uris, dnsNames, ips }
 }
 
 /** The bit for keyCertSign; absent key usage allows everything. */

@@ -6,12 +6,32 @@ export {
   type SignedCertificate,
   type WorkloadRequest,
 } from './certificate-authority.ts'
+export { leadsTo, partChain } from './chain.ts'
 export { CaError, type CaErrorCode } from './errors.ts'
 export { type CertificateInfo, inspect, inspectAll } from './inspect.ts'
+export {
+  checkJoinToken,
+  createJoinToken,
+  DEFAULT_JOIN_TTL_MS,
+  JOIN_SECRET_TYPE,
+  type JoinClaim,
+  type JoinSecret,
+  joinSecretName,
+  MAX_JOIN_TTL_MS,
+} from './join-token.ts'
 export { identityUri, type PeerLabels, parseIdentity, type SubjectName } from './names.ts'
 export { splitCertificates } from './pem.ts'
-export { generateKey, type KeyKind, keyToPem, makeRequest } from './request.ts'
+export { checkRequest, generateKey, type KeyKind, keyToPem, makeRequest, requestedNames } from './request.ts'
 export { GRACE_RATIO, GRACE_RATIO_JITTER, type RotationOptions, rotationTime } from './rotation.ts'
 export { createSelfSignedRoot, type KeyAndCertificate, type SelfSignedOptions } from './self-signed.ts'
-export { type CaFiles, caFilesFromEntries, loadSigningMaterial, type SigningMaterial } from './signing-material.ts'
+export { CA_ENTRY_NAMES, type CaFiles, caFilesFromEntries, loadSigningMaterial, type SigningMaterial } from './signing-material.ts'
 export { joinTrustBundle } from './trust-bundle.ts'
+export {
+  decodeIssuer,
+  decodeRoots,
+  encodeTrust,
+  TRUST_NAME,
+  TRUST_TYPE,
+  type TrustIssuer,
+  type TrustRoots,
+} from './trust-messages.ts'

@@ -1,6 +1,6 @@
 /** Distinguished names and subject alternative names. */
 import { isIPv4, isIPv6 } from 'node:net'
-import { implicit, oid, sequence, set, utf8String } from './der.ts'
+import { implicit, oid, readChildren, readElement, sequence, set, utf8String } from './der.ts'
 import { CaError } from './errors.ts'
 
 const ORGANIZATION = '2.5.4.10'
@@ -82,6 +82,18 @@ export function alternativeNamesDer(names: AlternativeNames): Buffer {
   }
   for (const ip of names.ips ?? []) items.push(implicit(7, addressBytes(ip)))
   return sequence(...items)
+}
+
+/** Reads GeneralNames back; `others` counts names of other kinds. */
+export function alternativeNamesFromDer(der: Buffer): { uris: string[]; dnsNames: string[]; ips: string[]; others: number } {
+  const names = { uris: [] as string[], dnsNames: [] as string[], ips: [] as string[], others: 0 }
+  for (const { tag, content } of readChildren(readElement(der).content, 1024)) {
+    if (tag === 0x86) names.uris.push(content.toString('latin1'))
+    else if (tag === 0x82) names.dnsNames.push(content.toString('latin1'))
+    else if (tag === 0x87) names.ips.push(addressText(content))
+    else names.others++
+  }
+  return names
 }
 
 /** An IP address in network order: 4 or 16 bytes. */

@@ -4,10 +4,12 @@ import { algorithmFromDer, algorithmOfKey, keyWeakness } from './algorithms.ts'
 import {
   bitString,
   DerError,
+  type Element,
   expectTag,
   explicit,
   octetString,
   oid,
+  oidText,
   readChildren,
   readElement,
   sequence,
@@ -16,7 +18,7 @@ import {
   unsignedInteger,
 } from './der.ts'
 import { CaError } from './errors.ts'
-import { type AlternativeNames, alternativeNamesDer, nameDer, type SubjectName } from './names.ts'
+import { type AlternativeNames, alternativeNamesDer, alternativeNamesFromDer, nameDer, type SubjectName } from './names.ts'
 import { pemBlocks, toPem } from './pem.ts'
 
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
@@ -124,3 +126,41 @@ function checkDer(der: Buffer): CheckedRequest {
   }
   return { publicKey, publicKeyDer }
 }
+
+/**
+ * The names that a request asks for.
+ *
+ * @throws CaError with code REQUEST_INVALID, also when it asks for anything else that a signer might grant
+ */
+export function requestedNames(pem: string): Required<AlternativeNames> {
+  const der = requestDer(pem)
+  try {
+    const [info] = readChildren(expectTag(readElement(der), TAG.sequence).content, 3)
+    const attributes = readChildren(expectTag(info, TAG.sequence).content, 8)[3]
+    const names: Required<AlternativeNames> = { uris: [], dnsNames: [], ips: [] }
+    for (const attribute of attributes ? readChildren(attributes.content, 8) : []) {
+      const [type, values] = readChildren(expectTag(attribute, TAG.sequence).content, 2)
+      if (oidText(expectTag(type, TAG.oid).content) !== EXTENSION_REQUEST) throw extra('an attribute')
+      for (const list of readChildren(expectTag(values, TAG.set).content, 2)) collectNames(list, names)
+    }
+    return names
+  } catch (cause) {
+    if (cause instanceof CaError) throw cause
+    throw new CaError('REQUEST_INVALID', 'the certificate request is not valid PKCS #10', { cause })
+  }
+}
+
+function collectNames(list: Element, names: { uris: readonly string[]; dnsNames: readonly string[]; ips: readonly string[] }): void {
+  for (const extension of readChildren(expectTag(list, TAG.sequence).content, 16)) {
+    const fields = readChildren(expectTag(extension, TAG.sequence).content, 3)
+    if (oidText(expectTag(fields[0], TAG.oid).content) !== SUBJECT_ALT_NAME) throw extra('an extension')
+    const found = alternativeNamesFromDer(expectTag(fields.at(-1), TAG.octetString).content)
+    if (found.others > 0) throw extra('a name that is neither URI, DNS name nor address')
+    names.uris = [...names.uris, ...found.uris]
+    names.dnsNames = [...names.dnsNames, ...found.dnsNames]
+    names.ips = [...names.ips, ...found.ips]
+  }
+}
+
+const extra = (what: string): CaError =>
+  new CaError('REQUEST_INVALID', `the certificate request holds ${what} beside its subject alternative names, which is not granted`)

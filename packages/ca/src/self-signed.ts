@@ -11,6 +11,11 @@ export const BACKDATE_MS = 120_000
 export interface SelfSignedOptions {
   /** Organization of the subject; Istio puts the trust domain there. */
   readonly organization: string
+  /**
+   * Tells two roots of one organization apart. Verifiers find an issuer by its name first; where a root that was not made here lacks
+   * a key identifier, equal names would make them try the wrong one.
+   */
+  readonly commonName?: string
   readonly key?: KeyKind
   readonly ttlMs?: number
   /** Milliseconds of the epoch. */
@@ -26,7 +31,7 @@ export interface KeyAndCertificate {
 /** A self-signed root with a new key, valid for ten years unless told otherwise. */
 export function createSelfSignedRoot(options: SelfSignedOptions): KeyAndCertificate {
   const key = generateKey(options.key)
-  const name = nameDer({ organization: options.organization })
+  const name = nameDer({ organization: options.organization, ...(options.commonName ? { commonName: options.commonName } : {}) })
   const built = buildCertificate(
     {
       issuer: name,

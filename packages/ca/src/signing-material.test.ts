@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { buildCertificate, issuerFields, publicKeyDer } from './certificate.ts'
 import { CertificateAuthority } from './certificate-authority.ts'
+import { leadsTo } from './chain.ts'
 import { inspectAll } from './inspect.ts'
 import { nameDer } from './names.ts'
 import { generateKey, keyToPem, makeRequest } from './request.ts'
@@ -72,8 +73,10 @@ test('an intermediate two levels below the root signs leaves whose chain ends at
     { now: () => now + 1 },
   )
   const signed = ca.signWorkload(makeRequest(generateKey()), { identities: ['spiffe://td/ns/a/sa/b'] })
-  expect(signed.chain).toEqual([signed.certPem, low.certPem, middle.certPem, root.certPem])
-  const chain = signed.chain.map((pem) => new X509Certificate(pem))
+  expect(signed.chain).toEqual([signed.certPem, low.certPem, middle.certPem, other.certPem + root.certPem])
+  expect(leadsTo(signed.chainPem, root.certPem)).toBe(true)
+  expect(leadsTo(signed.chainPem, other.certPem)).toBe(false)
+  const chain = [...signed.chain.slice(0, -1), root.certPem].map((pem) => new X509Certificate(pem))
   for (const [index, cert] of chain.entries()) {
     const issuer = chain[index + 1]
     if (issuer) expect(cert.checkIssued(issuer) && cert.verify(issuer.publicKey)).toBe(true)

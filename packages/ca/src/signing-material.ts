@@ -7,11 +7,12 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { keyWeakness } from './algorithms.ts'
 import { type IssuerFields, issuerFields, maySignCertificates } from './certificate.ts'
+import { isIssuer } from './chain.ts'
 import { CaError } from './errors.ts'
 import { parseCertificates } from './inspect.ts'
-import { splitCertificates } from './pem.ts'
+import { pemBlocks, splitCertificates, toPem } from './pem.ts'
 
-/** The four texts of Secret `cacerts`. */
+/** The texts of Secret `cacerts`. */
 export interface CaFiles {
   /** `ca-cert.pem`: the signing certificate. */
   readonly caCert: string
@@ -21,6 +22,8 @@ export interface CaFiles {
   readonly rootCert: string
   /** `cert-chain.pem`: from the signing certificate up; may be left out where the root signs itself. */
   readonly certChain?: string
+  /** `ca-crl.pem`: certificates that the CAs of the chain have revoked. */
+  readonly crl?: string
 }
 
 export interface SigningMaterial {
@@ -35,6 +38,8 @@ export interface SigningMaterial {
   readonly rootsPem: string
   /** The root that the signing certificate leads to. */
   readonly rootPem: string
+  /** Revocation lists; empty for none. */
+  readonly crlPem: string
 }
 
 const MAX_CHAIN = 10
@@ -45,7 +50,11 @@ const ENTRY_NAMES = {
   caKey: ['ca-key.pem', 'tls.key'],
   rootCert: ['root-cert.pem', 'ca.crt'],
   certChain: ['cert-chain.pem', 'tls.crt'],
+  crl: ['ca-crl.pem'],
 } as const
+
+/** Every name under which a plugged-in CA's Secret or folder may hold something. */
+export const CA_ENTRY_NAMES: readonly string[] = [...new Set(Object.values(ENTRY_NAMES).flat())]
 
 /**
  * The texts of a plugged-in CA from the entries of a Secret or a folder.
@@ -54,8 +63,8 @@ const ENTRY_NAMES = {
  */
 export function caFilesFromEntries(entries: Readonly<Record<string, string>>): CaFiles {
   const find = (field: keyof typeof ENTRY_NAMES) => ENTRY_NAMES[field].map((name) => entries[name]).find((text) => text?.trim())
-  const [caCert, caKey, rootCert, certChain] = [find('caCert'), find('caKey'), find('rootCert'), find('certChain')]
-  if (caCert && caKey && rootCert) return { caCert, caKey, rootCert, ...(certChain ? { certChain } : {}) }
+  const [caCert, caKey, rootCert, certChain, crl] = [find('caCert'), find('caKey'), find('rootCert'), find('certChain'), find('crl')]
+  if (caCert && caKey && rootCert) return { caCert, caKey, rootCert, ...(certChain ? { certChain } : {}), ...(crl ? { crl } : {}) }
   const missing = (['caCert', 'caKey', 'rootCert'] as const).filter((field) => !find(field)).map((field) => ENTRY_NAMES[field][0])
   throw new CaError(
     'CA_UNUSABLE',
@@ -91,6 +100,9 @@ export function loadSigningMaterial(files: CaFiles, now: number): SigningMateria
     intermediatesPem: intermediates.map(pemOf),
     rootsPem: splitCertificates(files.rootCert, 'root-cert.pem').join(''),
     rootPem: pemOf(root),
+    crlPem: pemBlocks(files.crl ?? '', 'X509 CRL')
+      .map((der) => toPem('X509 CRL', der))
+      .join(''),
   }
 }
 
@@ -173,7 +185,6 @@ function pathToRoot(
   throw new CaError('CA_UNUSABLE', `cert-chain.pem is longer than ${MAX_CHAIN} certificates`)
 }
 
-const isIssuer = (issuer: X509Certificate, of: X509Certificate): boolean => of.checkIssued(issuer) && of.verify(issuer.publicKey)
 const flat = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ')
 const describe = (certificate: X509Certificate): string => flat(certificate.subject) || `serial ${certificate.serialNumber}`
 const pemOf = (certificate: X509Certificate): string => splitCertificates(certificate.toString(), 'the certificate').join('')

@@ -5,7 +5,7 @@
  * where there is none, by the certificate it holds.
  */
 import { readFile } from 'node:fs/promises'
-import { generateKey, identityUri, type KeyKind, keyToPem, makeRequest } from '@lateen/ca'
+import { generateKey, identityUri, joinSecretName, type KeyKind, keyToPem, makeRequest, partChain } from '@lateen/ca'
 import { lengthField, numberField, readFields } from '../grpc/protobuf.ts'
 import { CallError, callUnary, STATUS } from '../grpc/unary-call.ts'
 import type { WorkloadIdentity } from './identity.ts'
@@ -15,8 +15,8 @@ export interface CaClientSettings {
   readonly address: string
   /** The name expected in the server's certificate. */
   readonly serverName: string
-  /** File of the roots that the server is checked against; absent for the system's. */
-  readonly rootFile?: string
+  /** The roots that the server is checked against; absent for the system's. @throws Error when they cannot be read */
+  readonly roots?: () => string
   readonly tokenFile: string
   readonly clusterId: string
   readonly trustDomain: string
@@ -38,7 +38,10 @@ const METHOD = '/istio.v1.auth.IstioCertificateService/CreateCertificate'
  * @throws CallError; Error when a file cannot be read
  */
 export async function fetchIdentity(settings: CaClientSettings, held: WorkloadIdentity | undefined): Promise<WorkloadIdentity> {
-  const [token, roots] = await Promise.all([readToken(settings.tokenFile), readRoots(settings.rootFile)])
+  const token = await readToken(settings.tokenFile)
+  const roots = settings.roots?.()
+  // A join token is good for one certificate; from then on the certificate is.
+  const byCertificate = held && (!token || joinSecretName(token) !== undefined)
   if (!token && !held) {
     throw new CallError(
       STATUS.unauthenticated,
@@ -52,21 +55,19 @@ export async function fetchIdentity(settings: CaClientSettings, held: WorkloadId
     tls: {
       servername: settings.serverName,
       ...(roots ? { ca: roots } : {}),
-      ...(!token && held ? { key: held.keyPem, cert: held.chainPem } : {}),
+      ...(byCertificate ? { key: held.keyPem, cert: held.chainPem } : {}),
     },
     method: METHOD,
-    metadata: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.clusterId },
+    metadata: { ...(token && !byCertificate ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.clusterId },
     message: encodeRequest(request, settings),
     timeoutMs: settings.timeoutMs,
   })
-  const chain = [...readFields(answer)].filter((f) => f.number === 1).map((f) => withLineBreak(f.bytes.toString('utf8')))
-  const root = chain.pop()
-  if (!root || chain.length === 0)
-    throw new CallError(
-      STATUS.internal,
-      `${settings.address} answered with a chain of ${chain.length} certificates; expected a leaf and a root`,
-    )
-  return { keyPem: keyToPem(key), chainPem: chain.join(''), rootsPem: root }
+  const entries = [...readFields(answer)].filter((f) => f.number === 1).map((f) => withLineBreak(f.bytes.toString('utf8')))
+  try {
+    return { keyPem: keyToPem(key), ...partChain(entries) }
+  } catch (cause) {
+    throw new CallError(STATUS.internal, `${settings.address}: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
 }
 
 function encodeRequest(csr: string, settings: CaClientSettings): Buffer {
@@ -91,18 +92,6 @@ export async function readToken(file: string): Promise<string | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
-  }
-}
-
-async function readRoots(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new Error(
-      `cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`,
-      { cause },
-    )
   }
 }
 

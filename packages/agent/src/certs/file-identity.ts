@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logger } from '@lateen/base'
-import { inspect } from '@lateen/ca'
+import { inspect, type TrustRoots } from '@lateen/ca'
 import { watchFiles } from './file-watch.ts'
 import type { IdentitySource, WorkloadIdentity } from './identity.ts'
 
@@ -47,8 +47,8 @@ export class FileIdentity implements IdentitySource {
     return this.#current
   }
 
-  get roots(): string {
-    return this.#current.rootsPem
+  get trust(): TrustRoots {
+    return { rootsPem: this.#current.rootsPem, domains: {}, crlPem: '' }
   }
 
   subscribe(listener: () => void): () => void {

@@ -1,4 +1,5 @@
 /** Where this proxy's identity comes from, by its settings. */
+import { readFileSync } from 'node:fs'
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { logger } from '@lateen/base'
@@ -6,7 +7,7 @@ import { identityUri } from '@lateen/ca'
 import type { AgentSettings } from '../settings/settings.ts'
 import { fetchIdentity } from './ca-client.ts'
 import { FileIdentity, identityFilesIn, readIdentityFiles } from './file-identity.ts'
-import type { IdentitySource, WorkloadIdentity } from './identity.ts'
+import type { IdentitySource, SteeredIdentity, WorkloadIdentity } from './identity.ts'
 import { RenewingIdentity } from './renewing-identity.ts'
 
 const log = logger('cache')
@@ -16,12 +17,14 @@ const CALL_TIMEOUT_MS = 10_000
 /** Mounted files with FILE_MOUNTED_CERTS, else the CA; `ready` is fulfilled once there is an identity. */
 export function openIdentity(settings: AgentSettings): {
   source: IdentitySource & Partial<Pick<RenewingIdentity, 'counts' | 'info'>>
+  /** The same, where the control plane may change it. */
+  steered?: SteeredIdentity
   ready: Promise<void>
 } {
   const { certificates } = settings
   if (certificates.mountedFolder) return { source: new FileIdentity(identityFilesIn(certificates.mountedFolder)), ready: Promise.resolve() }
-  const renewing = new RenewingIdentity({
-    fetch: (held) => fetchIdentity(caClientSettings(settings), held ?? provisioned(settings)),
+  const renewing: RenewingIdentity = new RenewingIdentity({
+    fetch: (held) => fetchIdentity(caClientSettings(settings, renewing), held ?? provisioned(settings)),
     uri: identityUri(settings.trustDomain, settings.namespace, settings.serviceAccount),
     graceRatio: certificates.graceRatio,
     jitterRatio: certificates.jitterRatio,
@@ -29,12 +32,13 @@ export function openIdentity(settings: AgentSettings): {
     ...(certificates.lastGoodFile ? { lastGoodFile: certificates.lastGoodFile } : {}),
     ...(certificates.outputFolder ? { onIdentity: output(certificates.outputFolder) } : {}),
   })
-  return { source: renewing, ready: renewing.start() }
+  return { source: renewing, steered: renewing, ready: renewing.start() }
 }
 
-function caClientSettings(settings: AgentSettings) {
+function caClientSettings(settings: AgentSettings, identity: SteeredIdentity) {
   const { certificates: c, env, pod } = settings
-  const labels = { workload: env.ISTIO_META_WORKLOAD_NAME, version: pod.labels.version, cluster: settings.clusterId }
+  const { rootFile } = c
+  const labels = { workload: env.ISTIO_META_WORKLOAD_NAME, version: pod.labels.version, cluster: settings.clusterId, CertSigner: env.ISTIO_META_CERT_SIGNER }
   return {
     address: c.caAddress,
     serverName: c.serverName,
@@ -47,7 +51,25 @@ function caClientSettings(settings: AgentSettings) {
     ttlMs: c.ttlMs,
     timeoutMs: CALL_TIMEOUT_MS,
     labels: Object.fromEntries(Object.entries(labels).flatMap(([key, value]) => (value ? [[key, value]] : []))),
-    ...(c.rootFile ? { rootFile: c.rootFile } : {}),
+    ...(rootFile ? { roots: () => serverRoots(rootFile, signedByControlPlane(settings) ? identity : undefined) } : {}),
+  }
+}
+
+/** Whether the CA is the control plane itself, so that its word on roots is complete. */
+export const signedByControlPlane = ({ certificates, discovery }: AgentSettings): boolean => certificates.caAddress === discovery.address
+
+/**
+ * The roots that a server is checked by: those of a mounted file and, for the control plane, those that it has named since.
+ *
+ * @throws Error naming the file when it cannot be read
+ */
+export function serverRoots(file: string, identity: SteeredIdentity | undefined): string {
+  try {
+    return identity ? identity.serverRoots(file) : readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new Error(`cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`, {
+      cause,
+    })
   }
 }
 

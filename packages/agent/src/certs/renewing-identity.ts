@@ -6,10 +6,10 @@
 
 import { readFileSync } from 'node:fs'
 import { logger } from '@lateen/base'
-import { type CertificateInfo, inspect, joinTrustBundle, rotationTime } from '@lateen/ca'
+import { type CertificateInfo, inspect, inspectAll, joinTrustBundle, leadsTo, rotationTime, type TrustIssuer, type TrustRoots } from '@lateen/ca'
 import { exponentialBackoff } from './backoff.ts'
 import { watchFiles } from './file-watch.ts'
-import type { IdentitySource, WorkloadIdentity } from './identity.ts'
+import type { SteeredIdentity, WorkloadIdentity } from './identity.ts'
 import { loadIdentity, saveIdentity } from './last-good.ts'
 
 const log = logger('cache')
@@ -33,10 +33,18 @@ export interface RenewingIdentityOptions {
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
 const MIN_PAUSE_MS = 5000
+/** A replica of the control plane that has not yet heard of a new issuer signs under the old one for a moment. */
+const ISSUER_ATTEMPTS = 6
 /** setTimeout's limit; a longer wait is taken in parts. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-export class RenewingIdentity implements IdentitySource {
+interface IssuerWait {
+  readonly rootPem: string
+  attempts: number
+  readonly settle: (error?: Error) => void
+}
+
+export class RenewingIdentity implements SteeredIdentity {
   readonly #options: RenewingIdentityOptions
   readonly #listeners = new Set<() => void>()
   readonly #backoff = exponentialBackoff(FIRST_RETRY_MS, MAX_RETRY_MS)
@@ -45,12 +53,14 @@ export class RenewingIdentity implements IdentitySource {
   #info: CertificateInfo | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+  #named: { readonly roots: TrustRoots; readonly complete: boolean } | undefined
+  #wait: IssuerWait | undefined
   /** Certificates got and attempts that failed, for metrics. */
   readonly counts = { renewed: 0, failed: 0 }
 
   constructor(options: RenewingIdentityOptions) {
     this.#options = options
-    this.#stopWatch = options.rootFile ? watchFiles([options.rootFile], () => this.#notify()) : () => undefined
+    this.#stopWatch = options.rootFile ? watchFiles([options.rootFile], () => this.#trustChanged()) : () => undefined
   }
 
   get current(): WorkloadIdentity | undefined {
@@ -62,8 +72,34 @@ export class RenewingIdentity implements IdentitySource {
     return this.#info
   }
 
-  get roots(): string | undefined {
-    return this.#current && this.#join(this.#current)
+  get trust(): TrustRoots | undefined {
+    const named = this.#named
+    if (named?.complete) return named.roots
+    const held = this.#current
+    if (!held) return undefined
+    const { rootFile } = this.#options
+    const rootsPem = joinReadable(held.rootsPem, rootFile ? readIfThere(rootFile) : '', named?.roots.rootsPem ?? '')
+    return { rootsPem, domains: named?.roots.domains ?? {}, crlPem: named?.roots.crlPem ?? '' }
+  }
+
+  setTrust(roots: TrustRoots, complete: boolean): void {
+    this.#named = { roots, complete }
+    log.info(`the control plane names ${inspectAll(roots.rootsPem).length} roots to trust`)
+    this.#trustChanged()
+  }
+
+  serverRoots(file: string): string {
+    return joinReadable(readFileSync(file, 'utf8'), this.#named?.roots.rootsPem ?? '')
+  }
+
+  issuedUnder({ rootPem, spreadMs }: TrustIssuer): Promise<void> {
+    this.#wait?.settle(new Error('another issuer is wanted meanwhile'))
+    if (!rootPem || (this.#current && leadsTo(this.#current.chainPem, rootPem))) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#wait = { rootPem, attempts: 0, settle: (error) => (error ? reject(error) : resolve()) }
+    log.info('the control plane issues under another root: asking for a new certificate')
+    this.#schedule(Date.now() + Math.random() * spreadMs)
+    return promise
   }
 
   subscribe(listener: () => void): () => void {
@@ -85,6 +121,8 @@ export class RenewingIdentity implements IdentitySource {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
+    this.#wait?.settle(new Error('the agent ends'))
+    this.#wait = undefined
     this.#stopWatch()
     this.#listeners.clear()
   }
@@ -120,8 +158,9 @@ export class RenewingIdentity implements IdentitySource {
     this.#current = identity
     this.#info = info
     log.info(`certificate ${info.serial} for ${info.uris.join(', ')} is in use until ${info.notAfter.toISOString()}`)
-    await this.#options.onIdentity?.(identity, this.#join(identity))
+    await this.#options.onIdentity?.(identity, this.trust?.rootsPem ?? identity.rootsPem)
     this.#notify()
+    if (this.#retryForIssuer(identity)) return
     // A CA that gives certificates which are half over at once must not be asked without pause.
     const pause = Math.min(MIN_PAUSE_MS, Math.max(0, info.notAfter.getTime() - Date.now()) / 4)
     this.#schedule(Math.max(this.#renewalTime(info), Date.now() + pause))
@@ -141,14 +180,28 @@ export class RenewingIdentity implements IdentitySource {
     )
   }
 
-  #join(identity: WorkloadIdentity): string {
-    const { rootFile } = this.#options
-    if (!rootFile) return identity.rootsPem
-    try {
-      return joinTrustBundle(identity.rootsPem, readFileSync(rootFile, 'utf8'))
-    } catch {
-      return identity.rootsPem
+  /** Whether the certificate is of another issuer than the one wanted, and another is to be asked for soon. */
+  #retryForIssuer(identity: WorkloadIdentity): boolean {
+    const wait = this.#wait
+    if (!wait) return false
+    if (leadsTo(identity.chainPem, wait.rootPem)) {
+      this.#wait = undefined
+      wait.settle()
+      return false
     }
+    if (++wait.attempts >= ISSUER_ATTEMPTS) {
+      this.#wait = undefined
+      wait.settle(new Error('the CA goes on issuing under another root'))
+      return false
+    }
+    this.#schedule(Date.now() + FIRST_RETRY_MS * 2 ** wait.attempts)
+    return true
+  }
+
+  #trustChanged(): void {
+    const { current } = this
+    if (current) void this.#options.onIdentity?.(current, this.trust?.rootsPem ?? current.rootsPem)
+    this.#notify()
   }
 
   async #loadSaved(): Promise<WorkloadIdentity | undefined> {
@@ -170,4 +223,24 @@ export class RenewingIdentity implements IdentitySource {
   #notify(): void {
     for (const listener of [...this.#listeners]) listener()
   }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** One bundle of the texts that hold certificates; a mounted file may be half written. */
+function joinReadable(...texts: readonly string[]): string {
+  const [first = '', ...rest] = texts
+  return rest.reduce((bundle, text) => {
+    try {
+      return text.trim() ? joinTrustBundle(bundle, text) : bundle
+    } catch {
+      return bundle
+    }
+  }, first)
 }

@@ -1,41 +1,48 @@
 /** The relay between Envoy and the control plane, set up for this proxy: who it is, whom it trusts, which names it wants. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { credentials, Metadata } from '@grpc/grpc-js'
+import { joinSecretName } from '@lateen/ca'
 import { TYPE_URL } from '@lateen/envoy'
-import { XdsRelay } from '@lateen/xds/client'
+import { type Watch, XdsRelay } from '@lateen/xds/client'
 import { readToken } from '../certs/ca-client.ts'
-import type { IdentitySource } from '../certs/identity.ts'
+import type { IdentitySource, SteeredIdentity } from '../certs/identity.ts'
+import { serverRoots } from '../certs/identity-source.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 
-/** Makes the relay. `onNames` is given each name table, as encoded, where the agent answers DNS. */
-export function createRelay(settings: AgentSettings, identity: IdentitySource, onNames: (table: Buffer) => void): XdsRelay {
+export interface RelayParts {
+  readonly identity: IdentitySource
+  readonly steered: SteeredIdentity | undefined
+  /** What the control plane says of trust, for the identity. */
+  readonly trust: readonly Watch[]
+  /** Given each name table, as encoded, where the agent answers DNS. */
+  readonly onNames: (table: Buffer) => void
+}
+
+/** Makes the relay. */
+export function createRelay(settings: AgentSettings, { identity, steered, trust, onNames }: RelayParts): XdsRelay {
   const { discovery, files, dns } = settings
+  const names: Watch = {
+    typeUrl: TYPE_URL.NDS,
+    update: (changed) => {
+      for (const { bytes } of changed) if (bytes) onNames(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    },
+  }
   return new XdsRelay({
     listen: `unix:${files.xdsSocket}`,
     cacheFile: join(files.configFolder, 'last-good', 'configuration.bin'),
     upstream: {
       address: discovery.address,
-      ...(discovery.plaintext ? {} : { credentials: () => tls(settings, identity) }),
+      ...(discovery.plaintext ? {} : { credentials: () => tls(settings, identity, steered) }),
       metadata: () => headers(settings),
       channelOptions: { 'grpc.ssl_target_name_override': discovery.serverName, 'grpc.default_authority': discovery.serverName },
     },
-    watches: dns.enabled
-      ? [
-          {
-            typeUrl: TYPE_URL.NDS,
-            update: (changed) => {
-              for (const { bytes } of changed) if (bytes) onNames(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
-            },
-          },
-        ]
-      : [],
+    watches: [...(dns.enabled ? [names] : []), ...trust],
   })
 }
 
 /** The certificate proves who this is; where there is none yet, the token alone does. */
-function tls({ discovery }: AgentSettings, identity: IdentitySource) {
-  const roots = discovery.rootFile ? readFileSync(discovery.rootFile) : null
+function tls({ discovery }: AgentSettings, identity: IdentitySource, steered: SteeredIdentity | undefined) {
+  const roots = discovery.rootFile ? Buffer.from(serverRoots(discovery.rootFile, steered)) : null
   const held = identity.current
   return held ? credentials.createSsl(roots, Buffer.from(held.keyPem), Buffer.from(held.chainPem)) : credentials.createSsl(roots)
 }
@@ -44,6 +51,6 @@ async function headers({ discovery, certificates, clusterId }: AgentSettings): P
   const metadata = new Metadata()
   metadata.set('clusterid', clusterId)
   const token = discovery.sendToken ? await readToken(certificates.tokenFile) : undefined
-  if (token) metadata.set('authorization', `Bearer ${token}`)
+  if (token && joinSecretName(token) === undefined) metadata.set('authorization', `Bearer ${token}`)
   return metadata
 }

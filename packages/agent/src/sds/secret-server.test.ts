@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js'
-import { CertificateAuthority, createSelfSignedRoot, generateKey, keyToPem, makeRequest } from '@lateen/ca'
+import { CertificateAuthority, createSelfSignedRoot, generateKey, keyToPem, makeRequest, type TrustRoots } from '@lateen/ca'
 import { SecretSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import {
   DeltaDiscoveryRequestSchema,
@@ -33,8 +33,8 @@ function issue(): WorkloadIdentity {
 class HandIdentity implements IdentitySource {
   current: WorkloadIdentity | undefined
   readonly listeners = new Set<() => void>()
-  get roots(): string | undefined {
-    return this.current?.rootsPem
+  get trust(): TrustRoots | undefined {
+    return this.current && { rootsPem: this.current.rootsPem, domains: {}, crlPem: '' }
   }
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener)
@@ -55,7 +55,7 @@ let client: Client
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sds-'))
   identity = new HandIdentity()
-  store = new SecretStore(identity)
+  store = new SecretStore(identity, 'td')
   server = await startSecretServer(join(folder, 'uds/socket'), store)
   client = new Client(`unix:${join(folder, 'uds/socket')}`, credentials.createInsecure())
 })

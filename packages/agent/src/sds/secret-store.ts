@@ -16,20 +16,22 @@ const MAX_FILE_SECRETS = 1000
 
 export class SecretStore {
   readonly #identity: IdentitySource
+  readonly #trustDomain: string
   readonly #listeners = new Set<() => void>()
   readonly #fileWatches = new Map<string, () => void>()
   readonly #stop: () => void
 
-  constructor(identity: IdentitySource) {
+  constructor(identity: IdentitySource, trustDomain: string) {
     this.#identity = identity
+    this.#trustDomain = trustDomain
     this.#stop = identity.subscribe(() => this.#notify())
   }
 
   /** The secret of a name; `undefined` while there is none. Envoy keeps what it has meanwhile. */
   get(name: string): EncodedSecret | undefined {
-    const { current, roots } = this.#identity
+    const { current, trust } = this.#identity
     if (name === 'default') return current && certificateSecret(name, current.chainPem, current.keyPem)
-    if (name === 'ROOTCA') return roots ? rootSecret(name, roots) : undefined
+    if (name === 'ROOTCA') return trust && rootSecret(name, trust, this.#trustDomain)
     return this.#fromFiles(name)
   }
 
@@ -60,7 +62,7 @@ export class SecretStore {
     try {
       const [first = '', second] = files.map((file) => readFileSync(file, 'utf8'))
       inspect(first)
-      return second === undefined ? rootSecret(name, first) : certificateSecret(name, first, second)
+      return second === undefined ? rootSecret(name, { rootsPem: first, domains: {}, crlPem: '' }, this.#trustDomain) : certificateSecret(name, first, second)
     } catch (error) {
       log.warn(`cannot serve the secret "${name}": ${error instanceof Error ? error.message : String(error)}`)
       return undefined

@@ -42,12 +42,13 @@ export function parseAppProbes(text: string): ReadonlyMap<string, AppProbe> {
   if (!isObject(value)) throw new SettingError('ISTIO_KUBE_APP_PROBERS is not an object')
   for (const [path, probe] of Object.entries(value).slice(0, MAX_PROBES)) {
     if (!PATH.test(path)) throw new SettingError(`ISTIO_KUBE_APP_PROBERS: "${path}" is not a path like /app-health/<container>/livez`)
-    probes.set(path, parseProbe(probe, path))
+    probes.set(path, parseAppProbe(probe, `ISTIO_KUBE_APP_PROBERS: ${path}`))
   }
   return probes
 }
 
-function parseProbe(value: unknown, path: string): AppProbe {
+/** One probe as Kubernetes writes it. @throws SettingError beginning with `where` */
+export function parseAppProbe(value: unknown, where: string): AppProbe {
   const probe = isObject(value) ? value : {}
   const timeoutMs = (typeof probe.timeoutSeconds === 'number' && probe.timeoutSeconds > 0 ? Math.min(probe.timeoutSeconds, 3600) : 1) * 1000
   const { httpGet, tcpSocket, grpc } = probe
@@ -56,22 +57,22 @@ function parseProbe(value: unknown, path: string): AppProbe {
     return {
       kind: 'http',
       timeoutMs,
-      port: portOf(httpGet, path),
+      port: portOf(httpGet, where),
       path: target.startsWith('/') ? target : `/${target}`,
       secure: httpGet.scheme === 'HTTPS',
       headers: headersOf(httpGet.httpHeaders),
     }
   }
-  if (isObject(tcpSocket)) return { kind: 'tcp', timeoutMs, port: portOf(tcpSocket, path) }
+  if (isObject(tcpSocket)) return { kind: 'tcp', timeoutMs, port: portOf(tcpSocket, where) }
   if (isObject(grpc))
-    return { kind: 'grpc', timeoutMs, port: portOf(grpc, path), service: typeof grpc.service === 'string' ? grpc.service : '' }
-  throw new SettingError(`ISTIO_KUBE_APP_PROBERS: ${path} has none of httpGet, tcpSocket and grpc`)
+    return { kind: 'grpc', timeoutMs, port: portOf(grpc, where), service: typeof grpc.service === 'string' ? grpc.service : '' }
+  throw new SettingError(`${where} has none of httpGet, tcpSocket and grpc`)
 }
 
-function portOf(target: Record<string, unknown>, path: string): number {
+function portOf(target: Record<string, unknown>, where: string): number {
   const port = Number(target.port)
   if (Number.isInteger(port) && port > 0 && port < 65536) return port
-  throw new SettingError(`ISTIO_KUBE_APP_PROBERS: ${path} has the port ${JSON.stringify(target.port)}; expected a number from 1 to 65535`)
+  throw new SettingError(`${where} has the port ${JSON.stringify(target.port)}; expected a number from 1 to 65535`)
 }
 
 function headersOf(list: unknown): [string, string][] {
@@ -99,21 +100,26 @@ export function probeTarget(ip: string | undefined, legacyLocalhost: boolean): P
 /** The HTTP status that the kubelet is given: the application's own, or 500 when it cannot be asked. */
 export async function runAppProbe(probe: AppProbe, target: ProbeTarget, request: IncomingMessage): Promise<number> {
   try {
-    switch (probe.kind) {
-      case 'http':
-        return await probeHttp(probe, target, request)
-      case 'tcp':
-        await probeTcp(probe, target)
-        return 200
-      case 'grpc':
-        return (await probeGrpc(probe, target)) ? 200 : 500
-    }
+    return await askApplication(probe, target, String(request.headers['user-agent'] ?? 'kube-probe'))
   } catch {
     return 500
   }
 }
 
-async function probeHttp(probe: AppProbe & { kind: 'http' }, target: ProbeTarget, from: IncomingMessage): Promise<number> {
+/** The application's HTTP status; 200 and 500 where it speaks another protocol. @throws Error when it cannot be asked */
+export async function askApplication(probe: AppProbe, target: ProbeTarget, userAgent: string): Promise<number> {
+  switch (probe.kind) {
+    case 'http':
+      return probeHttp(probe, target, userAgent)
+    case 'tcp':
+      await probeTcp(probe, target)
+      return 200
+    case 'grpc':
+      return (await probeGrpc(probe, target)) ? 200 : 500
+  }
+}
+
+async function probeHttp(probe: AppProbe & { kind: 'http' }, target: ProbeTarget, userAgent: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const given = Object.fromEntries(probe.headers)
   const host = probe.headers.find(([name]) => name.toLowerCase() === 'host')?.[1]
@@ -124,7 +130,7 @@ async function probeHttp(probe: AppProbe & { kind: 'http' }, target: ProbeTarget
     agent: false,
     signal: AbortSignal.timeout(probe.timeoutMs),
     headers: {
-      'user-agent': String(from.headers['user-agent'] ?? 'kube-probe'),
+      'user-agent': userAgent,
       connection: 'close',
       ...given,
       host: host ?? `${hostText(target.host)}:${probe.port}`,

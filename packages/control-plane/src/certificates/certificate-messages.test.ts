@@ -4,9 +4,19 @@ import { MalformedMessage, readCertificateRequest, writeCertificateResponse } fr
 
 test('reads the CSR and the lifetime, and passes over fields that it does not know', () => {
   const csr = Buffer.from('PEM')
-  const metadata = Buffer.from([0x22, 3, 1, 2, 3])
+  const metadata = Buffer.from([0x22, 3, 0x0a, 1, 0])
   const bytes = Buffer.concat([Buffer.from([0x0a, csr.length]), csr, Buffer.from([0x18, 0x80, 0xa3, 0x05]), metadata])
-  expect(readCertificateRequest(bytes)).toEqual({ csr: 'PEM', validitySeconds: 86_400 })
+  expect(readCertificateRequest(bytes)).toEqual({ csr: 'PEM', validitySeconds: 86_400, signer: '' })
+})
+
+test('the signer that a proxy asks for is a text of the metadata', () => {
+  const field = (number: number, ...parts: Buffer[]) => {
+    const content = Buffer.concat(parts)
+    return Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content])
+  }
+  const entry = (key: string, value: string) => field(1, field(1, Buffer.from(key)), field(2, field(3, Buffer.from(value))))
+  const request = field(4, entry('workload', 'cart'), entry('CertSigner', 'team-a'))
+  expect(readCertificateRequest(request).signer).toBe('team-a')
 })
 
 test('a negative lifetime is read as such', () => {

@@ -6,6 +6,8 @@ export interface CertificateRequest {
   readonly csr: string
   /** 3: lifetime asked for, in seconds. */
   readonly validitySeconds: number
+  /** 4: `CertSigner` of the metadata, the signer that the proxy asks for; empty for the default. */
+  readonly signer: string
 }
 
 /** A request that is no protobuf message of this type. */
@@ -19,6 +21,7 @@ export function readCertificateRequest(bytes: Uint8Array): CertificateRequest {
   const reader = { bytes, at: 0 }
   let csr = ''
   let validitySeconds = 0
+  let signer = ''
   while (reader.at < bytes.length) {
     const tag = readVarint(reader)
     const [field, wire] = [Number(tag >> 3n), Number(tag & 7n)]
@@ -28,11 +31,36 @@ export function readCertificateRequest(bytes: Uint8Array): CertificateRequest {
     } else if (wire === 2) {
       const value = readBytes(reader, Number(readVarint(reader)))
       if (field === 1) csr = Buffer.from(value).toString('utf8')
+      if (field === 4) signer = readText(value, 'CertSigner') ?? signer
     } else if (wire === 1) readBytes(reader, 8)
     else if (wire === 5) readBytes(reader, 4)
     else throw new MalformedMessage(`wire type ${wire} is not used by certificate requests`)
   }
-  return { csr, validitySeconds }
+  return { csr, validitySeconds, signer }
+}
+
+/** A text of a google.protobuf.Struct (fields: 1; of an entry, key: 1 and value: 2; of a Value, string_value: 3). */
+function readText(struct: Uint8Array, key: string): string | undefined {
+  for (const entry of lengthFields(struct, 1)) {
+    const [name] = lengthFields(entry, 1)
+    if (!name || Buffer.from(name).toString('utf8') !== key) continue
+    const [text] = lengthFields(lengthFields(entry, 2)[0] ?? new Uint8Array(), 3)
+    return text && Buffer.from(text).toString('utf8')
+  }
+  return undefined
+}
+
+/** The length-delimited fields of one number; a message that goes on otherwise than these ends there. */
+function lengthFields(bytes: Uint8Array, number: number): Uint8Array[] {
+  const reader = { bytes, at: 0 }
+  const found: Uint8Array[] = []
+  while (reader.at < bytes.length) {
+    const tag = readVarint(reader)
+    if ((tag & 7n) !== 2n) return found
+    const value = readBytes(reader, Number(readVarint(reader)))
+    if (Number(tag >> 3n) === number) found.push(value)
+  }
+  return found
 }
 
 /** `IstioCertificateResponse`: field 1 repeated, leaf first and root last. */

@@ -1,12 +1,13 @@
 /** `istio.v1.auth.IstioCertificateService/CreateCertificate`: signs a workload's key for the identity that the caller has proven. */
 import { type handleUnaryCall, type Server, type ServerUnaryCall, type ServiceDefinition, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
-import { CaError, type CertificateAuthority, type PeerLabels } from '@lateen/ca'
+import { CaError, type PeerLabels } from '@lateen/ca'
 import type { Authenticator } from '../identity/authenticator.ts'
 import { urisOf } from '../identity/subject-alternative-names.ts'
 import { ReviewUnavailable } from '../identity/token-reviewer.ts'
 import { type CertificateRequest, MalformedMessage, readCertificateRequest, writeCertificateResponse } from './certificate-messages.ts'
 import { labelsOfUnits } from './peer-labels.ts'
+import type { WorkloadSigner } from './workload-signer.ts'
 
 /** Counted by whoever keeps metrics. */
 export interface CertificateObserver {
@@ -16,7 +17,7 @@ export interface CertificateObserver {
 }
 
 export interface CertificateServiceOptions {
-  readonly authority: () => CertificateAuthority
+  readonly signer: WorkloadSigner
   readonly authenticator: Authenticator
   readonly observer: CertificateObserver
   /** What a pod's certificate says of it beside its identity. */
@@ -62,7 +63,7 @@ export function registerCertificateService(server: Server, options: CertificateS
 
 async function sign(
   call: ServerUnaryCall<Buffer, Buffer>,
-  { authority, authenticator, labelsOf }: CertificateServiceOptions,
+  { signer, authenticator, labelsOf }: CertificateServiceOptions,
 ): Promise<Buffer> {
   if (call.request.length > MAX_REQUEST_BYTES) throw new MalformedMessage(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)
   const [authorization] = call.metadata.get('authorization')
@@ -75,13 +76,15 @@ async function sign(
   const request: CertificateRequest = readCertificateRequest(call.request)
   // A renewal carries on what the certificate that it renews says.
   const labels = caller.pod ? await labelsOf(caller.pod) : caller.by === 'certificate' ? labelsOfUnits(certificate?.subject.OU) : {}
-  const signed = authority().signWorkload(request.csr, {
+  const chain = await signer.sign({
+    csr: request.csr,
     identities: caller.identities,
     ttlMs: Math.max(0, request.validitySeconds) * 1000,
     labels,
+    signer: request.signer,
   })
-  log.debug('signed a certificate', { identity: caller.identities[0], by: caller.by, notAfter: signed.notAfter.toISOString() })
-  return writeCertificateResponse(signed.chain)
+  log.debug('signed a certificate', { identity: caller.identities[0], by: caller.by })
+  return writeCertificateResponse(chain)
 }
 
 class Unauthenticated extends Error {}

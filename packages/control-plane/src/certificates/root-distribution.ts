@@ -19,6 +19,8 @@ export interface RootDistributionOptions {
 export interface RootDistribution {
   /** Looks at all namespaces again: the roots, the selection or the leadership have changed. */
   refresh(): void
+  /** Every namespace has the present roots, as far as is known. */
+  readonly settled: boolean
   lead(signal: AbortSignal): void
   stop(): void
 }
@@ -87,6 +89,11 @@ class RootDistributor implements RootDistribution {
     for (const namespace of this.#namespaces.keys()) this.#consider(namespace)
   }
 
+  get settled(): boolean {
+    const roots = this.#options.roots()
+    return [...this.#namespaces].every(([name, labels]) => !this.#concerns(name, labels) || this.#maps.get(name) === roots)
+  }
+
   lead(signal: AbortSignal): void {
     this.#leading = true
     signal.addEventListener('abort', () => {
@@ -115,9 +122,13 @@ class RootDistributor implements RootDistribution {
 
   #wants(namespace: string): boolean {
     const labels = this.#namespaces.get(namespace)
-    if (!labels || LEFT_ALONE.has(namespace) || !this.#options.isSelected(labels)) return false
+    if (!labels || !this.#concerns(namespace, labels)) return false
     const known = this.#maps.get(namespace)
     return known === undefined || (this.#leading && known !== this.#options.roots())
+  }
+
+  #concerns(namespace: string, labels: Readonly<Record<string, string>>): boolean {
+    return !LEFT_ALONE.has(namespace) && this.#options.isSelected(labels)
   }
 
   #work(): void {

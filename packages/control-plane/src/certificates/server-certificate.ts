@@ -22,8 +22,8 @@ export interface TlsMaterial {
 
 export interface ServerCertificates {
   readonly current: TlsMaterial
-  /** Signs anew, because the CA has changed. */
-  renew(authority: CertificateAuthority): void
+  /** Signs anew, because the CA or the roots have changed. */
+  renew(): void
   stop(): void
 }
 
@@ -32,20 +32,26 @@ const log = logger('ca')
 const LONGEST_WAIT_MS = 24 * 3_600_000
 const FAILED_WAIT_MS = 60_000
 
+/** What the certificates follow from. */
+export interface ServerTrust {
+  readonly serving: CertificateAuthority
+  /** Roots that client certificates are verified against, where no file says so. */
+  readonly rootsPem: string
+}
+
 export function serveCertificates(
-  authority: CertificateAuthority,
+  trust: ServerTrust,
   options: ServerCertificateOptions,
   onChange: (material: TlsMaterial) => void,
 ): ServerCertificates {
-  let ca = authority
   let timer: NodeJS.Timeout | undefined
-  const clientRoots = () => (options.clientCaFile ? readFileSync(options.clientCaFile, 'utf8') : ca.rootsPem)
+  const clientRoots = () => (options.clientCaFile ? readFileSync(options.clientCaFile, 'utf8') : trust.rootsPem)
   const make = (): TlsMaterial => {
     const { certFile, keyFile } = options
     if (certFile && keyFile) {
       return { certificateChain: readFileSync(certFile, 'utf8'), privateKey: readFileSync(keyFile, 'utf8'), clientRoots: clientRoots() }
     }
-    const signed = ca.signServer({ dnsNames: serverNames(options) })
+    const signed = trust.serving.signServer({ dnsNames: serverNames(options) })
     plan(rotationTime(signed, Math.random()))
     return { certificateChain: signed.chainPem, privateKey: signed.keyPem, clientRoots: clientRoots() }
   }
@@ -69,10 +75,7 @@ export function serveCertificates(
     get current() {
       return current
     },
-    renew: (next) => {
-      ca = next
-      replace()
-    },
+    renew: replace,
     stop: () => clearTimeout(timer),
   }
 }

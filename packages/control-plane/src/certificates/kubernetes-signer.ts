@@ -1,0 +1,169 @@
+/**
+ * Registration authority: certificates are signed by a signer of the Kubernetes API (CertificateSigningRequest), such as cert-manager's
+ * or a company's own. The control plane proves who the workload is, checks that the request asks for nothing else, and approves it.
+ */
+import { randomBytes } from 'node:crypto'
+import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
+import { logger } from '@lateen/base'
+import { CaError, inspect, leadsTo, partChain, requestedNames } from '@lateen/ca'
+import { type KubeClient, listWatch } from '@lateen/kube'
+import { isFields } from '../mesh-config/mesh-documents.ts'
+import type { SigningRequest, WorkloadSigner } from './workload-signer.ts'
+
+export interface KubernetesSignerOptions {
+  readonly client: KubeClient
+  /** Full name of the default signer (K8S_SIGNER). */
+  readonly signer: string
+  /** Put before the name that a proxy asks for (CERT_SIGNER_DOMAIN); without it proxies may not choose. */
+  readonly signerDomain: string
+  /** Roots under which a signer issues; empty when only its answers tell. */
+  readonly rootsOf: (signer: string) => string
+  readonly defaultTtlMs: number
+  readonly maxTtlMs: number
+  readonly timeoutMs?: number
+}
+
+const log = logger('pkira')
+const TIMEOUT_MS = 30_000
+/** The least that the API takes. */
+const SHORTEST_TTL_S = 600
+const SIGNER_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/
+const USAGES = ['digital signature', 'key encipherment', 'server auth', 'client auth']
+const CSR = RESOURCE_TYPES.CertificateSigningRequest
+
+export function kubernetesSigner(options: KubernetesSignerOptions): WorkloadSigner {
+  return {
+    sign: async (request) => {
+      const signer = signerOf(request.signer, options)
+      checkNames(request)
+      const ttlMs = ttlOf(request.ttlMs, options)
+      const certificate = await signByApi(request.csr, signer, ttlMs, options)
+      return checkAnswer(certificate, request, signer, options.rootsOf(signer))
+    },
+  }
+}
+
+function signerOf(asked: string, { signer, signerDomain }: KubernetesSignerOptions): string {
+  if (asked === '') {
+    if (signer === '') throw new CaError('SUBJECT_REFUSED', 'no signer is named: set K8S_SIGNER, or ISTIO_META_CERT_SIGNER of the proxy')
+    return signer
+  }
+  if (signerDomain === '') {
+    throw new CaError('SUBJECT_REFUSED', `the proxy asks for the signer "${asked.slice(0, 64)}"; set CERT_SIGNER_DOMAIN to allow that`)
+  }
+  if (!SIGNER_NAME.test(asked)) throw new CaError('SUBJECT_REFUSED', `"${asked.slice(0, 64)}" is not the name of a signer`)
+  return `${signerDomain}/${asked}`
+}
+
+/** The signer copies what the request asks for, so the request may ask for nothing but the identity that was proven. */
+function checkNames({ csr, identities }: SigningRequest): void {
+  const names = requestedNames(csr)
+  const wrong = [...names.dnsNames, ...names.ips, ...names.uris.filter((uri) => !identities.includes(uri))]
+  if (wrong.length > 0 || names.uris.length !== 1) {
+    throw new CaError(
+      'SUBJECT_REFUSED',
+      `the certificate request asks for ${[...names.uris, ...names.dnsNames, ...names.ips].join(', ').slice(0, 300) || 'no name'}; the caller is ${identities.join(', ')}`,
+    )
+  }
+}
+
+function ttlOf(asked: number, { defaultTtlMs, maxTtlMs }: KubernetesSignerOptions): number {
+  if (asked > maxTtlMs) {
+    throw new CaError('SUBJECT_REFUSED', `a lifetime of ${asked / 3_600_000} h is asked for; at most ${maxTtlMs / 3_600_000} h are granted (MAX_WORKLOAD_CERT_TTL)`)
+  }
+  return asked > 0 ? asked : defaultTtlMs
+}
+
+async function signByApi(csr: string, signerName: string, ttlMs: number, options: KubernetesSignerOptions): Promise<string> {
+  const { client } = options
+  const name = `csr-workload-${randomBytes(8).toString('hex')}`
+  const expirationSeconds = Math.max(SHORTEST_TTL_S, Math.round(ttlMs / 1000))
+  const request: KubeObject = {
+    apiVersion: 'certificates.k8s.io/v1',
+    kind: 'CertificateSigningRequest',
+    metadata: { name },
+    spec: { signerName, request: Buffer.from(csr).toString('base64'), usages: USAGES, expirationSeconds },
+  }
+  const created = await client.create(CSR, request).catch((cause: unknown) => {
+    throw unavailable(`the request to ${signerName} could not be made`, cause)
+  })
+  try {
+    await approve(client, created)
+    return await answered(client, name, signerName, options.timeoutMs ?? TIMEOUT_MS)
+  } finally {
+    client.delete(CSR, undefined, name).catch((error: unknown) => log.warn(`CertificateSigningRequest ${name} was not deleted: ${String(error)}`))
+  }
+}
+
+async function approve(client: KubeClient, created: KubeObject): Promise<void> {
+  const condition = {
+    type: 'Approved',
+    status: 'True',
+    reason: 'IdentityProven',
+    message: 'the control plane has proven the identity that the request is for',
+    lastUpdateTime: new Date().toISOString(),
+  }
+  const status = isFields(created.status) ? created.status : {}
+  const conditions = [...(Array.isArray(status.conditions) ? status.conditions : []), condition]
+  try {
+    await client.update(CSR, { ...created, status: { ...status, conditions } }, { subresource: 'approval' })
+  } catch (cause) {
+    throw unavailable(`CertificateSigningRequest ${created.metadata.name} could not be approved`, cause)
+  }
+}
+
+/** Waits for the signer. */
+async function answered(client: KubeClient, name: string, signer: string, timeoutMs: number): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const look = (object: KubeObject | undefined) => {
+    const status = isFields(object?.status) ? object.status : {}
+    if (typeof status.certificate === 'string' && status.certificate !== '') return resolve(Buffer.from(status.certificate, 'base64').toString('utf8'))
+    for (const condition of Array.isArray(status.conditions) ? status.conditions.filter(isFields) : []) {
+      if (condition.type === 'Denied' || condition.type === 'Failed') {
+        reject(new CaError('CA_UNUSABLE', `the signer ${signer} answered ${condition.type}: ${String(condition.message ?? condition.reason ?? '')}`))
+      }
+    }
+  }
+  const watch = listWatch(
+    client,
+    CSR,
+    { fieldSelector: `metadata.name=${name}`, log },
+    { replace: ([object]) => look(object), set: look, delete: () => reject(new CaError('CA_UNUSABLE', `CertificateSigningRequest ${name} was deleted before it was signed`)) },
+  )
+  const timer = setTimeout(
+    () => reject(new CaError('CA_UNUSABLE', `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${timeoutMs / 1000} s; is its controller running?`)),
+    timeoutMs,
+  )
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    watch.stop()
+  }
+}
+
+/** A signer may answer with or without its root, and with or without intermediates. */
+function checkAnswer(certificate: string, { identities }: SigningRequest, signer: string, configuredRoots: string): readonly string[] {
+  const entries = configuredRoots ? [withoutRoot(certificate), configuredRoots] : [certificate]
+  const { chainPem, rootsPem } = partChain(entries)
+  const { uris } = inspect(chainPem)
+  if (uris.length !== 1 || !identities.includes(uris[0] ?? '')) {
+    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identities.join(', ')}`)
+  }
+  if (!leadsTo(chainPem, rootsPem)) {
+    throw new CaError('CA_UNUSABLE', `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`)
+  }
+  return [chainPem, rootsPem]
+}
+
+function withoutRoot(certificate: string): string {
+  try {
+    return partChain([certificate]).chainPem
+  } catch {
+    // There is none in it.
+    return certificate
+  }
+}
+
+const unavailable = (what: string, cause: unknown): CaError =>
+  new CaError('CA_UNUSABLE', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })

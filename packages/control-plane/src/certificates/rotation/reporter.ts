@@ -1,0 +1,71 @@
+/** Tells in the record what the proxies of this replica have acknowledged, while the root is being changed. */
+import { logger } from '@lateen/base'
+import { TRUST_TYPE } from '@lateen/ca'
+import type { ConnectionStatus } from '@lateen/xds'
+import { type ReplicaReport, type Rotation, subjectOf } from './record.ts'
+import type { RotationStore } from './store.ts'
+
+export interface ReporterOptions {
+  readonly store: RotationStore
+  readonly replica: string
+  readonly connections: () => readonly ConnectionStatus[]
+  /** When this replica put what the record says in force, in milliseconds since 1970. */
+  readonly inForceSince: () => number
+}
+
+const log = logger('ca')
+const LOOK_MS = 300
+const REPEAT_MS = 5_000
+const MAX_NAMES = 5
+
+/** Looks at the connections while a change is under way; returns how to stop. */
+export function reportProgress(options: ReporterOptions): () => void {
+  const { store, replica } = options
+  let last: ReplicaReport | undefined
+  let busy = false
+  const look = () => {
+    const { rotation } = store.record
+    if (!rotation || busy) return
+    const report = reportOf(rotation, options.connections(), options.inForceSince(), Date.now())
+    if (last && isSame(report, last) && report.at - last.at < REPEAT_MS) return
+    busy = true
+    void store
+      .report(replica, report)
+      .then(
+        () => {
+          last = report
+        },
+        (error: unknown) => log.debug(`the progress was not written: ${error instanceof Error ? error.message : String(error)}`),
+      )
+      .finally(() => {
+        busy = false
+      })
+  }
+  const timer = setInterval(look, LOOK_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** What the connections say of the phase that a change is in. */
+export function reportOf(
+  rotation: Pick<Rotation, 'id' | 'phase'>,
+  connections: readonly ConnectionStatus[],
+  inForceSince: number,
+  at: number,
+): ReplicaReport {
+  const typeUrl = rotation.phase === 'issue' ? TRUST_TYPE.issuer : TRUST_TYPE.roots
+  const counts = { total: 0, ready: 0, unaware: 0 }
+  const waiting: string[] = []
+  // A proxy that reconnects may be seen twice for a moment: the newest connection speaks for it.
+  for (const { node, types } of new Map(connections.map((connection) => [connection.node.id, connection])).values()) {
+    counts.total++
+    const type = types.find((candidate) => candidate.typeUrl === typeUrl)
+    if (!type) counts.unaware++
+    else if (type.state === 'SYNCED' && type.sentAt >= inForceSince) counts.ready++
+    else if (waiting.length < MAX_NAMES) waiting.push(node.id.split('~')[2] ?? node.id.slice(0, 100))
+  }
+  return { about: subjectOf(rotation), ...counts, waiting, at }
+}
+
+const isSame = (a: ReplicaReport, b: ReplicaReport): boolean =>
+  a.about === b.about && a.total === b.total && a.ready === b.ready && a.unaware === b.unaware && a.waiting.join() === b.waiting.join()
