@@ -2,33 +2,42 @@
  * The control plane as one thing with a lifetime: configuration flows from its sources through the mesh to the proxies; beside it
  * stand the CA, the webhooks and the pages for operators. Wiring only: each part's logic is in its own folder.
  */
-import { statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { ServerCredentials } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { aggregate, type ConfigSource, fileSource, type KubeSource, kubeSource, memorySource } from '@lateen/config'
-import { createKubeClient, type KubeClient, loadConnection } from '@lateen/kube'
+import { createKubeClient, electLeader, type KubeClient, loadConnection } from '@lateen/kube'
 import { createMesh, type MeshState } from '@lateen/translate'
 import { CertificateStore, createXdsServer, grpcServerOptions, type XdsLimits, type XdsServer } from '@lateen/xds'
-import { type CaSource, openCaSource } from './certificates/ca-source.ts'
+import { createLiveWorld, type LiveWorld } from './analysis/live-world.ts'
 import { registerCertificateService } from './certificates/certificate-service.ts'
+import { type FurtherRootsWatch, followFurtherRoots } from './certificates/further-roots-watch.ts'
+import { type MeshTrust, openMeshTrust } from './certificates/mesh-trust.ts'
 import { podLabels } from './certificates/peer-labels.ts'
 import { type ServerCertificates, serveCertificates } from './certificates/server-certificate.ts'
 import { createDebugAccess, type DebugAccess } from './debug/debug-access.ts'
+import type { DebugContext } from './debug/debug-context.ts'
+import { debugInquiries } from './debug/debug-over-xds.ts'
 import { startGrpc } from './grpc/grpc-listener.ts'
+import { startControlZ } from './http/control-z.ts'
 import { startOperatorPorts } from './http/operator-ports.ts'
 import { type Authenticator, createAuthenticator } from './identity/authenticator.ts'
 import { authenticatePeer } from './identity/peer-authentication.ts'
 import { createTokenReviewer } from './identity/token-reviewer.ts'
 import { type KeyService, startKeyService } from './keys/key-service.ts'
+import { createKeyStore } from './keys/key-store.ts'
 import { MeshConfigError, type MeshDocuments, type MeshView, meshView } from './mesh-config/mesh-documents.ts'
 import { type MeshWatcher, watchMesh } from './mesh-config/mesh-watcher.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import type { DiscoveryOptions } from './options/discovery-options.ts'
 import { type Pipeline, startPipeline } from './pipeline/config-pipeline.ts'
 import { type Batch, DEBOUNCE_DEFAULTS } from './pipeline/debouncer.ts'
-import { type ClusterDuties, startClusterDuties } from './status/cluster-duties.ts'
+import { type ClusterDuties, LEASE, startClusterDuties } from './status/cluster-duties.ts'
 import { VERSION } from './version.ts'
-import { startWebhooks } from './webhooks/webhook-port.ts'
+import { createObjectWarnings } from './webhooks/object-warnings.ts'
+import { type RunningWebhooks, startWebhooks } from './webhooks/webhook-port.ts'
+import { createWorkloadRegistry, type WorkloadRegistry } from './workload-entries/registry.ts'
 import { createMeshSource, type MeshSource } from './xds/mesh-source.ts'
 import { createSecretAccess } from './xds/secret-access.ts'
 
@@ -75,6 +84,7 @@ const NO_DOCUMENTS: MeshDocuments = { mesh: {}, networks: {} }
 class RunningControlPlane implements ControlPlane {
   readonly ports: Ports = {}
   readonly #options: DiscoveryOptions
+  readonly #debugContext: DebugContext
   readonly #client: KubeClient | undefined
   readonly #metrics: Metrics
   readonly #authenticator: Authenticator
@@ -87,12 +97,16 @@ class RunningControlPlane implements ControlPlane {
   #keys: KeyService | undefined
   #kube: KubeSource | undefined
   #source: ConfigSource = memorySource()
+  readonly #world: LiveWorld = createLiveWorld({ objects: () => this.#source.objects(), mesh: () => this.#documents() })
   #duties: ClusterDuties | undefined
   #meshSource: MeshSource | undefined
   #xds: XdsServer | undefined
+  #further: FurtherRootsWatch | undefined
+  #webhooks: RunningWebhooks | undefined
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
+    this.#debugContext = this.#makeDebugContext()
     this.#client = this.#connect()
     this.#metrics = createMetrics(() => this.#xds?.connections().length ?? 0)
     this.#authenticator = createAuthenticator(
@@ -112,7 +126,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#readMesh()
     const pipeline = this.#startPipeline()
     const certificates = await this.#startCertificates()
-    this.#beginDuties(certificates.ca)
+    this.#beginDuties(certificates.trust)
     await pipeline.synced
     // Proxies that connect find the keys of their issuers, as far as those can be had.
     await this.#keys?.settled()
@@ -141,12 +155,31 @@ class RunningControlPlane implements ControlPlane {
     }
   }
 
+  /** Whose service accounts see every debug page. */
+  get #operatorNamespaces(): readonly string[] {
+    return [this.#options.namespace, ...this.#options.debug.namespaces]
+  }
+
   #documents(): MeshDocuments {
     return this.#watcher?.current ?? NO_DOCUMENTS
   }
 
   #view(): MeshView {
     return meshView(this.#documents(), this.#options.namespace)
+  }
+
+  #makeDebugContext(): DebugContext {
+    return {
+      clusterId: this.#options.clusterId,
+      rootNamespace: () => this.#view().rootNamespace,
+      connections: () => this.#xds?.connections() ?? [],
+      source: () => this.#source,
+      mesh: () => this.#documents(),
+      inspect: () => this.#mesh?.inspect(),
+      diagnostics: () => this.#mesh?.diagnostics() ?? [],
+      templates: () => this.#webhooks?.templates() ?? {},
+      find: (proxyId) => this.#meshSource?.find(proxyId),
+    }
   }
 
   #connect(): KubeClient | undefined {
@@ -164,25 +197,21 @@ class RunningControlPlane implements ControlPlane {
       metrics: this.#metrics,
       isReady: () => this.#ready,
       access: () => this.#access,
-      debug: {
-        clusterId: options.clusterId,
-        connections: () => this.#xds?.connections() ?? [],
-        source: () => this.#source,
-        mesh: () => this.#documents(),
-        diagnostics: () => this.#mesh?.diagnostics() ?? [],
-        find: (proxyId) => this.#meshSource?.find(proxyId),
-      },
+      debug: this.#debugContext,
     })
     const running = [http, monitoring].filter((server) => server !== undefined)
     this.#closers.push(...running.map((server) => () => server.close()))
     const access = createDebugAccess({
       authenticate: options.debug.authenticate,
       authenticator: this.#authenticator,
-      namespaces: [options.namespace, ...options.debug.namespaces],
+      namespaces: this.#operatorNamespaces,
       ports: running.map((server) => server.port),
     })
     this.#access = access
     this.#closers.push(() => access.stop())
+    const { controlZ } = options.listen
+    const levels = controlZ && (await startControlZ(controlZ))
+    if (levels) this.#closers.push(() => levels.close())
     if (http) this.ports.http = http.port
     if (monitoring) this.ports.monitoring = monitoring.port
   }
@@ -199,6 +228,7 @@ class RunningControlPlane implements ControlPlane {
         this.#mesh?.setMeshConfig(documents.mesh)
         this.#mesh?.setMeshNetworks(documents.networks)
         this.#kube?.select(this.#view().discoverySelectors)
+        this.#further?.read(documents)
         this.#duties?.refresh()
       },
     })
@@ -216,7 +246,8 @@ class RunningControlPlane implements ControlPlane {
     mesh.setMeshConfig(watcher.current.mesh)
     mesh.setMeshNetworks(watcher.current.networks)
     this.#mesh = mesh
-    const service = startKeyService(mesh, keys, this.#metrics.keys)
+    const store = this.#client && createKeyStore(this.#client, namespace)
+    const service = await startKeyService(mesh, keys, { store, observer: this.#metrics.keys })
     this.#keys = service
     this.#closers.push(() => service.stop())
   }
@@ -248,6 +279,9 @@ class RunningControlPlane implements ControlPlane {
       options: this.#options,
       metrics: this.#metrics,
       isRefused: (object) => this.#meshSource?.isRefused(object) ?? false,
+      watchStatuses: (onChange) => this.mesh.watchStatuses(onChange),
+      mesh: () => this.#documents(),
+      proxyConfig: (namespace, labels) => this.#mesh?.proxyConfig(namespace, labels) ?? {},
     })
     this.#duties = duties
     this.#closers.push(() => duties.stop())
@@ -275,42 +309,69 @@ class RunningControlPlane implements ControlPlane {
     const { ca, tls, namespace, domain, revision } = this.#options
     const onChange: Certificates['onChange'] = []
     const opened: { server?: ServerCertificates } = {}
-    const source = await openCaSource({
+    const trust = await openMeshTrust({
       directory: ca.directory,
       client: this.#client,
       namespace,
       trustDomain: this.#view().trustDomain,
       rootTtlMs: ca.rootTtlMs,
+      rootKey: ca.rootKey,
+      keepInCacerts: ca.keepInCacerts,
       defaultTtlMs: ca.defaultTtlMs,
       maxTtlMs: ca.maxTtlMs,
-      onChange: (authority) => {
-        opened.server?.renew(authority)
-        this.#metrics.certificates.authority(authority)
+      graceRatio: ca.graceRatio,
+      enabled: ca.enabled,
+      externalCa: ca.external && { ...ca.external, rootPem: readIfThere(ca.external.rootFile) },
+      replica: replicaName(this.#options),
+      connections: () => this.#xds?.connections() ?? [],
+      distributed: () => this.#duties?.rootsDistributed ?? true,
+      onChange: (changed) => {
+        opened.server?.renew()
+        this.#metrics.certificates.authority(changed.serving)
         this.#duties?.refresh()
+        this.#meshSource?.trustChanged()
       },
     })
-    this.#closers.push(() => source.stop())
-    this.#metrics.certificates.authority(source.current)
+    this.#closers.push(() => trust.stop())
+    this.#followFurtherRoots(trust)
+    this.#metrics.certificates.authority(trust.serving)
     const names = { namespace, domain, revision, customHost: ca.customHost }
     const files = { certFile: tls.certFile, keyFile: tls.keyFile, clientCaFile: tls.caCertFile }
-    const server = serveCertificates(source.current, { ...names, ...files }, (material) => {
+    const server = serveCertificates(trust, { ...names, ...files }, (material) => {
       for (const tell of onChange) tell(material)
     })
     opened.server = server
     this.#closers.push(() => server.stop())
-    return { ca: source, server, onChange }
+    return { trust, server, onChange }
   }
 
-  #beginDuties(ca: CaSource): void {
-    this.#duties?.begin({ authority: () => ca.current, discoverySelectors: () => this.#view().discoverySelectors })
+  #beginDuties(trust: MeshTrust): void {
+    this.#duties?.begin({ roots: () => trust.rootsPem, discoverySelectors: () => this.#view().discoverySelectors })
+    const client = this.#client
+    const { leaderElection, namespace } = this.#options
+    if (!client || !leaderElection) return trust.lead(new AbortController().signal)
+    // One for all revisions: they share the CA.
+    const election = { namespace, name: 'istio-ca-leader', identity: replicaName(this.#options), ...LEASE }
+    const ours = electLeader(client, election, (signal) => trust.lead(signal))
+    this.#closers.push(() => ours.stop())
+  }
+
+  /** Roots that the mesh configuration names, now and whenever it changes. */
+  #followFurtherRoots(trust: MeshTrust): void {
+    this.#further = followFurtherRoots((further) => trust.setFurtherRoots(further))
+    this.#further.read(this.#documents())
+    this.#closers.push(() => this.#further?.stop())
   }
 
   async #openXds(certificates: Certificates): Promise<void> {
     const { keepalive, xds, podName } = this.#options
+    const workloads = this.#openWorkloads()
     const source = createMeshSource({
+      workloads,
       mesh: this.mesh,
       checkIdentity: xds.checkIdentity,
       secretAccess: this.#client ? createSecretAccess(this.#client) : undefined,
+      trust: certificates.trust.resources,
       rejections: { rejected: (rejection) => this.#duties?.rejected(rejection), cleared: (object) => this.#duties?.cleared(object) },
     })
     this.#meshSource = source
@@ -322,6 +383,7 @@ class RunningControlPlane implements ControlPlane {
     const server = createXdsServer({
       source,
       authenticate: authenticatePeer(this.#authenticator, xds),
+      inquiries: debugInquiries({ context: this.#debugContext, namespaces: this.#operatorNamespaces }),
       observer: this.#metrics.xds,
       limits,
       identifier: JSON.stringify({ Component: 'istiod', ID: podName ?? '', Info: { version: VERSION } }),
@@ -332,13 +394,27 @@ class RunningControlPlane implements ControlPlane {
     this.#closers.push(() => server.close({ graceMs: this.#options.shutdownMs }))
   }
 
+  #openWorkloads(): WorkloadRegistry | undefined {
+    const { workloadEntries, keepalive, podName } = this.#options
+    if (!this.#client || !(workloadEntries.register || workloadEntries.healthChecks)) return undefined
+    const workloads = createWorkloadRegistry({
+      ...workloadEntries,
+      client: this.#client,
+      instance: podName ?? `${hostname()}-${process.pid}`,
+      maxAgeMs: keepalive.maxAgeMs,
+      observer: this.#metrics.registrations,
+    })
+    this.#closers.push(() => workloads.stop())
+    return workloads
+  }
+
   async #openGrpcPorts(server: XdsServer, certificates: Certificates, serverOptions: Readonly<Record<string, number>>): Promise<void> {
     const { listen, ca, shutdownMs, clusterId } = this.#options
     const store = new CertificateStore(certificates.server.current)
     certificates.onChange.push((material) => store.replace(material))
     const labelsOf = this.#client ? podLabels(this.#client, clusterId) : () => Promise.resolve({})
     const signing = {
-      authority: () => certificates.ca.current,
+      signer: certificates.trust.signer,
       authenticator: this.#authenticator,
       observer: this.#metrics.certificates,
       labelsOf,
@@ -381,8 +457,10 @@ class RunningControlPlane implements ControlPlane {
       metrics: this.#metrics,
       namespaceAnnotations: (namespace) => this.#duties?.namespaceAnnotations(namespace),
       proxyConfig: (namespace, labels) => this.#mesh?.proxyConfig(namespace, labels) ?? {},
+      warnings: this.#options.validationWarnings ? createObjectWarnings(this.#world) : undefined,
     })
     if (!webhooks) return
+    this.#webhooks = webhooks
     this.ports.https = webhooks.port
     onChange.push((material) => webhooks.replaceCertificate(material.certificateChain, material.privateKey))
     this.#closers.push(() => webhooks.close())
@@ -390,9 +468,16 @@ class RunningControlPlane implements ControlPlane {
 }
 
 interface Certificates {
-  readonly ca: CaSource
+  readonly trust: MeshTrust
   readonly server: ServerCertificates
   readonly onChange: ((material: ServerCertificates['current']) => void)[]
+}
+
+/** How this replica is told apart from others. */
+const replicaName = ({ podName }: DiscoveryOptions): string => podName ?? `${hostname()}-${process.pid}`
+
+function readIfThere(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

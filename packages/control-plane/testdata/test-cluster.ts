@@ -27,7 +27,7 @@ export interface TestCluster {
   close(): Promise<void>
 }
 
-const ADDRESSES = ['grpcAddr', 'secureGRPCAddr', 'httpAddr', 'httpsAddr', 'monitoringAddr'].map((flag) => `--${flag}=127.0.0.1:0`)
+const ADDRESSES = ['grpcAddr', 'secureGRPCAddr', 'httpAddr', 'httpsAddr', 'monitoringAddr'].map((flag) => `--${flag}=127.0.0.1:0`).concat('--ctrlz_port=0')
 
 export async function startTestCluster(): Promise<TestCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'control-plane-'))

@@ -1,6 +1,7 @@
 /** The two ports for operators: readiness and debug pages; metrics, version and debug pages. */
 import type { DebugAccess } from '../debug/debug-access.ts'
-import { type DebugContext, serveDebug } from '../debug/debug-pages.ts'
+import type { DebugContext } from '../debug/debug-context.ts'
+import { serveDebug } from '../debug/debug-pages.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { DiscoveryOptions } from '../options/discovery-options.ts'
 import { VERSION } from '../version.ts'
@@ -11,7 +12,7 @@ export interface OperatorPortsOptions {
   readonly metrics: Metrics
   readonly isReady: () => boolean
   readonly access: () => DebugAccess | undefined
-  readonly debug: Omit<DebugContext, 'access'>
+  readonly debug: DebugContext
 }
 
 /** @throws ListenError */
@@ -35,7 +36,7 @@ async function answer(ports: OperatorPortsOptions, request: HttpRequest): Promis
   if (pathname === '/metrics') return { status: 200, body: await metrics.text(), contentType: metrics.contentType }
   const access = ports.access()
   if ((pathname === '/debug' || pathname.startsWith('/debug/')) && ports.options.debug.onHttp && access) {
-    return serveDebug({ ...ports.debug, access }, request)
+    return serveDebug(ports.debug, access, request)
   }
   return { status: 404, body: 'there is nothing here; try /ready, /version, /metrics or /debug\n' }
 }

@@ -7,6 +7,7 @@ import type { FetchTls } from './bounded-fetch.ts'
 import { type AddressRules, addressCheck } from './forbidden-addresses.ts'
 import { fetchKeySet } from './key-set-source.ts'
 import { createKeySets, type KeySetsOptions } from './key-sets.ts'
+import type { KeyStore } from './key-store.ts'
 
 export interface KeyOptions extends AddressRules {
   readonly refreshMs: number
@@ -18,7 +19,7 @@ export interface KeyService {
   follow(): void
   /** Resolves when all that is wanted was tried once, or after a while. */
   settled(): Promise<void>
-  stop(): void
+  stop(): Promise<void>
 }
 
 /** Authorities that operators add for the servers of keys, as in istiod. */
@@ -27,13 +28,32 @@ const LONGEST_TIMEOUT_MS = 30_000
 /** The start does not wait longer for servers that are slow. */
 const LONGEST_WAIT_MS = 8_000
 
-/** @throws RangeError naming a range of addresses that is none */
-export function startKeyService(mesh: MeshState, options: KeyOptions, observer: KeySetsOptions['observer']): KeyService {
+/**
+ * Begins with the keys that an earlier run left in the store.
+ *
+ * @throws RangeError naming a range of addresses that is none
+ */
+export async function startKeyService(
+  mesh: MeshState,
+  options: KeyOptions,
+  { store, observer }: { readonly store: KeyStore | undefined; readonly observer: KeySetsOptions['observer'] },
+): Promise<KeyService> {
   const mayCall = addressCheck(options)
   const tls = tlsOf(options)
+  const earlier = new Map(await store?.load())
+  /** Once: what is wanted again after nobody wanted it is fetched anew. */
+  const known = (id: string): string | undefined => {
+    const keys = earlier.get(id)
+    earlier.delete(id)
+    return keys
+  }
   const sets = createKeySets({
     fetch: (request, signal) => fetchKeySet(request, { mayCall, signal, tls, timeoutMs: Math.min(request.timeoutMs, LONGEST_TIMEOUT_MS) }),
-    onChange: (changed) => mesh.setKeySets(changed),
+    onChange: (changed) => {
+      mesh.setKeySets(changed)
+      for (const [id, keys] of changed) store?.keep(id, keys)
+    },
+    known,
     refreshMs: options.refreshMs,
     observer,
   })
@@ -46,12 +66,17 @@ export function startKeyService(mesh: MeshState, options: KeyOptions, observer: 
       sets.want(next)
     },
     settled: async () => {
+      // The configuration is complete now: what it does not want, nobody does.
+      store?.keepOnly(new Set(wanted?.map(({ id }) => id)))
       const late = Promise.withResolvers<void>()
       const timer = setTimeout(late.resolve, LONGEST_WAIT_MS)
       await Promise.race([sets.tried(), late.promise])
       clearTimeout(timer)
     },
-    stop: () => sets.stop(),
+    stop: async () => {
+      sets.stop()
+      await store?.stop()
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Keeps the key sets that policies need: fetched when they are first wanted, again at intervals, again soon after a failure. What was
- * had stays in use while a server is away; what was never had is told as absent, and no token is accepted by it.
+ * had stays in use while a server is away, also what an earlier run had; what was never had is told as absent, and no token is accepted
+ * by it.
  */
 import { logger } from '@lateen/base'
 import type { KeySetRequest } from '@lateen/model'
@@ -10,6 +11,8 @@ export interface KeySetsOptions {
   readonly fetch: (request: KeySetRequest, signal: AbortSignal) => Promise<string>
   /** Hears of each set that is another now, or gone. */
   readonly onChange: (sets: readonly (readonly [id: string, keys: string | undefined])[]) => void
+  /** The keys of a set that an earlier run fetched. */
+  readonly known?: (id: string) => string | undefined
   /** Between two fetches of a set (milliseconds). */
   readonly refreshMs: number
   readonly observer: { fetched(): void; failed(): void }
@@ -29,12 +32,16 @@ const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 60_000
 /** Fetches at one time. */
 const AT_ONCE = 8
-/** Most sets that are kept, each of bounded size: as many issuers as no mesh has. */
+/** Most sets that are kept: as many issuers as no mesh has. */
 const MOST_SETS = 2_000
+/** Most characters of all sets together; each alone is bounded where it is fetched. */
+const MOST_CHARACTERS = 16 << 20
 
 export function createKeySets(options: KeySetsOptions): KeySets {
   const sets = new Map<string, KeySet>()
   const slots = new Slots(AT_ONCE)
+  const others = (own: KeySet): number => [...sets.values()].reduce((sum, set) => sum + (set === own ? 0 : set.size), 0)
+  const shared: Shared = { slots, fits: (own, keys) => others(own) + keys.length <= MOST_CHARACTERS }
   let stopped = false
   return {
     want: (requests) => {
@@ -50,7 +57,7 @@ export function createKeySets(options: KeySetsOptions): KeySets {
       for (const request of wanted.values()) {
         const known = sets.get(request.id)
         if (known) known.request = request
-        else sets.set(request.id, new KeySet(request, options, slots))
+        else sets.set(request.id, new KeySet(request, options, shared))
       }
     },
     tried: async () => {
@@ -64,24 +71,40 @@ export function createKeySets(options: KeySetsOptions): KeySets {
   }
 }
 
+/** What the sets share. */
+interface Shared {
+  readonly slots: Slots
+  /** Whether there is room for a set with these keys beside the others. */
+  fits(set: KeySet, keys: string): boolean
+}
+
 /** One set: being fetched, waiting for the next time, or stopped. */
 class KeySet {
   request: KeySetRequest
   /** Resolves after the first attempt. */
   readonly tried: Promise<void>
   readonly #options: KeySetsOptions
-  readonly #slots: Slots
+  readonly #shared: Shared
   readonly #abort = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #keys: string | undefined
   #failures = 0
   #problem = ''
 
-  constructor(request: KeySetRequest, options: KeySetsOptions, slots: Slots) {
+  constructor(request: KeySetRequest, options: KeySetsOptions, shared: Shared) {
     this.request = request
     this.#options = options
-    this.#slots = slots
-    this.tried = this.#refresh()
+    this.#shared = shared
+    this.#keys = options.known?.(request.id)
+    if (this.#keys !== undefined) options.onChange([[request.id, this.#keys]])
+    const tried = this.#refresh()
+    // Nobody waits for a server whose keys are there.
+    this.tried = this.#keys === undefined ? tried : Promise.resolve()
+  }
+
+  /** Characters that it holds. */
+  get size(): number {
+    return this.#keys?.length ?? 0
   }
 
   stop(): void {
@@ -92,8 +115,9 @@ class KeySet {
   async #refresh(): Promise<void> {
     const { signal } = this.#abort
     try {
-      const keys = await this.#slots.run(() => this.#options.fetch(this.request, signal))
+      const keys = await this.#shared.slots.run(() => this.#options.fetch(this.request, signal))
       if (signal.aborted) return
+      if (!this.#shared.fits(this, keys)) throw new RangeError('the keys of all issuers together are more than 16 MiB')
       this.#fetched(keys)
     } catch (error) {
       if (signal.aborted) return

@@ -2,10 +2,12 @@
 import type { XdsObserver } from '@lateen/xds'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { VERSION } from '../version.ts'
+import type { RegistrationObserver } from '../workload-entries/registry.ts'
 import { type CertificateMetrics, createCertificateMetrics } from './certificate-metrics.ts'
 import { type ConfigMetrics, createConfigMetrics } from './config-metrics.ts'
 import { createInstruments } from './instruments.ts'
 import { createKeyMetrics, type KeyMetrics } from './key-metrics.ts'
+import { createRegistrationMetrics } from './registration-metrics.ts'
 import { createWebhookMetrics, type WebhookMetrics } from './webhook-metrics.ts'
 import { createXdsMetrics } from './xds-metrics.ts'
 
@@ -18,6 +20,7 @@ export interface Metrics {
   readonly certificates: CertificateMetrics
   readonly webhooks: WebhookMetrics
   readonly keys: KeyMetrics
+  readonly registrations: RegistrationObserver
   ready(): void
 }
 
@@ -41,6 +44,7 @@ export function createMetrics(connections: () => number): Metrics {
     certificates: createCertificateMetrics(instruments),
     webhooks: createWebhookMetrics(instruments),
     keys: createKeyMetrics(instruments),
+    registrations: createRegistrationMetrics(instruments),
     ready: () => startup.set(seconds()),
   }
 }

@@ -1,6 +1,8 @@
 /** What the control plane was told by flags and environment; read once, at the start. */
 import { isIPv6 } from 'node:net'
 import { parseDuration } from '@lateen/base'
+import type { KeyKind } from '@lateen/ca'
+import type { WorkloadEntryOptions } from '../workload-entries/registry.ts'
 import { type ParsedFlags, parseFlags, UsageError } from './flags.ts'
 
 /** Where to listen; no host means every address. */
@@ -30,6 +32,7 @@ export interface DiscoveryOptions {
     readonly http: Address | undefined
     readonly https: Address | undefined
     readonly monitoring: Address | undefined
+    readonly controlZ: Address | undefined
   }
   readonly tls: {
     readonly certFile: string | undefined
@@ -47,7 +50,14 @@ export interface DiscoveryOptions {
     readonly defaultTtlMs: number
     readonly maxTtlMs: number
     readonly rootTtlMs: number
-    readonly rsaBits: number
+    /** Key of a root of our own. */
+    readonly rootKey: KeyKind
+    /** USE_CACERTS_FOR_SELF_SIGNED_CA: a root of our own is kept in Secret `cacerts`. */
+    readonly keepInCacerts: boolean
+    /** A root of our own is replaced when less of its life is left: 0 to 1; 0 for never. */
+    readonly graceRatio: number
+    /** A signer of the Kubernetes API that signs for workloads. */
+    readonly external: { readonly signer: string; readonly signerDomain: string; readonly rootFile: string } | undefined
     readonly audiences: readonly string[]
     readonly rootConfigMap: string
     readonly customHost: string | undefined
@@ -69,14 +79,26 @@ export interface DiscoveryOptions {
       readonly allowed: readonly string[]
     }
   }
+  readonly workloadEntries: WorkloadEntryOptions
   readonly gateways: {
     /** Gateways concern only workloads of their own namespace. */
     readonly ofOwnNamespace: boolean
     readonly http3: boolean
   }
+  readonly gatewayApi: {
+    /** Gateways get Deployments and Services of their own. */
+    readonly deploys: boolean
+    /** GatewayClasses are made where they are missing. */
+    readonly keepsClasses: boolean
+    readonly copiesMetadata: boolean
+  }
+  /** Whose status is written: of the Gateway API's objects; addresses that hosts of ServiceEntries are given. */
+  readonly statuses: { readonly gatewayApi: boolean; readonly autoAddresses: boolean }
   readonly debug: { readonly onHttp: boolean; readonly authenticate: boolean; readonly namespaces: readonly string[] }
   readonly injection: { readonly enabled: boolean; readonly webhookName: string; readonly env: Readonly<Record<string, string>> }
   readonly validationWebhookName: string
+  /** Objects are compared with the others when they are applied, for warnings. */
+  readonly validationWarnings: boolean
   readonly leaderElection: boolean
 }
 
@@ -128,7 +150,10 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       defaultTtlMs: environment.duration('DEFAULT_WORKLOAD_CERT_TTL', 24 * 3_600_000),
       maxTtlMs: environment.duration('MAX_WORKLOAD_CERT_TTL', 2160 * 3_600_000),
       rootTtlMs: environment.duration('CITADEL_SELF_SIGNED_CA_CERT_TTL', 87_600 * 3_600_000),
-      rsaBits: environment.number('CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE', 2048),
+      rootKey: rootKeyKind(environment.text('CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE', '')),
+      keepInCacerts: environment.boolean('USE_CACERTS_FOR_SELF_SIGNED_CA', false),
+      graceRatio: environment.number('CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE', 20) / 100,
+      external: externalCa(environment),
       audiences: list(environment.text('TOKEN_AUDIENCES', 'istio-ca')),
       rootConfigMap: environment.text('PILOT_CA_CERT_CONFIGMAP', 'istio-ca-root-cert'),
       customHost: environment.text('ISTIOD_CUSTOM_HOST', '') || undefined,
@@ -149,9 +174,20 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
         allowed: list(environment.text('LATEEN_JWKS_ALLOWED_CIDRS', '')),
       },
     },
+    workloadEntries: {
+      register: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION', true),
+      healthChecks: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_HEALTHCHECKS', true),
+      checkIdentity: environment.boolean('ISTIO_WORKLOAD_ENTRY_VALIDATE_IDENTITY', true),
+      graceMs: environment.duration('PILOT_WORKLOAD_ENTRY_GRACE_PERIOD', 10_000),
+    },
     gateways: {
       ofOwnNamespace: environment.boolean('PILOT_SCOPE_GATEWAY_TO_NAMESPACE', false),
       http3: environment.boolean('PILOT_ENABLE_QUIC_LISTENERS', false),
+    },
+    gatewayApi: gatewayApiOptions(environment),
+    statuses: {
+      gatewayApi: environment.boolean('PILOT_ENABLE_GATEWAY_API', true) && environment.boolean('PILOT_ENABLE_GATEWAY_API_STATUS', true),
+      autoAddresses: environment.boolean('PILOT_ENABLE_IP_AUTOALLOCATE', true),
     },
     debug: {
       onHttp: environment.boolean('ENABLE_DEBUG_ON_HTTP', true),
@@ -163,9 +199,36 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       webhookName: environment.text('INJECTION_WEBHOOK_CONFIG_NAME', 'istio-sidecar-injector'),
       env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
     },
+    validationWarnings: environment.boolean('LATEEN_VALIDATION_WARNINGS', true),
     validationWebhookName: environment.text('VALIDATION_WEBHOOK_CONFIG_NAME', 'istio-istio-system'),
     leaderElection: environment.boolean('ENABLE_LEADER_ELECTION', true),
   }
+}
+
+/** ECDSA P-256, unless RSA is asked for by its size. */
+function rootKeyKind(bits: string): KeyKind {
+  switch (bits) {
+    case '':
+      return 'ecdsa-p256'
+    case '2048':
+    case '3072':
+    case '4096':
+      return `rsa-${bits}`
+    default:
+      throw new UsageError(`CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE: "${bits}" is not a size of keys that are made; use 2048, 3072 or 4096`)
+  }
+}
+
+/** `ISTIOD_RA_KUBERNETES_API` is the one kind of registration authority that there is. */
+function externalCa({ text }: ReturnType<typeof environmentReader>): DiscoveryOptions['ca']['external'] {
+  const kind = text('EXTERNAL_CA', '')
+  if (kind === '') return undefined
+  if (kind !== 'ISTIOD_RA_KUBERNETES_API') throw new UsageError(`EXTERNAL_CA: "${kind}" is not known; use ISTIOD_RA_KUBERNETES_API`)
+  const [signer, signerDomain] = [text('K8S_SIGNER', ''), text('CERT_SIGNER_DOMAIN', '')]
+  if (signer === '' && signerDomain === '') {
+    throw new UsageError('EXTERNAL_CA needs a signer: set K8S_SIGNER to its name, or CERT_SIGNER_DOMAIN for proxies to choose')
+  }
+  return { signer, signerDomain, rootFile: './etc/external-ca-cert/root-cert.pem' }
 }
 
 /** `false` and `istiod`, `true` and `hybrid`, `envoy`: what istiod's variable takes. */
@@ -184,6 +247,15 @@ function keyFetcher(text: string): DiscoveryOptions['policies']['keysFetchedBy']
   }
 }
 
+function gatewayApiOptions(environment: ReturnType<typeof environmentReader>): DiscoveryOptions['gatewayApi'] {
+  const enabled = environment.boolean('PILOT_ENABLE_GATEWAY_API', true)
+  return {
+    deploys: enabled && environment.boolean('PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER', true),
+    keepsClasses: enabled && environment.boolean('PILOT_ENABLE_GATEWAY_API_GATEWAYCLASS_CONTROLLER', true),
+    copiesMetadata: environment.boolean('PILOT_ENABLE_GATEWAY_API_COPY_LABELS_ANNOTATIONS', true),
+  }
+}
+
 function listenAddresses({ values }: ParsedFlags): DiscoveryOptions['listen'] {
   return {
     grpc: parseAddress('grpcAddr', values.grpcAddr),
@@ -191,7 +263,15 @@ function listenAddresses({ values }: ParsedFlags): DiscoveryOptions['listen'] {
     http: parseAddress('httpAddr', values.httpAddr),
     https: parseAddress('httpsAddr', values.httpsAddr),
     monitoring: parseAddress('monitoringAddr', values.monitoringAddr),
+    controlZ: controlZAddress(values.ctrlz_address, values.ctrlz_port),
   }
+}
+
+/** In some containers `localhost` is an IPv6 address alone, where forwarded ports are not looked for. */
+function controlZAddress(host: string, port: string): Address | undefined {
+  if (port === '0') return undefined
+  const plain = host === 'localhost' || host === '' ? '127.0.0.1' : host
+  return parseAddress('ctrlz_address', `${isIPv6(plain) ? `[${plain}]` : plain}:${port}`)
 }
 
 /** `:15010`, `127.0.0.1:15010`, `[::1]:15010`; an empty text or port listens nowhere. */

@@ -1,19 +1,21 @@
 /**
  * What the control plane does for the cluster it runs in: roots in every namespace, the CA in webhook configurations, verdicts of
- * proxies on the objects' status. What must be done once for all replicas is done by the leader.
+ * proxies on the objects' status, gateways of the Gateway API. What must be done once for all replicas is done by the leader.
  */
 import { hostname } from 'node:os'
-import { type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
+import { type KubeObject, type LabelSelector, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { logger, type ObjectRef } from '@lateen/base'
-import type { CertificateAuthority } from '@lateen/ca'
-import { createStatusWriter, ISTIO_TYPES, type LabelSelector, selectsNamespace } from '@lateen/config'
+import { createStatusWriter, ISTIO_TYPES, selectsNamespace } from '@lateen/config'
 import { type Election, electLeader, type KubeClient } from '@lateen/kube'
 import { distributeRoots, type RootDistribution } from '../certificates/root-distribution.ts'
+import { createGatewayControllers, type GatewayControllersOptions } from '../gateway-api/gateway-controllers.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { DiscoveryOptions } from '../options/discovery-options.ts'
 import { type CaBundlePatcher, patchCaBundles } from '../webhooks/ca-bundle.ts'
 import type { RejectionListener } from '../xds/rejections.ts'
+import { createObjectStatuses, type ObjectStatusesOptions } from './object-statuses.ts'
 import { createVerdicts } from './verdicts.ts'
+import { writtenTypes } from './written-types.ts'
 
 export interface ClusterDuties extends RejectionListener {
   /** Sees each object as the API server sent it. */
@@ -23,28 +25,41 @@ export interface ClusterDuties extends RejectionListener {
   begin(context: DutyContext): void
   /** Roots or selected namespaces have changed. */
   refresh(): void
+  /** The roots are in every namespace and webhook configuration. */
+  readonly rootsDistributed: boolean
   stop(): Promise<void>
 }
 
 export interface DutyContext {
-  readonly authority: () => CertificateAuthority
+  /** What the control plane's certificates are checked by. */
+  readonly roots: () => string
   readonly discoverySelectors: () => readonly LabelSelector[]
 }
 
-export interface ClusterDutiesOptions {
+export interface ClusterDutiesOptions extends Pick<GatewayControllersOptions, 'mesh' | 'proxyConfig'> {
   readonly client: KubeClient
   readonly options: DiscoveryOptions
   readonly metrics: Metrics
   readonly isRefused: (object: ObjectRef) => boolean
+  /** The statuses that follow from the configuration. */
+  readonly watchStatuses: ObjectStatusesOptions['watch']
 }
 
 const log = logger('leader')
+const REVISION_LABEL = 'istio.io/rev'
 /** Short, so that a control plane that was killed and started again soon has its duties back. */
-const LEASE = { leaseDurationMs: 6_000, retryMs: 1_000 }
+export const LEASE = { leaseDurationMs: 6_000, retryMs: 1_000 }
 
-export function startClusterDuties({ client, options, metrics, isRefused }: ClusterDutiesOptions): ClusterDuties {
+export function startClusterDuties({ client, options, metrics, isRefused, watchStatuses, ...mesh }: ClusterDutiesOptions): ClusterDuties {
+  const gateways = createGatewayControllers({ client, options, ...mesh })
   const writer = createStatusWriter({ client, typeOf, component: 'istiod' })
   const verdicts = createVerdicts(writer, isRefused)
+  const statuses = createObjectStatuses({
+    client,
+    watch: watchStatuses,
+    typeOf: writtenTypes(options.statuses),
+    isOurs: ({ metadata }) => (metadata.labels?.[REVISION_LABEL] ?? options.revision) === options.revision,
+  })
   const annotations = new Map<string, Readonly<Record<string, string>>>()
   let parts: { readonly roots: RootDistribution; readonly bundles: CaBundlePatcher } | undefined
   let election: Election | undefined
@@ -53,17 +68,20 @@ export function startClusterDuties({ client, options, metrics, isRefused }: Clus
     parts?.bundles.lead(signal)
     writer.lead(signal)
     verdicts.lead(signal)
+    statuses.lead(signal)
+    gateways.lead(signal)
   }
   return {
     inspect: (object) => {
       if (object.kind === 'Namespace') annotations.set(object.metadata.name, object.metadata.annotations ?? {})
       verdicts.inspect(object)
+      statuses.inspect(object)
+      gateways.inspect(object)
     },
     namespaceAnnotations: (namespace) => annotations.get(namespace),
     rejected: (rejection) => verdicts.rejected(rejection),
     cleared: (object) => verdicts.cleared(object),
-    begin: ({ authority, discoverySelectors }) => {
-      const roots = () => authority().rootsPem
+    begin: ({ roots, discoverySelectors }) => {
       parts = {
         roots: distributeRoots({
           client,
@@ -86,15 +104,21 @@ export function startClusterDuties({ client, options, metrics, isRefused }: Clus
       const name = options.revision === 'default' ? 'istio-leader' : `istio-leader-${options.revision}`
       election = electLeader(client, { namespace: options.namespace, name, identity, ...LEASE }, lead)
     },
+    get rootsDistributed() {
+      return parts !== undefined && parts.roots.settled && parts.bundles.settled
+    },
     refresh: () => {
       parts?.roots.refresh()
       parts?.bundles.refresh()
+      gateways.refresh()
     },
     stop: async () => {
       parts?.roots.stop()
       parts?.bundles.stop()
       writer.stop()
       verdicts.stop()
+      statuses.stop()
+      gateways.stop()
       await election?.stop()
       log.debug('gave up the duties of the leader')
     },

@@ -19,6 +19,8 @@ export interface CaBundleOptions {
 
 export interface CaBundlePatcher {
   refresh(): void
+  /** Every configuration has the present roots, as far as is known. */
+  readonly settled: boolean
   lead(signal: AbortSignal): void
   stop(): void
 }
@@ -86,6 +88,9 @@ export function patchCaBundles(options: CaBundleOptions): CaBundlePatcher {
   const watches = [follow(RESOURCE_TYPES.MutatingWebhookConfiguration), follow(RESOURCE_TYPES.ValidatingWebhookConfiguration)]
   return {
     refresh,
+    get settled() {
+      return [...known.values()].every(({ object }) => bundlePatch(object, options, true).length === 0)
+    },
     lead: (signal) => {
       leading = true
       signal.addEventListener('abort', () => {

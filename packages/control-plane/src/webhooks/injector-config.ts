@@ -17,7 +17,12 @@ export interface InjectorConfigWatcher {
 
 const log = logger('injection')
 
-export function watchInjectorConfig(client: KubeClient, namespace: string, revision: string): InjectorConfigWatcher {
+export function watchInjectorConfig(
+  client: KubeClient,
+  namespace: string,
+  revision: string,
+  onChange: () => void = () => undefined,
+): InjectorConfigWatcher {
   const name = revision === 'default' ? 'istio-sidecar-injector' : `istio-sidecar-injector-${revision}`
   const defaults: InjectorSettings = { config: DEFAULT_INJECTOR_CONFIG, values: DEFAULT_VALUES }
   let current = defaults
@@ -29,6 +34,7 @@ export function watchInjectorConfig(client: KubeClient, namespace: string, revis
         ...(typeof config === 'string' ? { config } : {}),
         ...(typeof values === 'string' ? { values } : {}),
       })
+      onChange()
     } catch (error) {
       log.error(
         `ConfigMap ${namespace}/${name} cannot be used: ${error instanceof Error ? error.message : String(error)}; the settings that were in force stay`,
@@ -37,6 +43,7 @@ export function watchInjectorConfig(client: KubeClient, namespace: string, revis
   }
   const missing = () => {
     current = defaults
+    onChange()
   }
   const watch = listWatch(
     client,

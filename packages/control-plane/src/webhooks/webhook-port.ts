@@ -1,5 +1,6 @@
 /** The port that the API server calls: injection and validation. */
 import { logger } from '@lateen/base'
+import { BUILT_IN_TEMPLATES } from '@lateen/inject'
 import type { KubeClient } from '@lateen/kube'
 import type { ServerCertificates } from '../certificates/server-certificate.ts'
 import { type HttpReply, type HttpRequest, type RunningHttpServer, startHttpServer } from '../http/http-server.ts'
@@ -8,6 +9,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import type { DiscoveryOptions } from '../options/discovery-options.ts'
 import { type InjectWebhookOptions, serveInject } from './inject-webhook.ts'
 import { watchInjectorConfig } from './injector-config.ts'
+import type { ObjectWarnings } from './object-warnings.ts'
 import { serveValidate } from './validate-webhook.ts'
 
 export interface WebhookPortOptions {
@@ -18,11 +20,19 @@ export interface WebhookPortOptions {
   readonly metrics: Metrics
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>> | undefined
   readonly proxyConfig: InjectWebhookOptions['proxyConfig']
+  /** What is to be said of an object among the others; nothing where that is switched off. */
+  readonly warnings: ObjectWarnings | undefined
 }
 
 const log = logger('webhook')
+const BUILT_IN_TEXTS = Object.fromEntries(Object.keys(BUILT_IN_TEMPLATES).map((name) => [name, '']))
 /** Pods are under 1.5 MiB, and an update carries two. */
 const MAX_REVIEW_BYTES = 8 << 20
+
+export interface RunningWebhooks extends RunningHttpServer {
+  /** Texts of the injection templates now in force by name; empty for those that are built in. */
+  templates(): Readonly<Record<string, string>>
+}
 
 /** Opens the port where there is Kubernetes; nobody else calls webhooks. @throws ListenError */
 export async function startWebhooks({
@@ -33,7 +43,8 @@ export async function startWebhooks({
   metrics,
   namespaceAnnotations,
   proxyConfig,
-}: WebhookPortOptions): Promise<RunningHttpServer | undefined> {
+  warnings,
+}: WebhookPortOptions): Promise<RunningWebhooks | undefined> {
   const { https } = options.listen
   if (!https || !client) return undefined
   const injector = watchInjectorConfig(client, options.namespace, options.revision)
@@ -59,7 +70,7 @@ export async function startWebhooks({
       await injector.synced
       return serveInject(inject, request)
     }
-    if (pathname === '/validate' || pathname.startsWith('/validate/')) return serveValidate(metrics.webhooks, request)
+    if (pathname === '/validate' || pathname.startsWith('/validate/')) return serveValidate({ metrics: metrics.webhooks, warnings }, request)
     if (pathname === '/ready') return { status: 200, body: '' }
     return { status: 404, body: 'there is nothing here; the webhooks are /inject and /validate\n' }
   }
@@ -74,6 +85,7 @@ export async function startWebhooks({
   })
   return {
     port: server.port,
+    templates: () => ({ ...BUILT_IN_TEXTS, ...injector.current.config.templates }),
     replaceCertificate: (newCert, newKey) => server.replaceCertificate(newCert, newKey),
     close: async () => {
       injector.stop()

@@ -3,7 +3,7 @@
  * from it what it may not see.
  */
 import { type ObjectRef, objectName } from '@lateen/base'
-import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
+import { HEALTH_REPORT, type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import type { MeshState, ProxySession } from '@lateen/translate'
 import {
   type PeerIdentity,
@@ -14,7 +14,10 @@ import {
   SessionRefused,
   type XdsNode,
 } from '@lateen/xds'
+import type { TrustResources } from '../certificates/trust-resources.ts'
 import { authorizeNode } from '../identity/node-authorization.ts'
+import type { ProvenAccount } from '../workload-entries/entry.ts'
+import type { ConnectedWorkload, WorkloadRegistry } from '../workload-entries/registry.ts'
 import { culprits, RejectionLedger, type RejectionListener } from './rejections.ts'
 import type { SecretAccess } from './secret-access.ts'
 
@@ -24,6 +27,10 @@ export interface MeshSourceOptions {
   /** Without one (no Kubernetes) a proven namespace is enough. */
   readonly secretAccess: SecretAccess | undefined
   readonly rejections: RejectionListener
+  /** Absent where there is nowhere to write WorkloadEntries to. */
+  readonly workloads: WorkloadRegistry | undefined
+  /** What proxies are told of trust. */
+  readonly trust: TrustResources
 }
 
 export interface OpenSession {
@@ -36,6 +43,8 @@ export interface MeshSource extends ResourceSource {
   /** The newest session of a node, by its id or by `pod.namespace`. */
   find(proxyId: string): OpenSession | undefined
   isRefused(object: ObjectRef): boolean
+  /** What proxies are told of trust has changed. */
+  trustChanged(): void
 }
 
 const NOTHING: ResourceSet = { parts: [] }
@@ -61,6 +70,7 @@ class MeshResourceSource implements MeshSource {
       this.#ledger.close(opened)
     })
     session.begin(this.#options.mesh.open(node, options, onChange), onChange)
+    session.attend(this.#options.workloads?.connect(node, proven))
     this.#sessions.set(session, session)
     return session
   }
@@ -76,6 +86,12 @@ class MeshResourceSource implements MeshSource {
     this.#ledger.accept(session, typeUrl)
   }
 
+  reported(session: Session, typeUrl: string, problem: string | undefined): boolean {
+    if (typeUrl !== HEALTH_REPORT) return false
+    this.#sessions.get(session)?.workload?.report(problem)
+    return true
+  }
+
   find(proxyId: string): OpenSession | undefined {
     let found: NodeSession | undefined
     for (const session of this.#sessions.values()) {
@@ -88,6 +104,10 @@ class MeshResourceSource implements MeshSource {
     return this.#ledger.isRefused(object)
   }
 
+  trustChanged(): void {
+    for (const session of this.#sessions.values()) session.changed()
+  }
+
   #authorize(node: XdsNode, peer: PeerIdentity): ProvenAccount | undefined {
     if (peer.identities.length === 0) return undefined
     const result = authorizeNode(node, peer.identities)
@@ -97,11 +117,6 @@ class MeshResourceSource implements MeshSource {
   }
 }
 
-interface ProvenAccount {
-  readonly namespace: string
-  readonly serviceAccount: string
-}
-
 class NodeSession implements Session, OpenSession {
   readonly node: XdsNode
   readonly #proven: ProvenAccount | undefined
@@ -109,6 +124,8 @@ class NodeSession implements Session, OpenSession {
   readonly #onClose: (session: NodeSession) => void
   #inner: ProxySession | undefined
   #onChange: () => void = () => undefined
+  #workload: ConnectedWorkload | undefined
+  #refusal: unknown
 
   constructor(node: XdsNode, proven: ProvenAccount | undefined, options: MeshSourceOptions, onClose: (session: NodeSession) => void) {
     this.node = node
@@ -122,8 +139,30 @@ class NodeSession implements Session, OpenSession {
     this.#onChange = onChange
   }
 
+  /** The session ends when its workload turns out not to be what it says. */
+  attend(workload: ConnectedWorkload | undefined): void {
+    this.#workload = workload
+    workload?.registered.catch((refusal: unknown) => {
+      this.#refusal = refusal
+      if (this.#inner) this.#onChange()
+    })
+  }
+
+  get workload(): ConnectedWorkload | undefined {
+    return this.#workload
+  }
+
+  /** A set of this session may have changed. */
+  changed(): void {
+    if (this.#inner) this.#onChange()
+  }
+
+  /** @throws SessionRefused when the session must end */
   resources(typeUrl: string): ResourceSet {
     if (!this.#inner) return NOTHING
+    if (this.#refusal) throw this.#refusal
+    const trust = this.#options.trust.resources(typeUrl)
+    if (trust) return trust
     const resources = this.#inner.resources(typeUrl)
     if (typeUrl !== TYPE_URL.SDS || resources.parts.every(isOpen) || this.#maySeeSecrets()) return resources
     return withoutSecrets(resources)
@@ -136,6 +175,7 @@ class NodeSession implements Session, OpenSession {
   close(): void {
     this.#inner?.close()
     this.#inner = undefined
+    this.#workload?.close()
     this.#onClose(this)
   }
 
