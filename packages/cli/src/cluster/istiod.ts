@@ -20,8 +20,8 @@ export interface Answers {
 }
 
 /** The running replicas, of one revision when it is given. @throws CommandError when there are none */
-export async function findIstiods({ client, istioNamespace }: Cluster, revision?: string): Promise<PodObject[]> {
-  const labelSelector = ['app=istiod', ...(revision ? [`istio.io/rev=${revision}`] : [])].join(',')
+export async function findIstiods({ client, istioNamespace }: Cluster, revision?: string, selector = 'app=istiod'): Promise<PodObject[]> {
+  const labelSelector = [selector, ...(revision ? [`istio.io/rev=${revision}`] : [])].join(',')
   const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector })
   const running = items.filter(({ status, metadata }) => status?.phase === 'Running' && metadata.deletionTimestamp === undefined)
   if (running.length > 0) return running.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))

@@ -21,7 +21,10 @@ export interface PodRequest extends PodPort {
 const MAX_BODY = 256 << 20
 
 /** The answer of a server in a pod. @throws CommandError when there is none in time, or it is too large */
-export async function askPod(cluster: Pick<Cluster, 'connection' | 'timeoutMs'>, request: PodRequest): Promise<{ status: number; body: string }> {
+export async function askPod(
+  cluster: Pick<Cluster, 'connection' | 'timeoutMs'>,
+  request: PodRequest,
+): Promise<{ status: number; body: string }> {
   const { namespace, pod, port, timeoutMs } = { ...request, timeoutMs: cluster.timeoutMs }
   const ports = await openPortForward(cluster.connection, { namespace, pod, timeoutMs })
   try {
@@ -45,7 +48,10 @@ function roundTrip(connection: PodConnection, request: PodRequest, timeoutMs: nu
       method,
       path,
       timeout: timeoutMs,
-      headers: { connection: 'close', ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }) },
+      headers: {
+        connection: 'close',
+        ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      },
     })
     const timer = setTimeout(() => {
       fail(`no answer within ${timeoutMs} ms`)
@@ -103,7 +109,7 @@ export async function forwardLocally(
     ports.close()
   }
   try {
-    const port = await listen(server, address, choices)
+    const port = await listenLocally(server, address, choices)
     return { address, port, closed: ports.closed, close }
   } catch (error) {
     close()
@@ -125,7 +131,8 @@ async function join(ports: PodPorts, port: number, socket: Socket, note: (text: 
   }
 }
 
-async function listen(server: Server, address: string, choices: readonly number[]): Promise<number> {
+/** Listens with the first of `choices` that is free; the port. @throws CommandError when none is */
+export async function listenLocally(server: Server, address: string, choices: readonly number[]): Promise<number> {
   const reasons: string[] = []
   for (const port of choices) {
     const fault = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

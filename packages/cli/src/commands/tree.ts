@@ -51,6 +51,67 @@ export const TREE: Tree = {
       secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },
     },
   },
+  'kube-inject': {
+    summary: 'proxies into the workloads of files',
+    load: async () => (await import('./kube-inject/kube-inject.ts')).kubeInject,
+  },
+  dashboard: {
+    summary: 'web pages of the mesh and of what is installed beside it',
+    aliases: ['dash', 'd'],
+    children: {
+      controlz: { summary: 'log levels of the control plane', load: async () => (await import('./dashboard/pods.ts')).controlz },
+      envoy: { summary: "Envoy's administration pages", load: async () => (await import('./dashboard/pods.ts')).envoy },
+      grafana: { summary: 'Grafana', load: async () => (await import('./dashboard/addons.ts')).grafana },
+      'istiod-debug': {
+        summary: 'debug pages of the control plane',
+        load: async () => (await import('./dashboard/istiod-debug.ts')).istiodDebug,
+      },
+      jaeger: { summary: 'Jaeger', load: async () => (await import('./dashboard/addons.ts')).jaeger },
+      kiali: { summary: 'Kiali', load: async () => (await import('./dashboard/addons.ts')).kiali },
+      prometheus: { summary: 'Prometheus', load: async () => (await import('./dashboard/addons.ts')).prometheus },
+      proxy: { summary: "a proxy's administration pages", load: async () => (await import('./dashboard/pods.ts')).proxy },
+      skywalking: { summary: 'SkyWalking', load: async () => (await import('./dashboard/addons.ts')).skywalking },
+      zipkin: { summary: 'Zipkin', load: async () => (await import('./dashboard/addons.ts')).zipkin },
+    },
+  },
+  admin: {
+    summary: 'the control plane itself',
+    aliases: ['istiod'],
+    children: { log: { summary: 'levels of its logs', aliases: ['l'], load: async () => (await import('./admin/log.ts')).log } },
+  },
+  'ztunnel-config': {
+    summary: 'what configuration a ztunnel has',
+    aliases: ['zc'],
+    children: {
+      all: { summary: 'everything', load: async () => (await import('./ztunnel-config/all.ts')).all },
+      certificate: {
+        summary: 'certificates',
+        aliases: ['certificates', 'certs', 'cert'],
+        load: async () => (await import('./ztunnel-config/resources.ts')).certificate,
+      },
+      connections: {
+        summary: 'connections of now',
+        aliases: ['cons'],
+        load: async () => (await import('./ztunnel-config/resources.ts')).connections,
+      },
+      log: { summary: 'levels of its log', aliases: ['o'], load: async () => (await import('./ztunnel-config/log.ts')).log },
+      policy: {
+        summary: 'authorization policies',
+        aliases: ['policies', 'p', 'pol'],
+        load: async () => (await import('./ztunnel-config/resources.ts')).policy,
+      },
+      service: {
+        summary: 'services',
+        aliases: ['services', 's', 'svc'],
+        load: async () => (await import('./ztunnel-config/resources.ts')).service,
+      },
+      workload: {
+        summary: 'workloads',
+        aliases: ['w', 'workloads'],
+        load: async () => (await import('./ztunnel-config/resources.ts')).workload,
+      },
+    },
+  },
   x: {
     summary: 'experimental and rarely needed commands',
     aliases: ['experimental', 'exp'],
@@ -66,6 +127,26 @@ export const TREE: Tree = {
       'analyze-objects': {
         summary: 'analyses files as if they were a cluster',
         load: async () => (await import('./x/analyze-objects.ts')).analyzeObjects,
+      },
+      workload: {
+        summary: 'workloads outside the cluster',
+        children: {
+          group: {
+            summary: 'templates for their WorkloadEntries',
+            children: {
+              create: { summary: 'a WorkloadGroup as YAML', load: async () => (await import('./x/workload/group-create.ts')).groupCreate },
+            },
+          },
+          entry: {
+            summary: 'one machine',
+            children: {
+              configure: {
+                summary: 'files with which a machine joins the mesh',
+                load: async () => (await import('./x/workload/entry-configure.ts')).entryConfigure,
+              },
+            },
+          },
+        },
       },
       crds: { summary: "Istio's CRDs as YAML", load: async () => (await import('./x/crds.ts')).crds },
     },

@@ -2,6 +2,7 @@
 import { withCluster } from '../../cluster/connect.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { askIstiods } from '../../cluster/istiod.ts'
+import { findPod } from '../../cluster/pods.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
 import { readText } from '../../input/read-text.ts'
 import { table } from '../../render/table.ts'
@@ -9,11 +10,14 @@ import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
-import { type ProxyState, readSyncStatus } from './sync-status.ts'
+import { type ClientStatuses, clientStatuses } from './client-statuses.ts'
+import { type ProxyState, readSyncStatus, type TypeState } from './sync-status.ts'
 
 interface Overview {
   readonly proxies: readonly ProxyState[]
   readonly faults: readonly string[]
+  /** A column for each type, with the time of its last push. */
+  readonly detail: boolean
 }
 
 interface OneProxy {
@@ -21,14 +25,14 @@ interface OneProxy {
   readonly differences: readonly KindDifference[]
 }
 
-export const proxyStatus = command<Overview | OneProxy>({
+export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string>({
   help: 'Without a pod: for every connected proxy and type of configuration, whether it has what was last sent, and why it was refused. With a pod: how what it holds differs from what it was sent.',
   args: [{ name: 'pod', help: '[<type>/]<name>[.<namespace>]', optional: true }],
   flags: [
     { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'json', 'yaml'], default: 'table', help: 'table, json or yaml' },
     { name: 'file', value: 'FILE', help: "the proxy's config dump, instead of asking the pod" },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'only control planes of this revision' },
-    { name: 'verbosity', short: 'v', value: 'N', type: 'integer', default: 0, help: '1: every type, with the time of the last push' },
+    { name: 'verbosity', short: 'v', value: 'N', type: 'integer', default: 0, help: '1: a column for every type, with the age of the last push' },
     { name: 'all-namespaces', short: 'A', help: 'accepted: all namespaces are shown unless --namespace is given' },
     { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', help: 'longest wait for an answer' },
     { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: 'accepted' },
@@ -42,33 +46,54 @@ export const proxyStatus = command<Overview | OneProxy>({
     ...['insecure', 'plaintext'].map((name) => ({ name, hidden: true as const, help: 'accepted' })),
     ...KUBE_FLAGS,
   ],
-  examples: ['lateen proxy-status', 'lateen proxy-status -n shop -v 1', 'lateen proxy-status deployment/reviews-v1.shop'],
+  examples: ['lateen proxy-status', 'lateen proxy-status -n shop -v 1', 'lateen proxy-status -o json', 'lateen proxy-status deployment/reviews-v1.shop'],
   run: (context) => (context.args[0] === undefined ? overview(context) : oneProxy(context, context.args[0])),
-  render: (found) => ('proxies' in found ? overviewText(found) : differenceText(found)),
+  render: (found) => {
+    if (typeof found === 'string' || 'resources' in found) return typeof found === 'string' ? found : ''
+    return 'proxies' in found ? overviewText(found) : differenceText(found)
+  },
 })
 
-async function overview(context: Context): Promise<Overview> {
+async function overview(context: Context): Promise<Overview | ClientStatuses> {
   return withCluster(context, async (cluster) => {
     const { answers, faults } = await askIstiods(cluster, '/debug/syncz', context.flags.text('revision'))
     const only = context.flags.given('namespace') ? `.${cluster.namespace}` : ''
-    const detail = (context.flags.integer('verbosity') ?? 0) > 0
     const proxies = readSyncStatus(answers).filter(({ proxy }) => proxy.endsWith(only))
-    return { proxies: detail ? proxies : proxies.map(withoutTimes), faults }
+    const format = context.flags.text('output')
+    if (format !== 'json' && format !== 'yaml') return { proxies, faults, detail: (context.flags.integer('verbosity') ?? 0) > 0 }
+    for (const fault of faults) context.progress.note(fault)
+    return clientStatuses(proxies)
   })
 }
 
-/** Times are for those who ask: without them the output of two calls can be compared. */
-function withoutTimes(proxy: ProxyState): ProxyState {
-  return { ...proxy, types: proxy.types.map(({ sentAt: _, ...type }) => type) }
+function overviewText({ proxies, faults, detail }: Overview): string {
+  if (proxies.length === 0) return ['no proxy is connected', ...faults].join('\n')
+  const refusals = proxies.flatMap(({ proxy, types }) =>
+    types.flatMap(({ type, error }) => (error ? [`${proxy}: ${type} refused: ${error}`] : [])),
+  )
+  const behind = detail ? [] : proxies.flatMap(({ proxy, types }) => types.filter(isBehind).map((type) => `${proxy}: ${type.type} ${cellOf(type)}`))
+  const remarks = [...refusals, ...behind, ...faults]
+  return [detail ? detailTable(proxies) : summaryTable(proxies), ...(remarks.length > 0 ? ['', ...remarks] : [])].join('\n')
+}
+
+/** Types that went out and were not taken; a refusal is told with its reason. */
+const isBehind = ({ state, error }: TypeState): boolean => state.startsWith('STALE') && !error
+
+function summaryTable(proxies: readonly ProxyState[]): string {
+  const rows = proxies.map(({ proxy, cluster, istiod, version, types }) => [
+    proxy,
+    cluster,
+    istiod,
+    version,
+    `${types.length}${types.length > 0 ? ` (${types.map(({ type }) => type).join(',')})` : ''}`,
+  ])
+  return table(['NAME', 'CLUSTER', 'ISTIOD', 'VERSION', 'SUBSCRIBED TYPES'], rows)
 }
 
 const COLUMNS = ['CDS', 'LDS', 'EDS', 'RDS', 'ECDS']
 
-function overviewText({ proxies, faults }: Overview): string {
-  if (proxies.length === 0) return ['no proxy is connected', ...faults].join('\n')
-  const detail = proxies.some(({ types }) => types.some(({ sentAt }) => sentAt !== undefined))
-  const names = new Set([...COLUMNS, ...(detail ? proxies.flatMap(({ types }) => types.map(({ type }) => type)) : [])])
-  const columns = [...names]
+function detailTable(proxies: readonly ProxyState[]): string {
+  const columns = [...new Set([...COLUMNS, ...proxies.flatMap(({ types }) => types.map(({ type }) => type))])]
   const rows = proxies.map(({ proxy, cluster, istiod, version, types }) => [
     proxy,
     cluster,
@@ -76,18 +101,10 @@ function overviewText({ proxies, faults }: Overview): string {
     istiod,
     version,
   ])
-  const refusals = proxies.flatMap(({ proxy, types }) =>
-    types.flatMap(({ type, error }) => (error ? [`${proxy}: ${type} refused: ${error}`] : [])),
-  )
-  const parts = [
-    table(['NAME', 'CLUSTER', ...columns, 'ISTIOD', 'VERSION'], rows),
-    ...(refusals.length > 0 ? ['', ...refusals] : []),
-    ...faults,
-  ]
-  return parts.join('\n')
+  return table(['NAME', 'CLUSTER', ...columns, 'ISTIOD', 'VERSION'], rows)
 }
 
-function cellOf(state: ProxyState['types'][number] | undefined): string {
+function cellOf(state: TypeState | undefined): string {
   // As istioctl: what a proxy does not ask for is not missing.
   if (!state) return 'IGNORED'
   const shown = state.error ? 'REJECTED' : state.state
@@ -100,8 +117,12 @@ function age(time: string): string {
   return seconds < 7200 ? `${Math.round(seconds / 60)}m` : `${Math.round(seconds / 3600)}h`
 }
 
-async function oneProxy(context: Context, reference: string): Promise<OneProxy> {
+async function oneProxy(context: Context, reference: string): Promise<OneProxy | string> {
   return withCluster(context, async (cluster) => {
+    const { metadata } = await findPod(cluster.client, reference, cluster.namespace)
+    if (metadata.labels?.['app'] === 'ztunnel') {
+      return `Sync diff is not available for ztunnel pod ${metadata.name}.${metadata.namespace}`
+    }
     const admin = await proxyAdmin(cluster, reference)
     const file = context.flags.text('file')
     const held = readConfigDump(file === undefined ? await admin.ask('GET', 'config_dump') : readText(file), file ?? `pod ${admin.pod}`)

@@ -1,11 +1,12 @@
 /** What the control plane says of each proxy: `/debug/syncz` of every replica, as one list. */
 import { compareText } from '@lateen/base'
 import type { Answer } from '../../cluster/istiod.ts'
-import { at, list, text } from '../../config-dump/fields.ts'
+import { at, fields, list, text } from '../../config-dump/fields.ts'
 
 export interface TypeState {
   /** `CDS`, `LDS`, … */
   readonly type: string
+  readonly typeUrl: string
   /** `SYNCED`, `STALE`, `STALE (Never Acknowledged)` or `NOT SENT`. */
   readonly state: string
   /** When the last answer was sent to the proxy. */
@@ -54,20 +55,38 @@ function parse(body: string): unknown {
 }
 
 function stateOf(entry: unknown, istiod: string, revision: string): ProxyState {
+  const resources = resourceStates(entry)
   return {
     proxy: text(at(entry, 'proxy')),
     cluster: text(at(entry, 'cluster_id')),
     istiod,
     version: text(at(entry, 'istio_version')) || text(at(entry, 'proxy_version')),
     revision,
-    types: list(at(entry, 'types')).length > 0 ? list(at(entry, 'types')).map(typeState) : nonceStates(entry),
+    types: resources.length > 0 ? resources : nonceStates(entry),
   }
 }
 
-function typeState(entry: unknown): TypeState {
-  const url = text(at(entry, 'type_url')).replace(/^type\.googleapis\.com\//, '')
-  const [sentAt, error] = [text(at(entry, 'sent_at')), text(at(entry, 'error'))]
-  return { type: SHORT[url] ?? url, state: text(at(entry, 'state')), ...(sentAt ? { sentAt } : {}), ...(error ? { error } : {}) }
+/** The order of istioctl's columns; what is not among them follows in the order of its name. */
+const ORDER = ['CDS', 'LDS', 'EDS', 'RDS', 'ECDS']
+
+function resourceStates(entry: unknown): TypeState[] {
+  const states = Object.entries(fields(at(entry, 'resources'))).map(([typeUrl, resource]) => typeState(typeUrl, resource))
+  const rank = ({ type }: TypeState) => (ORDER.indexOf(type) + ORDER.length + 1) % (ORDER.length + 1)
+  return states.sort((a, b) => rank(a) - rank(b) || compareText(a.type, b.type))
+}
+
+function typeState(typeUrl: string, resource: unknown): TypeState {
+  const url = typeUrl.replace(/^type\.googleapis\.com\//, '')
+  const [sent, acked, sentAt, error] = ['sent', 'acked', 'sentTime', 'lastError'].map((name) => text(at(resource, name)))
+  const state = error ? 'STALE' : syncState(sent ?? '', acked ?? '')
+  // Go writes a time that never was as the year 1.
+  const was = sentAt && !sentAt.startsWith('0001-')
+  return { type: SHORT[url] ?? url, typeUrl, state, ...(was ? { sentAt } : {}), ...(error ? { error } : {}) }
+}
+
+function syncState(sent: string, acked: string): string {
+  if (sent === '') return 'NOT SENT'
+  return sent === acked ? 'SYNCED' : acked === '' ? 'STALE (Never Acknowledged)' : 'STALE'
 }
 
 const NONCES = [
@@ -78,10 +97,11 @@ const NONCES = [
   ['ECDS', 'extensionconfig'],
 ] as const
 
-/** A control plane that tells nonces alone, as Istio's. */
+/** A control plane that tells nonces alone, as older ones of Istio's: what was never sent was not asked for. */
 function nonceStates(entry: unknown): TypeState[] {
-  return NONCES.map(([type, field]) => {
+  return NONCES.flatMap(([type, field]) => {
     const [sent, acked] = [text(at(entry, `${field}_sent`)), text(at(entry, `${field}_acked`))]
-    return { type, state: sent === '' ? 'NOT SENT' : sent === acked ? 'SYNCED' : acked === '' ? 'STALE (Never Acknowledged)' : 'STALE' }
+    const typeUrl = Object.keys(SHORT).find((name) => SHORT[name] === type) ?? type
+    return sent === '' ? [] : [{ type, typeUrl: `type.googleapis.com/${typeUrl}`, state: syncState(sent, acked) }]
   })
 }
