@@ -1,8 +1,9 @@
-/** A certificate authority of the test's own. */
-import { webcrypto } from 'node:crypto'
+/** Certificate authorities: one of the test's own, or the mesh's, to make certificates that the mesh's never would. */
+import { createPrivateKey, type KeyObject, webcrypto, X509Certificate } from 'node:crypto'
 import 'reflect-metadata'
 import {
   BasicConstraintsExtension,
+  type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -20,23 +21,37 @@ export interface Issued {
   readonly serialNumber: string
 }
 
+export interface IssueOptions {
+  /** A name of another sort than a host's, as `spiffe://…`. */
+  readonly uri?: string
+  /** Hours from now at which it begins and ends; else an hour ago and in a day. */
+  readonly fromHours?: number
+  readonly untilHours?: number
+}
+
 export interface Authority {
   /** Its own certificate, as PEM. */
   readonly certificate: string
-  /** A certificate for a host, and its key, as PEM. */
-  issue(host: string): Promise<Issued>
+  /** A certificate for a host (or another name), and its key, as PEM. */
+  issue(host: string, options?: IssueOptions): Promise<Issued>
   /** A list that revokes certificates, as PEM. */
   revoke(...revoked: readonly Issued[]): Promise<string>
 }
 
+interface Signer {
+  /** Its certificate, as PEM. */
+  readonly certificate: string
+  readonly key: webcrypto.CryptoKey
+  readonly algorithm: { readonly name: string; readonly hash: string }
+}
+
 export async function newAuthority(name: string): Promise<Authority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-  const [notBefore, notAfter] = [new Date(Date.now() - HOUR_MS), new Date(Date.now() + 24 * HOUR_MS)]
   const own = await X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
     name: `CN=${name}`,
-    notBefore,
-    notAfter,
+    notBefore: hoursFromNow(-1),
+    notAfter: hoursFromNow(24),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
@@ -44,36 +59,58 @@ export async function newAuthority(name: string): Promise<Authority> {
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     ],
   })
+  return authority({ certificate: own.toString('pem'), key: keys.privateKey, algorithm: ALGORITHM })
+}
+
+/** The authority that has this certificate and key (PEM), which need not be allowed to sign. */
+export async function authorityOf(certificate: string, key: string): Promise<Authority> {
+  const own = createPrivateKey(key)
+  const algorithm = own.asymmetricKeyType === 'rsa' ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } : ALGORITHM
+  return authority({ certificate, key: await imported(own, algorithm), algorithm })
+}
+
+function imported(key: KeyObject, algorithm: Signer['algorithm']): Promise<webcrypto.CryptoKey> {
+  return webcrypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), algorithm, false, ['sign'])
+}
+
+function authority(signer: Signer): Authority {
+  const issuer = new X509Certificate(signer.certificate).subject.split('\n').reverse().join(', ')
   let serial = 1
+  const issue: Authority['issue'] = async (host, { uri, fromHours = -1, untilHours = 24 } = {}) => {
+    const subject = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+    const serialNumber = (++serial).toString(16).padStart(2, '0')
+    const extensions: Extension[] = [
+      new SubjectAlternativeNameExtension([uri ? { type: 'url', value: uri } : { type: 'dns', value: host }]),
+    ]
+    const certificate = await X509CertificateGenerator.create({
+      serialNumber,
+      subject: `CN=${host}`,
+      issuer,
+      notBefore: hoursFromNow(fromHours),
+      notAfter: hoursFromNow(untilHours),
+      publicKey: subject.publicKey,
+      signingKey: signer.key,
+      signingAlgorithm: signer.algorithm,
+      extensions,
+    })
+    const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', subject.privateKey), 'PRIVATE KEY')
+    return { certificate: certificate.toString('pem'), key, serialNumber }
+  }
   return {
-    certificate: own.toString('pem'),
-    issue: async (host) => {
-      const subject = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-      const serialNumber = (++serial).toString(16).padStart(2, '0')
-      const certificate = await X509CertificateGenerator.create({
-        serialNumber,
-        subject: `CN=${host}`,
-        issuer: own.subject,
-        notBefore,
-        notAfter,
-        publicKey: subject.publicKey,
-        signingKey: keys.privateKey,
-        signingAlgorithm: ALGORITHM,
-        extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: host }])],
-      })
-      const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', subject.privateKey), 'PRIVATE KEY')
-      return { certificate: certificate.toString('pem'), key, serialNumber }
-    },
+    certificate: signer.certificate,
+    issue,
     revoke: async (...revoked) => {
       const list = await X509CrlGenerator.create({
-        issuer: own.subject,
-        thisUpdate: notBefore,
-        nextUpdate: notAfter,
-        signingKey: keys.privateKey,
-        signingAlgorithm: ALGORITHM,
-        entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: notBefore })),
+        issuer,
+        thisUpdate: hoursFromNow(-1),
+        nextUpdate: hoursFromNow(24),
+        signingKey: signer.key,
+        signingAlgorithm: signer.algorithm,
+        entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: hoursFromNow(-1) })),
       })
       return list.toString('pem')
     },
   }
 }
+
+const hoursFromNow = (hours: number): Date => new Date(Date.now() + hours * HOUR_MS)

@@ -1,13 +1,21 @@
 /** Services that Kubernetes does not know: ServiceEntry, WorkloadEntry, WorkloadGroup; and the special kinds of those that it does. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Authority, newAuthority } from '../../harness/authority.ts'
 import { type Answer, documents, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, deployEcho, NOWHERE_URL, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
-import { type Named, networking } from '../../harness/objects.ts'
+import { type Named, networking, secret } from '../../harness/objects.ts'
 import { tally } from '../../harness/statistics.ts'
 
 const DNS = { 'proxy.istio.io/config': '{"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}}' }
+/** The caller is somewhere, and its proxy trusts an authority. */
+const TRUST = '/etc/trust'
+const AT_HOME = { 'istio-locality': 'home.first', 'topology.istio.io/network': 'home' }
+const TRUSTING = {
+  'sidecar.istio.io/userVolume': JSON.stringify({ trust: { secret: { secretName: 'trust' } } }),
+  'sidecar.istio.io/userVolumeMount': JSON.stringify({ trust: { mountPath: TRUST, readOnly: true } }),
+}
 const IN_FEAT = (name: string): Named => ({ name, namespace: 'feat' })
 const HTTP = { number: 80, name: 'http', protocol: 'HTTP' }
 const TCP = { number: 9000, name: 'tcp', protocol: 'TCP' }
@@ -17,6 +25,27 @@ const entry = (name: string, spec: object, labels: Readonly<Record<string, strin
     { ...IN_FEAT(name), labels },
     { hosts: [`${name}.example`], location: 'MESH_EXTERNAL', ports: [HTTP], ...spec },
   )
+
+/** A service whose endpoints are the WorkloadEntries `home` and `away`; and how it chooses among them. */
+const placed = (name: string, trafficPolicy: object) =>
+  entry(name, {
+    location: 'MESH_INTERNAL',
+    resolution: 'STATIC',
+    ports: [{ ...HTTP, targetPort: 8080 }],
+    workloadSelector: { labels: { role: 'placed' } },
+  }) + networking('DestinationRule', IN_FEAT(name), { host: `${name}.example`, trafficPolicy: { outlierDetection: {}, ...trafficPolicy } })
+
+/** A server outside with a certificate for `right.example`, by the names that its ServiceEntry expects. */
+const expecting = (name: string, subjectAltNames: readonly string[]) =>
+  entry(name, {
+    resolution: 'DNS',
+    endpoints: [{ address: 'secured.outside.svc.cluster.local', ports: { http: 8443 } }],
+    subjectAltNames,
+  }) +
+  networking('DestinationRule', IN_FEAT(name), {
+    host: `${name}.example`,
+    trafficPolicy: { tls: { mode: 'SIMPLE', caCertificates: `${TRUST}/ca.crt` } },
+  })
 
 /** What needs no address of a pod. */
 const OBJECTS = [
@@ -48,6 +77,11 @@ const OBJECTS = [
     ports: [{ ...HTTP, targetPort: 8080 }],
     workloadSelector: { labels: { role: 'chosen' } },
   }),
+  echoService({ name: 'secured', namespace: 'outside', ports: { https: [8443, 8443] } }),
+  expecting('expected', ['right.example']),
+  expecting('unexpected', ['wrong.example']),
+  placed('by-locality', {}),
+  placed('by-network', { loadBalancer: { localityLbSetting: { failoverPriority: ['topology.istio.io/network'] } } }),
   networking('ServiceEntry', IN_FEAT('private'), {
     hosts: ['private.example'],
     exportTo: ['.'],
@@ -76,6 +110,7 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
   const address: Record<string, string> = {}
   beforeAll(async () => {
     if (whySkipped()) return
+    const authority = await newAuthority('example')
     const listen = ['8080=http', '9000=tcp']
     echo = await deployEcho(
       mesh(),
@@ -84,10 +119,17 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
         { name: 'out-b', namespace: 'outside', labels: { role: 'server' }, listen },
         { name: 'in-a', namespace: 'feat', labels: { role: 'chosen' }, listen },
         { name: 'in-b', namespace: 'feat', labels: { role: 'chosen' }, listen },
-        { name: 'caller', namespace: 'feat', annotations: DNS },
+        { name: 'caller', namespace: 'feat', labels: AT_HOME, annotations: { ...DNS, ...TRUSTING } },
         { name: 'caller', namespace: 'other' },
+        {
+          name: 'secured',
+          namespace: 'outside',
+          listen: ['8443=https'],
+          env: { TLS_CERT: '/certs/cert', TLS_KEY: '/certs/key' },
+          secrets: { '/certs': 'secured' },
+        },
       ],
-      OBJECTS,
+      OBJECTS + (await certificates(authority)),
     )
     for (const pod of ['outside/out-a', 'outside/out-b', 'feat/in-a', 'feat/in-b']) address[pod] = await addressOf(mesh(), pod)
     await mesh().apply(
@@ -118,11 +160,26 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
           endpoints: [{ address: address['outside/out-a'], ports: { http: 8080 } }],
         }),
         networking('WorkloadEntry', IN_FEAT('vm'), { address: address['outside/out-b'], labels: { role: 'chosen' } }),
-        networking('WorkloadGroup', IN_FEAT('vms'), {
-          metadata: { labels: { role: 'chosen' } },
-          template: { ports: { http: 8080 }, serviceAccount: 'default' },
-          probe: { httpGet: { port: 8080 } },
+        // The one that is near by its place is far by its network.
+        networking('WorkloadEntry', IN_FEAT('near'), {
+          address: address['outside/out-a'],
+          labels: { role: 'placed' },
+          locality: 'home/first',
+          network: 'away',
         }),
+        networking('WorkloadEntry', IN_FEAT('far'), {
+          address: address['outside/out-b'],
+          labels: { role: 'placed' },
+          locality: 'away/first',
+          network: 'home',
+        }),
+        ...['default', 'stranger'].map((serviceAccount) =>
+          entry(`account-${serviceAccount}`, {
+            location: 'MESH_INTERNAL',
+            resolution: 'STATIC',
+            endpoints: [{ address: address['feat/in-a'], ports: { http: 8080 }, serviceAccount }],
+          }),
+        ),
       ].join(''),
     )
   })
@@ -210,6 +267,38 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
     })
   })
 
+  test('places: the entries nearest by locality, or by network, are called while they are healthy', async () => {
+    for (const [name, pod] of [
+      ['by-locality', 'out-a'],
+      ['by-network', 'out-b'],
+    ] as const) {
+      await served(`${name}.example`, pod)
+      expect(tally((await call(`${name}.example`, { count: 20, newConnections: true })).map((answer) => answer.pod))).toEqual({ [pod]: 20 })
+    }
+  })
+
+  test('serviceAccount: mutual TLS is with that identity and with no other', async () => {
+    const answer = await served('account-default.example', 'in-a')
+    expect(answer.echo?.headers['x-forwarded-client-cert']).toContain('spiffe://cluster.local/ns/feat/sa/default')
+    await eventually(async () =>
+      expect(
+        (await once('account-stranger.example', { headers: { host: 'account-stranger.example', 'x-test': 'stranger' } })).body,
+      ).toContain('remote connection failure'),
+    )
+    expect(await echo.received('feat/in-a', { test: 'stranger' })).toEqual([])
+  })
+
+  test('subjectAltNames: a server outside must have one of the names in its certificate', async () => {
+    await served('expected.example', 'secured')
+    await eventually(async () =>
+      expect(await once('unexpected.example', { headers: { host: 'unexpected.example', 'x-test': 'unexpected' } })).toMatchObject({
+        status: 503,
+        body: expect.stringContaining('remote connection failure'),
+      }),
+    )
+    expect(await echo.received('outside/secured', { test: 'unexpected' })).toEqual([])
+  })
+
   test('exportTo ".": only the own namespace knows the host', async () => {
     await served('private.example', 'out-a')
     const stranger = await echo.callOnce(OTHER_CALLER, { url: NOWHERE_URL, headers: { host: 'private.example' } })
@@ -236,6 +325,12 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
     })
   })
 })
+
+/** What the pod `secured` shows, and whom the caller's proxy trusts. */
+async function certificates(authority: Authority): Promise<string> {
+  const { certificate, key } = await authority.issue('right.example')
+  return secret('secured', 'outside', { cert: certificate, key }) + secret('trust', 'feat', { 'ca.crt': authority.certificate })
+}
 
 async function addressOf(mesh: Mesh, pod: string): Promise<string> {
   const [namespace = '', name = ''] = pod.split('/')
