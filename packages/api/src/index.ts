@@ -1,5 +1,6 @@
 /** Resource types, defaults and validation of Istio's API; safe in a browser. */
 export { istioCode, MESSAGES } from './diagnostics/catalogue.ts'
+export { gatewayApiCrds } from './gateway-api/crds.ts'
 export { grpcStatusCode } from './grpc-status.ts'
 export * from './kinds/authorization-policy/authorization-policy.ts'
 export { crd, crds, objectSchema } from './kinds/crds.ts'

@@ -37,6 +37,7 @@ const KUBERNETES_TYPES = {
   EndpointSlice: type('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
   Ingress: type('networking.k8s.io', 'v1', 'Ingress', 'ingresses'),
   IngressClass: type('networking.k8s.io', 'v1', 'IngressClass', 'ingressclasses', 'Cluster'),
+  CertificateSigningRequest: type('certificates.k8s.io', 'v1', 'CertificateSigningRequest', 'certificatesigningrequests', 'Cluster'),
   Lease: type('coordination.k8s.io', 'v1', 'Lease', 'leases'),
   MutatingWebhookConfiguration: type(
     'admissionregistration.k8s.io',

@@ -26,6 +26,7 @@ interface Sink {
 
 const state = {
   levels: new Map<string, Level>(),
+  stackTraces: new Map<string, Level>(),
   fallback: 'info' as Level,
   json: false,
   sink: { write: (line: string) => void process.stderr.write(line) } as Sink,
@@ -53,7 +54,7 @@ export function setLogLevels(text: string): void {
     const colon = part.lastIndexOf(':')
     const scope = colon < 0 ? 'default' : part.slice(0, colon)
     const level = part.slice(colon + 1)
-    if (!isLevel(level)) throw new Error(`log level "${part}": "${level}" is none of ${LEVELS.join(', ')}`)
+    if (!isLogLevel(level)) throw new Error(`log level "${part}": "${level}" is none of ${LEVELS.join(', ')}`)
     if (scope === 'default' || scope === 'all') state.fallback = level
     else state.levels.set(scope, level)
   }
@@ -62,6 +63,15 @@ export function setLogLevels(text: string): void {
 /** The level now in force for a scope. */
 export function logLevel(scope: string): Level {
   return state.levels.get(scope) ?? state.fallback
+}
+
+/** From which level on entries of a scope carry a stack trace; `none`, the default, for never. */
+export function setStackTraceLevel(scope: string, level: Level): void {
+  state.stackTraces.set(scope, level)
+}
+
+export function stackTraceLevel(scope: string): Level {
+  return state.stackTraces.get(scope) ?? 'none'
 }
 
 const scopes = new Set<string>()
@@ -76,7 +86,7 @@ export function logger(scope: string): Logger {
   scopes.add(scope)
   const enabled = (level: Level) => LEVELS.indexOf(level) >= LEVELS.indexOf(logLevel(scope))
   const write = (level: Level, message: string, fields?: LogFields) => {
-    if (enabled(level)) state.sink.write(format(scope, level, message, fields))
+    if (enabled(level)) state.sink.write(format(scope, level, message, traced(scope, level) ? { ...fields, stack: callers() } : fields))
   }
   return {
     scope,
@@ -86,6 +96,20 @@ export function logger(scope: string): Logger {
     warn: (m, f) => write('warn', m, f),
     error: (m, f) => write('error', m, f),
   }
+}
+
+/** `none` is the last of all levels, and nothing is logged at it. */
+function traced(scope: string, level: Level): boolean {
+  return LEVELS.indexOf(level) >= LEVELS.indexOf(stackTraceLevel(scope))
+}
+
+/** Who logged: without the frames of this module. */
+function callers(): string {
+  return (new Error().stack ?? '')
+    .split('\n')
+    .slice(4)
+    .map((line) => line.trim())
+    .join(' < ')
 }
 
 function format(scope: string, level: Level, message: string, fields?: LogFields): string {
@@ -102,6 +126,6 @@ function printable(fields: LogFields = {}): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, v instanceof Error ? v.message : v]))
 }
 
-function isLevel(text: string): text is Level {
+export function isLogLevel(text: string): text is Level {
   return (LEVELS as readonly string[]).includes(text)
 }

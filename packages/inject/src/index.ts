@@ -16,6 +16,8 @@ export { captureRules, type Family, type Rule, type Table } from './capture/rule
 export { captureState, guardrails, residueCleanup } from './capture/state.ts'
 export { checkAnnotations } from './decide/annotations.ts'
 export { type Decision, decideInjection, IGNORED_NAMESPACES, webhookSelects } from './decide/decide.ts'
+export { GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL, type GatewayPort, type GatewayRequest, MANAGED_LABEL } from './gateway/gateway-request.ts'
+export { renderGateway } from './gateway/render-gateway.ts'
 export * from './inject-object.ts'
 export * from './inject-pod.ts'
 export { jsonPatch, type PatchOperation } from './pod/json-patch.ts'

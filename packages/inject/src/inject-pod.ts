@@ -16,6 +16,7 @@ import { decideInjection } from './decide/decide.ts'
 import { jsonPatch, type PatchOperation } from './pod/json-patch.ts'
 import { ownerOfPod, type WorkloadOwner } from './pod/owner.ts'
 import { findContainer, type Pod, PROXY_CONTAINER, withAnnotations, withContainer, withContainers, withLabels } from './pod/pod.ts'
+import { type ReservedIds, reservedIds } from './pod/reserved-ids.ts'
 import { mergePod } from './pod/strategic-merge.ts'
 import type { InjectorConfig, MeshSettings } from './settings/injector-config.ts'
 import { mergeProxyConfig, type ProxyConfig, readProxyConfig, statusPort } from './settings/proxy-config.ts'
@@ -177,18 +178,10 @@ function strip(
 }
 
 /** The ids that the proxy runs as: of the user's own proxy container, else those that OpenShift reserves for the namespace. */
-function userIds(pod: Pod, namespaceAnnotations: Readonly<Record<string, string>>): { uid: number | undefined; gid: number | undefined } {
+function userIds(pod: Pod, namespaceAnnotations: Readonly<Record<string, string>>): ReservedIds {
   const asked = findContainer(pod, PROXY_CONTAINER)?.securityContext
-  const uids = namespaceAnnotations['openshift.io/sa.scc.uid-range']
-  const gids = namespaceAnnotations['openshift.io/sa.scc.supplemental-groups'] ?? uids
-  return { uid: asked?.runAsUser ?? lastOfRange(uids), gid: asked?.runAsGroup ?? lastOfRange(gids) }
-}
-
-/** The last id of `first/count` or `first-last`; lists of ranges count by their first. */
-function lastOfRange(text: string | undefined): number | undefined {
-  const match = /^([0-9]{1,10})([/-])([0-9]{1,10})/.exec(text ?? '')
-  if (!match) return undefined
-  return match[2] === '/' ? Number(match[1]) + Number(match[3]) - 1 : Number(match[3])
+  const reserved = reservedIds(namespaceAnnotations)
+  return { uid: asked?.runAsUser ?? reserved.uid, gid: asked?.runAsGroup ?? reserved.gid }
 }
 
 /** Cluster and network of the proxy: the webhook's URL over the values, the pod's own network label over both. */

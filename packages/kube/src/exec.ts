@@ -2,10 +2,9 @@
  * Commands in containers, as `kubectl exec` runs them: over WebSocket, one channel byte before each message.
  * Source: Kubernetes' remote command protocol, `v5.channel.k8s.io` and `v4.channel.k8s.io`.
  */
-import { WebSocket } from 'ws'
 import type { Connection } from './connection.ts'
-import { ApiError, ConnectionError, connectionError } from './errors.ts'
-import { identityHeaders } from './transport.ts'
+import { ConnectionError, connectionError } from './errors.ts'
+import { openWebSocket, parseJson, statusMessage } from './upgrade.ts'
 
 export interface ExecRequest {
   readonly namespace: string
@@ -30,7 +29,6 @@ const STDERR = 2
 const STATUS = 3
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_MAX_BYTES = 256 << 20
-const MAX_REFUSAL_BYTES = 1 << 16
 
 /**
  * Runs a command to its end.
@@ -38,7 +36,16 @@ const MAX_REFUSAL_BYTES = 1 << 16
  * @throws ApiError when the server refuses; ConnectionError when it is not reached, the command takes too long or says too much
  */
 export async function execInPod(connection: Connection, request: ExecRequest): Promise<ExecResult> {
-  const socket = await open(connection, request)
+  const query = new URLSearchParams({ container: request.container, stdout: 'true', stderr: 'true' })
+  for (const word of request.command) query.append('command', word)
+  const upgrade = {
+    ...request,
+    subresource: 'exec',
+    query,
+    protocols: PROTOCOLS,
+    timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  } as const
+  const socket = await openWebSocket(connection, upgrade, request.maxBytes ?? DEFAULT_MAX_BYTES)
   return new Promise((resolve, reject) => {
     const output = { [STDOUT]: [] as Buffer[], [STDERR]: [] as Buffer[] }
     const where = `${request.command.join(' ')} in container ${request.container} of pod ${request.pod}.${request.namespace}`
@@ -64,60 +71,10 @@ export async function execInPod(connection: Connection, request: ExecRequest): P
       clearTimeout(timer)
       const code = exitCode(status)
       if (code === undefined) {
-        reject(new ConnectionError('BROKEN', `${where}: ${messageOf(status) ?? 'the connection ended before the command did'}`))
+        reject(new ConnectionError('BROKEN', `${where}: ${statusMessage(status) ?? 'the connection ended before the command did'}`))
       } else resolve({ stdout: Buffer.concat(output[STDOUT]), stderr: Buffer.concat(output[STDERR]).toString('utf8'), code })
     })
   })
-}
-
-async function open(connection: Connection, request: ExecRequest): Promise<WebSocket> {
-  const credentials = await connection.credentials.current()
-  const query = new URLSearchParams({ container: request.container, stdout: 'true', stderr: 'true' })
-  for (const word of request.command) query.append('command', word)
-  const server = connection.server.href.replace(/\/$/, '').replace(/^http/, 'ws')
-  const path = `/api/v1/namespaces/${encodeURIComponent(request.namespace)}/pods/${encodeURIComponent(request.pod)}/exec`
-  const socket = new WebSocket(`${server}${path}?${query}`, PROTOCOLS, {
-    headers: identityHeaders(credentials, connection),
-    handshakeTimeout: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    maxPayload: request.maxBytes ?? DEFAULT_MAX_BYTES,
-    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
-    ...(connection.tlsServerName === undefined ? {} : { servername: connection.tlsServerName }),
-    ...(credentials.certificate ? { cert: credentials.certificate.cert, key: credentials.certificate.key } : {}),
-    rejectUnauthorized: !connection.insecureSkipTlsVerify,
-  })
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => {
-      socket.removeAllListeners('error')
-      resolve(socket)
-    })
-    socket.once('unexpected-response', (_request, response) => {
-      let text = ''
-      response.on('data', (chunk: Buffer) => {
-        if (text.length < MAX_REFUSAL_BYTES) text += chunk.toString('utf8')
-      })
-      response.on('end', () => {
-        const code = response.statusCode ?? 0
-        if (code === 401) connection.credentials.invalidate()
-        const refused = parseJson(text)
-        reject(new ApiError(code, '', messageOf(refused) ?? `exec in pod ${request.pod}: the API server answered ${code}`))
-      })
-    })
-    socket.once('error', (cause) => reject(connectionError(connection.server.href, connection.origin, cause)))
-  })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function messageOf(status: unknown): string | undefined {
-  return typeof status === 'object' && status !== null && 'message' in status && typeof status.message === 'string'
-    ? status.message
-    : undefined
 }
 
 /** From the Status at the end: success, or a cause that holds the code. */

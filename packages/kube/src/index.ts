@@ -9,6 +9,7 @@ export { connectionFromText, type KubeConfigOptions, loadConnection } from './ku
 export { type Election, type ElectionOptions, electLeader, LEASE } from './leader-election.ts'
 export { LineTooLong, readLines } from './lines.ts'
 export { type ListWatchOptions, type ListWatchTiming, listWatch } from './list-watch.ts'
+export { openPortForward, type PodConnection, type PodPorts, type PortForwardRequest } from './port-forward.ts'
 export { apiVersionOf, type PathParts, resourcePath } from './resource-path.ts'
 export type { TransportOptions } from './transport.ts'
 export * from './types.ts'

@@ -1,5 +1,6 @@
 /** The xDS server and its contract with whoever makes resources. The client side is `@lateen/xds/client`. */
 export * from './resource-source.ts'
+export type { AnswerPart, Inquiries, Question } from './server/inquiries.ts'
 export { DEFAULT_LIMITS, type XdsLimits } from './server/limits.ts'
 export type { XdsObserver } from './server/observer.ts'
 export {

@@ -72,6 +72,12 @@ export interface ResourceSource {
   rejected(rejection: Rejection): void
   /** A client now holds everything it was sent for a type. */
   accepted(session: Session, typeUrl: string): void
+  /**
+   * Takes a request that is no subscription, but a client's word on itself; `problem` is its error, absent when all is well.
+   *
+   * @returns whether it was one
+   */
+  reported?(session: Session, typeUrl: string, problem: string | undefined): boolean
 }
 
 const differences = new WeakMap<ResourceSet, WeakMap<ResourceSet, SetDifference>>()

@@ -1,7 +1,7 @@
 /** port-forward: pairs of SPDY streams (data and error) joined to connections into the pod. */
 import type { Duplex } from 'node:stream'
+import type { SpdyConnection, SpdyHandlers, SpdyStream } from '@lateen/base/spdy'
 import { backendError } from './logs.ts'
-import type { SpdyConnection, SpdyHandlers, SpdyStream } from './spdy.ts'
 
 interface Pair {
   data?: SpdyStream

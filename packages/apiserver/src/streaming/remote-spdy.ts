@@ -1,8 +1,8 @@
 /** exec and attach over SPDY: one stream for each of error, stdin, stdout, stderr, resize. */
 import type { Duplex } from 'node:stream'
+import { SpdyConnection, type SpdyStream } from '@lateen/base/spdy'
 import { str } from '../values.ts'
 import { buffered, type RemoteRequest, type RemoteStart, TerminalSizes } from './remote-command.ts'
-import { SpdyConnection, type SpdyStream } from './spdy.ts'
 
 const OPEN_TIMEOUT = 30_000
 

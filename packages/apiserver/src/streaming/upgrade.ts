@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { SpdyConnection } from '@lateen/base/spdy'
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 import { refusal } from '../auth/rbac.ts'
 import { badRequest, forbidden, notServed, StatusError } from '../errors.ts'
@@ -17,7 +18,6 @@ import { forwardStreams } from './port-forward.ts'
 import { type RemoteRequest, runRemote } from './remote-command.ts'
 import { spdyRemote } from './remote-spdy.ts'
 import { REMOTE_PROTOCOLS, webSocketRemote } from './remote-websocket.ts'
-import { SpdyConnection } from './spdy.ts'
 
 const STREAM_PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io']
 const FORWARD_PROTOCOL = 'portforward.k8s.io'

@@ -5,7 +5,9 @@
 import { isRecord, type Pod } from './pod.ts'
 
 /** Lists whose elements merge, by the field that names them. Every other list is replaced as a whole. */
-const MERGE_KEYS: Readonly<Record<string, string>> = {
+type MergeKeys = Readonly<Record<string, string>>
+
+const POD_KEYS: MergeKeys = {
   containers: 'name',
   initContainers: 'name',
   ephemeralContainers: 'name',
@@ -29,12 +31,22 @@ const MAX_DEPTH = 64
 export function mergePod(base: Pod, overlay: unknown): Pod {
   if (!isRecord(overlay)) return base
   // Merging a pod with a partial pod keeps the fields that made it a pod; the overlay's own lists are checked by readPod.
-  return mergeMap(base, overlay, 0) as unknown as Pod
+  return mergeMap(base, overlay, POD_KEYS, 0) as unknown as Pod
+}
+
+/** A workload or Service with `overlay` merged over it; lists merge as in pods, but for what `keys` says. */
+export function mergeObject(
+  base: Readonly<Record<string, unknown>>,
+  overlay: Readonly<Record<string, unknown>>,
+  keys: MergeKeys = {},
+): Record<string, unknown> {
+  return mergeMap(base, overlay, { ...POD_KEYS, ...keys }, 0)
 }
 
 function mergeMap(
   base: Readonly<Record<string, unknown>>,
   overlay: Readonly<Record<string, unknown>>,
+  keys: MergeKeys,
   depth: number,
 ): Record<string, unknown> {
   if (depth > MAX_DEPTH) throw new RangeError(`the pod template nests deeper than ${MAX_DEPTH} levels`)
@@ -42,20 +54,20 @@ function mergeMap(
   for (const [key, value] of Object.entries(overlay)) {
     if (key === '$patch') continue
     if (value === null || value === undefined) delete result[key]
-    else result[key] = mergeValue(key, result[key], value, depth + 1)
+    else result[key] = mergeValue(keys, key, result[key], value, depth + 1)
   }
   return result
 }
 
-function mergeValue(key: string, base: unknown, overlay: unknown, depth: number): unknown {
-  if (isRecord(overlay)) return mergeMap(isRecord(base) ? base : {}, overlay, depth)
+function mergeValue(keys: MergeKeys, key: string, base: unknown, overlay: unknown, depth: number): unknown {
+  if (isRecord(overlay)) return mergeMap(isRecord(base) ? base : {}, overlay, keys, depth)
   if (!Array.isArray(overlay)) return overlay
-  const mergeKey = MERGE_KEYS[key]
-  if (mergeKey === undefined) return overlay.map((item) => withoutNulls(item, depth))
-  return mergeList(Array.isArray(base) ? base : [], overlay, mergeKey, depth)
+  const mergeKey = Object.hasOwn(keys, key) ? keys[key] : undefined
+  if (mergeKey === undefined) return overlay.map((item) => withoutNulls(item, keys, depth))
+  return mergeList(keys, Array.isArray(base) ? base : [], overlay, mergeKey, depth)
 }
 
-function mergeList(base: readonly unknown[], overlay: readonly unknown[], mergeKey: string, depth: number): unknown[] {
+function mergeList(keys: MergeKeys, base: readonly unknown[], overlay: readonly unknown[], mergeKey: string, depth: number): unknown[] {
   const items = overlay.filter(isRecord)
   const dropped = new Set(items.filter((item) => item.$patch === 'delete').map((item) => item[mergeKey]))
   const kept = base.filter((item) => !isRecord(item) || !dropped.has(item[mergeKey]))
@@ -64,7 +76,7 @@ function mergeList(base: readonly unknown[], overlay: readonly unknown[], mergeK
   for (const item of items.filter((one) => one.$patch !== 'delete')) {
     const key = item[mergeKey]
     const under = merged.get(key) ?? kept.find((one) => keyOf(one) === key)
-    merged.set(key, mergeMap(isRecord(under) ? under : {}, item, depth))
+    merged.set(key, mergeMap(isRecord(under) ? under : {}, item, keys, depth))
   }
   return interleave(kept, merged, keyOf)
 }
@@ -86,7 +98,7 @@ function interleave(base: readonly unknown[], merged: ReadonlyMap<unknown, unkno
   return [...result, ...rest.slice(at).map(({ item }) => item)]
 }
 
-function withoutNulls(value: unknown, depth: number): unknown {
-  if (isRecord(value)) return mergeMap({}, value, depth + 1)
-  return Array.isArray(value) ? value.map((item) => withoutNulls(item, depth + 1)) : value
+function withoutNulls(value: unknown, keys: MergeKeys, depth: number): unknown {
+  if (isRecord(value)) return mergeMap({}, value, keys, depth + 1)
+  return Array.isArray(value) ? value.map((item) => withoutNulls(item, keys, depth + 1)) : value
 }

@@ -2,6 +2,7 @@
 import { parse } from 'yaml'
 import { isRecord } from '../pod/pod.ts'
 import { DEFAULT_PROXY_CONFIG, interceptionMode, proxyConfigJson } from '../settings/proxy-config.ts'
+import type { GoFunction } from './go/functions.ts'
 import { parseTemplate } from './go/parse.ts'
 import { renderTemplate } from './go/render.ts'
 import { TemplateError } from './go/tokens.ts'
@@ -11,10 +12,7 @@ import { openTelemetryEnv } from './parts/env.ts'
 
 /** Renders a template and reads the result as YAML. Throws TemplateError, a RangeError, for whatever is wrong with it. */
 export function customTemplate(name: string, text: string, input: TemplateInput): PodOverlay {
-  const rendered = renderTemplate(parseTemplate(name, text), templateData(input), {
-    protoToJSON: (value) => (value instanceof GoStruct ? proxyConfigJson(value.json) : '{}'),
-    otelResourceAttributes: () => openTelemetryEnv(input)[0]?.value ?? '',
-  })
+  const rendered = renderTemplate(parseTemplate(name, text), templateData(input), templateFunctions(input))
   try {
     const overlay: unknown = parse(rendered, { maxAliasCount: 100 })
     if (overlay === null || overlay === undefined) return {}
@@ -26,8 +24,16 @@ export function customTemplate(name: string, text: string, input: TemplateInput)
   throw new TemplateError(`injection template "${name}" makes no object; a part of a pod (metadata, spec) is expected`)
 }
 
+/** Functions that look at what is injected. */
+export function templateFunctions(input: TemplateInput): Readonly<Record<string, GoFunction>> {
+  return {
+    protoToJSON: (value) => (value instanceof GoStruct ? proxyConfigJson(value.json) : '{}'),
+    otelResourceAttributes: () => openTelemetryEnv(input)[0]?.value ?? '',
+  }
+}
+
 /** What templates read, under the names of Istio's injector. */
-function templateData(input: TemplateInput): Record<string, unknown> {
+export function templateData(input: TemplateInput): Record<string, unknown> {
   const { pod, owner, mesh } = input
   return {
     TypeMeta: new GoStruct({ kind: owner.kind, apiVersion: owner.apiVersion }),

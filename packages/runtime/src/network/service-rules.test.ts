@@ -17,7 +17,7 @@ const slice = (name: string, endpoints: EndpointSlice['endpoints']): EndpointSli
   ...(endpoints ? { endpoints } : {}),
 })
 const rules = (services: Service[], slices: EndpointSlice[]) =>
-  serviceRules({ services, slices, serviceCidr: '10.96.0.0/12', dnsAddress: '10.96.0.10' }).split('\n')
+  serviceRules({ family: 'IPv4', services, slices, serviceCidr: '10.96.0.0/12', dnsAddress: '10.96.0.10' }).split('\n')
 const cart = service('cart', { clusterIP: '10.96.0.20', ports: [{ name: 'http', port: 80 }] })
 
 test('spreads connections evenly over the ready endpoints', () => {
@@ -83,4 +83,19 @@ test('gives the same text for the same input in another order', () => {
     slice('other', [{ addresses: ['10.244.0.4'] }]),
   ]
   expect(rules([other, cart], [...slices].reverse())).toEqual(rules([cart, other], slices))
+})
+
+test('each family of a dual-stack cluster has its own services, endpoints and nothing of the other', () => {
+  const both = service('cart', {
+    clusterIP: '10.96.0.20',
+    clusterIPs: ['10.96.0.20', 'fd00:10:96::a60:14'],
+    ports: [{ name: 'http', port: 80 }],
+  })
+  const six: EndpointSlice = { ...slice('cart', [{ addresses: ['fd00:10:244::af4:2'] }]), addressType: 'IPv6' }
+  const slices = [slice('cart', [{ addresses: ['10.244.0.2'] }]), six]
+  const text = serviceRules({ family: 'IPv6', services: [both], slices, serviceCidr: 'fd00:10:96::/96' })
+  expect(text).toContain('-d fd00:10:96::a60:14/128 -p tcp -m tcp --dport 80')
+  expect(text).toContain('-j DNAT --to-destination [fd00:10:244::af4:2]:9080')
+  expect(text).not.toMatch(/10\.(96|244)\./)
+  expect(rules([both], slices).join('\n')).not.toContain('fd00')
 })

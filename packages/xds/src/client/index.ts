@@ -2,4 +2,5 @@
 export type { DeltaResource } from '../protocol/messages.ts'
 export { type AdsClient, type AdsClientOptions, createAdsClient, type Subscription } from './ads-client.ts'
 export { type RelayStatus, XdsRelay, type XdsRelayOptions } from './relay.ts'
+export type { Watch } from './relay-watches.ts'
 export type { Upstream } from './upstream-stream.ts'

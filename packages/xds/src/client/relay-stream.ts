@@ -25,6 +25,8 @@ export interface RelayUpstream {
 export interface RelayStreamOptions {
   readonly cache: RelayCache
   readonly watches: RelayWatches
+  /** What the control plane is told of the client itself, on each stream; by type. */
+  readonly reports: ReadonlyMap<string, OutgoingDeltaRequest>
   readonly upstream: RelayUpstream
   /** Sends to the proxy. */
   readonly respond: (message: Buffer) => void
@@ -99,6 +101,11 @@ export class RelayStream {
     if (this.#node) this.#startWatches()
   }
 
+  /** Tells the control plane something new; what it cannot be told now, it is told when it is there. */
+  report(report: OutgoingDeltaRequest): void {
+    if (this.#nodeSent && this.#options.upstream.isUp) this.#send(report)
+  }
+
   /** Whether the control plane has said anything on the present stream to it. */
   get heard(): boolean {
     return this.#heard
@@ -115,8 +122,12 @@ export class RelayStream {
     const response = readRawResponse(message)
     this.#heard = true
     this.#away = false
-    const answer = this.#options.watches.take(response)
-    if (answer) return this.#options.upstream.send(answer)
+    const epoch = this.#epoch
+    // An answer that takes its time may come after the stream that it is for.
+    const answer = (message: Buffer) => {
+      if (epoch === this.#epoch) this.#options.upstream.send(message)
+    }
+    if (this.#options.watches.take(response, answer)) return
     const type = this.#types.get(response.typeUrl)
     if (type) {
       type.pending.set(response.nonce, { response, epoch: this.#epoch })
@@ -185,6 +196,7 @@ export class RelayStream {
 
   #startWatches(): void {
     for (const message of this.#options.watches.requests()) this.#send(message)
+    for (const report of this.#options.reports.values()) this.#send(report)
   }
 
   #answerFromCache(): void {

@@ -11,11 +11,11 @@ import { unlink } from 'node:fs/promises'
 import { Server, ServerCredentials, type ServerDuplexStream, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { TYPE_URL } from '@lateen/envoy'
+import type { ErrorDetail, OutgoingDeltaRequest } from '../protocol/messages.ts'
 import { ADS, DELTA_PATH } from '../protocol/service.ts'
-import type { Subscription } from './ads-client.ts'
 import { RelayCache } from './relay-cache.ts'
 import { RelayStream } from './relay-stream.ts'
-import { RelayWatches } from './relay-watches.ts'
+import { RelayWatches, type Watch } from './relay-watches.ts'
 import { type Upstream, UpstreamStream } from './upstream-stream.ts'
 
 const log = logger('xdsproxy')
@@ -34,7 +34,7 @@ export interface XdsRelayOptions {
   /** Largest such file; default 64 MiB. */
   readonly cacheBytes?: number
   /** Types that the agent takes for itself. */
-  readonly watches?: readonly Subscription[]
+  readonly watches?: readonly Watch[]
   /** What becomes of Envoy's Node message on its way; default: nothing. */
   readonly rewriteNode?: (node: Buffer) => Buffer
   /** How long Envoy waits for a control plane that does not answer before the cache answers; default 1000 ms. */
@@ -64,6 +64,7 @@ export class XdsRelay {
   readonly #cache: RelayCache
   readonly #watches: RelayWatches
   readonly #connections = new Map<Call, Connection>()
+  readonly #reports = new Map<string, OutgoingDeltaRequest>()
   readonly #server: Server
   #reason = ''
 
@@ -107,6 +108,13 @@ export class XdsRelay {
       reason: upstreamConnected ? '' : this.#reason,
       held: connection?.stream.held() ?? new Map(),
     }
+  }
+
+  /** Tells the control plane something about this client, now and on each stream to come; a later report of a type replaces it. */
+  report(typeUrl: string, error?: ErrorDetail): void {
+    const report = { typeUrl, ...(error && { error }) }
+    this.#reports.set(typeUrl, report)
+    for (const { stream } of this.#connections.values()) stream.report(report)
   }
 
   /** Connects to the control plane anew, for example after the agent's certificate was replaced. */
@@ -164,6 +172,7 @@ export class XdsRelay {
     const stream = new RelayStream({
       cache: this.#cache,
       watches: this.#watches,
+      reports: this.#reports,
       upstream,
       respond: (message) => void call.write(message),
       rewriteNode: this.#options.rewriteNode ?? ((node) => node),

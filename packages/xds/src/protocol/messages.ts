@@ -219,21 +219,26 @@ function resourceSize(resource: DeltaResource, typeLength: number): number {
   return size
 }
 
-/** Encodes a DiscoveryResponse in one buffer of exact size; all resources are of the response's type. */
+/** Encodes a DiscoveryResponse in one buffer of exact size; resources are of the response's type where they name none. */
 export function writeSotwResponse(
-  response: { typeUrl: string; nonce: string; version: string; resources: readonly { bytes: Uint8Array }[] },
+  response: {
+    typeUrl: string
+    nonce: string
+    version: string
+    resources: readonly { readonly typeUrl?: string; readonly bytes: Uint8Array }[]
+  },
   identifier = '',
 ): Buffer {
   const { typeUrl, nonce, version, resources } = response
   const typeSize = textSize(typeUrl)
   let size = textSize(version) + typeSize + textSize(nonce) + controlPlaneSize(identifier)
-  for (const { bytes } of resources) size += fieldSize(typeSize + fieldSize(bytes.length))
+  for (const each of resources) size += fieldSize((each.typeUrl ? textSize(each.typeUrl) : typeSize) + fieldSize(each.bytes.length))
   const writer = new WireWriter(size)
   writer.text(1, version)
-  for (const { bytes } of resources) {
-    writer.header(2, typeSize + fieldSize(bytes.length))
-    writer.text(1, typeUrl)
-    writer.bytes(2, bytes)
+  for (const each of resources) {
+    writer.header(2, (each.typeUrl ? textSize(each.typeUrl) : typeSize) + fieldSize(each.bytes.length))
+    writer.text(1, each.typeUrl ?? typeUrl)
+    writer.bytes(2, each.bytes)
   }
   writer.text(4, typeUrl)
   writer.text(5, nonce)

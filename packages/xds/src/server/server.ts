@@ -12,6 +12,7 @@ import { ADS } from '../protocol/service.ts'
 import { type PeerIdentity, type ResourceSource, SessionRefused } from '../resource-source.ts'
 import { StreamGate, TransitBudget, WorkQueue } from './admission.ts'
 import { peerOf } from './identity.ts'
+import { Inquirer, type Inquiries, requestedType } from './inquiries.ts'
 import { DEFAULT_LIMITS, type XdsLimits } from './limits.ts'
 import { NameInterner } from './names.ts'
 import type { XdsObserver } from './observer.ts'
@@ -34,6 +35,8 @@ export interface XdsServerOptions {
    * SessionRefused. Without it, the transport's word is taken.
    */
   readonly authenticate?: (metadata: Metadata, peer: PeerIdentity) => Promise<PeerIdentity>
+  /** What may be asked besides subscriptions. */
+  readonly inquiries?: Inquiries
   readonly observer?: XdsObserver
   readonly limits?: Partial<XdsLimits>
   /** What Envoy shows as `control_plane.identifier`. */
@@ -87,6 +90,7 @@ class AdsServer implements XdsServer {
   readonly #gate: StreamGate
   readonly #pushes = new PushCache({ keepMs: KEEP_PUSHES_MS })
   readonly #streams = new Map<Call, XdsStream>()
+  readonly #inquirers = new Map<Call, Inquirer>()
   readonly #calls = new Set<Call>()
   readonly #waiting = new Set<XdsStream>()
   readonly #listeners = new Set<RunningListener>()
@@ -161,7 +165,7 @@ class AdsServer implements XdsServer {
     }, this.#limits.firstRequestMs)
     let opening = false
     const onData = (message: Buffer) => {
-      const stream = this.#streams.get(call)
+      const stream = this.#inquirers.get(call) ?? this.#streams.get(call)
       if (stream) return this.#receive(call, stream, message)
       if (opening) return
       opening = true
@@ -183,6 +187,9 @@ class AdsServer implements XdsServer {
   async #open(call: Call, message: Buffer, { delta, encrypted }: { readonly delta: boolean; readonly encrypted: boolean }): Promise<void> {
     if (this.#closing || !this.#calls.has(call)) return
     try {
+      if (this.#options.inquiries?.takes(requestedType(message, delta ? 'delta' : 'sotw'))) {
+        return await this.#openInquirer(this.#options.inquiries, call, message, { delta, encrypted })
+      }
       const first = delta ? readDeltaRequest(message) : readSotwRequest(message)
       if (!first.node) throw new StreamError(Status.INVALID_ARGUMENT, 'the first request of a stream must say which node it comes from')
       const node = readNode(first.node, { maxBytes: this.#limits.maxNodeBytes, maxDepth: this.#limits.maxNodeDepth })
@@ -204,7 +211,23 @@ class AdsServer implements XdsServer {
     }
   }
 
-  #receive(call: Call, stream: XdsStream, message: Buffer): void {
+  async #openInquirer(
+    inquiries: Inquiries,
+    call: Call,
+    message: Buffer,
+    { delta, encrypted }: { readonly delta: boolean; readonly encrypted: boolean },
+  ): Promise<void> {
+    const proven = peerOf(call, encrypted)
+    const peer = (await this.#options.authenticate?.(call.metadata, proven)) ?? proven
+    if (!this.#calls.has(call)) return
+    const { identifier } = this.#context
+    const inquirer = new Inquirer(inquiries, call, { peer, delta, identifier }, (error) => this.#fail(call, inquirer, error))
+    this.#inquirers.set(call, inquirer)
+    this.#receive(call, inquirer, message)
+    call.resume()
+  }
+
+  #receive(call: Call, stream: XdsStream | Inquirer, message: Buffer): void {
     try {
       stream.receive(message)
     } catch (error) {
@@ -220,9 +243,11 @@ class AdsServer implements XdsServer {
     }
   }
 
-  #fail(call: Call, stream: XdsStream, error: unknown): void {
+  #fail(call: Call, stream: XdsStream | Inquirer, error: unknown): void {
+    if (error instanceof SessionRefused) return this.#refuse(call, Status.PERMISSION_DENIED, error.message)
     const { code, details } = statusOf(error)
-    log.error('a stream was ended', { connection: stream.identity.id, reason: error instanceof Error ? error.message : String(error) })
+    const connection = stream instanceof XdsStream ? stream.identity.id : `questions of ${call.getPeer()}`
+    log.error('a stream was ended', { connection, reason: error instanceof Error ? error.message : String(error) })
     this.#end(call, code, details)
   }
 
@@ -240,6 +265,7 @@ class AdsServer implements XdsServer {
 
   #forget(call: Call, reason: string): void {
     this.#calls.delete(call)
+    this.#inquirers.delete(call)
     const stream = this.#streams.get(call)
     if (!stream) return
     this.#streams.delete(call)

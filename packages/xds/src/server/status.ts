@@ -1,5 +1,6 @@
 /** The state of each connection, for `proxy-status`, `/debug/syncz` and the console. */
 import type { XdsNode } from '../resource-source.ts'
+import type { NameSet } from './names.ts'
 
 export interface TypeStatus {
   readonly typeUrl: string
@@ -12,6 +13,8 @@ export interface TypeStatus {
   readonly nonceAcked: string
   /** Names subscribed to; -1 for all. */
   readonly subscribed: number
+  /** The names themselves, which may be many: not copied. */
+  readonly names: ReadonlySet<string>
   /** Times in milliseconds since 1970; 0 for never. */
   readonly sentAt: number
   readonly answeredAt: number
@@ -28,6 +31,8 @@ export interface ConnectionStatus {
   readonly encrypted: boolean
   readonly delta: boolean
   readonly connectedAt: number
+  /** Nothing is in flight, and nothing that the client subscribes to is left to send. */
+  readonly settled: boolean
   readonly types: readonly TypeStatus[]
 }
 
@@ -51,9 +56,11 @@ export class TypeRecord {
     this.answeredAt = now
   }
 
-  status(typeUrl: string, subscribed: number): TypeStatus {
+  status(typeUrl: string, selected: { readonly wildcard: boolean; readonly names: NameSet }): TypeStatus {
     const { nonceSent, nonceAcked, sentAt, answeredAt, error } = this
     const state = nonceSent === '' ? 'NOT SENT' : nonceSent === nonceAcked && error === '' ? 'SYNCED' : 'STALE'
-    return { typeUrl, state, nonceSent, nonceAcked, subscribed, sentAt, answeredAt, error }
+    const { names } = selected.names
+    const subscribed = selected.wildcard ? -1 : names.size
+    return { typeUrl, state, nonceSent, nonceAcked, subscribed, names, sentAt, answeredAt, error }
   }
 }

@@ -87,6 +87,7 @@ export class XdsStream {
    */
   receive(message: Buffer): void {
     const request = this.identity.delta ? readDeltaRequest(message) : readSotwRequest(message)
+    if (this.#context.source.reported?.(this.#session, request.typeUrl, request.error?.message)) return
     const subscription = this.#subscription(request.typeUrl)
     if ('subscribe' in request) this.#receiveDelta(subscription, request)
     else this.#receiveSotw(subscription, request)
@@ -119,7 +120,7 @@ export class XdsStream {
     const { id, node, peer, delta } = this.identity
     const types = Array.from(this.#subscriptions, ([typeUrl, subscription]) => {
       const record = this.#records.get(typeUrl) ?? new TypeRecord()
-      return record.status(typeUrl, subscription.wildcard ? -1 : subscription.names.size)
+      return record.status(typeUrl, subscription)
     })
     return {
       id,
@@ -129,6 +130,7 @@ export class XdsStream {
       encrypted: peer.encrypted,
       delta,
       connectedAt: this.#connectedAt,
+      settled: this.#changedAt === 0 && this.#order.idle,
       types,
     }
   }

@@ -1,11 +1,11 @@
 /**
- * SPDY/3.1 frames, as far as kubectl speaks them: streams with headers and data, pings.
+ * SPDY/3.1 frames, as far as Kubernetes speaks them: streams with headers and data, pings. Both sides of a connection.
  *
- * Enters: bytes of an upgraded connection. Leaves: {@link SpdyStream}s, which are ordinary duplex streams. Only the server side.
+ * Enters: bytes of an upgraded connection. Leaves: {@link SpdyStream}s, which are ordinary duplex streams.
  */
 import { Duplex } from 'node:stream'
 import { constants, createInflate, type Inflate } from 'node:zlib'
-import { DICTIONARY } from './spdy-dictionary.ts'
+import { DICTIONARY } from './dictionary.ts'
 
 const SYN_STREAM = 1
 const SYN_REPLY = 2
@@ -22,8 +22,10 @@ const CHUNK = 16 * 1024
 const WINDOW = 2 ** 31 - 1
 /** The start of a zlib stream that is primed with the dictionary (its Adler-32 follows). */
 const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
-/** A stored block with the number of headers, none, and an empty block: Go hands data on only when it sees one. */
-const NO_HEADERS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
+/** An empty block: Go hands data on only when it sees one. */
+const FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff])
+/** The longest stored block of zlib. */
+const MAX_STORED = 0xffff
 
 /** One stream of a connection. */
 export class SpdyStream extends Duplex {
@@ -69,8 +71,14 @@ export class SpdyStream extends Duplex {
 }
 
 export interface SpdyHandlers {
+  /** The peer has opened a stream. */
   stream(stream: SpdyStream): void
   close(): void
+}
+
+interface Opening {
+  readonly resolve: (stream: SpdyStream) => void
+  readonly reject: (error: Error) => void
 }
 
 export class SpdyConnection {
@@ -80,7 +88,9 @@ export class SpdyConnection {
   readonly #inflate: Inflate
   #buffer: Buffer<ArrayBufferLike> = Buffer.alloc(0)
   #closed = false
-  #replied = false
+  #wroteHeaders = false
+  #nextId = 1
+  readonly #opening = new Map<number, Opening>()
   #work: Promise<void> = Promise.resolve()
 
   constructor(socket: Duplex, head: Buffer, handlers: SpdyHandlers) {
@@ -88,7 +98,7 @@ export class SpdyConnection {
     this.#handlers = handlers
     this.#inflate = createInflate({ dictionary: DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH })
     this.#inflate.on('error', () => this.close())
-    // The client may send without waiting for window updates of ours.
+    // The peer may send without waiting for window updates of ours.
     const settings = Buffer.alloc(20)
     settings.writeUInt16BE(0x8003, 0)
     settings.writeUInt16BE(SETTINGS, 2)
@@ -149,20 +159,66 @@ export class SpdyConnection {
         if (flags & FLAG_FIN) this.#finished(stream)
         break
       }
+      case SYN_REPLY:
+        this.#accepted(body.readUInt32BE(0) & 0x7fffffff)
+        break
       case HEADERS:
         await this.#readHeaders(body.subarray(4))
         break
       case RST_STREAM: {
-        const stream = this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)
+        const id = body.readUInt32BE(0) & 0x7fffffff
+        this.#refused(id, new Error('the peer refused the stream'))
+        const stream = this.#streams.get(id)
         stream?.push(null)
         stream?.destroy()
         break
       }
       case PING:
-        // Even numbers are ours; the client's are sent back.
-        if (body.readUInt32BE(0) % 2 === 1) this.#control(PING, body)
+        // We send none, so that each is the peer's and is sent back.
+        this.#control(PING, body)
         break
     }
+  }
+
+  /**
+   * Opens a stream, as clients do; resolves when the server has accepted it, and not before: what comes earlier is dropped there.
+   *
+   * @throws Error when the server refuses it or the connection ends
+   */
+  open(headers: Readonly<Record<string, string>>): Promise<SpdyStream> {
+    if (this.#closed) return Promise.reject(new Error('the connection has ended'))
+    const id = this.#nextId
+    this.#nextId += 2
+    const stream = new SpdyStream(this, id, new Map(Object.entries(headers)))
+    stream.on('error', () => undefined)
+    this.#streams.set(id, stream)
+    const head = Buffer.alloc(10)
+    head.writeUInt32BE(id, 0)
+    this.#control(SYN_STREAM, Buffer.concat([head, this.#headerBlock(Object.entries(headers))]))
+    return new Promise((resolve, reject) => this.#opening.set(id, { resolve, reject }))
+  }
+
+  #accepted(id: number): void {
+    const stream = this.#streams.get(id)
+    if (stream) this.#opening.get(id)?.resolve(stream)
+    this.#opening.delete(id)
+  }
+
+  #refused(id: number, error: Error): void {
+    this.#opening.get(id)?.reject(error)
+    this.#opening.delete(id)
+  }
+
+  /** Headers are sent stored, not compressed: at once, and with no state to keep. */
+  #headerBlock(headers: readonly (readonly [string, string])[]): Buffer {
+    const plain = Buffer.concat([uint32(headers.length), ...headers.flat().flatMap(lengthPrefixed)])
+    if (plain.length > MAX_STORED) throw new Error('the headers of a stream are too long')
+    const stored = Buffer.from([0, 0, 0, 0, 0])
+    stored.writeUInt16LE(plain.length, 1)
+    stored.writeUInt16LE(0xffff - plain.length, 3)
+    const first = !this.#wroteHeaders
+    this.#wroteHeaders = true
+    return Buffer.concat([...(first ? [ZLIB_HEADER] : []), stored, plain, FLUSH])
   }
 
   #finished(stream: SpdyStream): void {
@@ -228,9 +284,7 @@ export class SpdyConnection {
   sendReply(id: number): void {
     const head = Buffer.alloc(4)
     head.writeUInt32BE(id, 0)
-    // At once, not through a compressor: the client drops data that comes before the reply.
-    this.#control(SYN_REPLY, Buffer.concat([head, ...(this.#replied ? [] : [ZLIB_HEADER]), NO_HEADERS]))
-    this.#replied = true
+    this.#control(SYN_REPLY, Buffer.concat([head, this.#headerBlock([])]))
   }
 
   sendData(id: number, data: Buffer, fin: boolean, done?: () => void): void {
@@ -258,6 +312,7 @@ export class SpdyConnection {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    for (const id of [...this.#opening.keys()]) this.#refused(id, new Error('the connection ended'))
     for (const stream of [...this.#streams.values()]) {
       stream.push(null)
       stream.destroy()
@@ -266,4 +321,15 @@ export class SpdyConnection {
     this.#socket.destroy()
     this.#handlers.close()
   }
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value, 0)
+  return bytes
+}
+
+function lengthPrefixed(text: string): Buffer[] {
+  const bytes = Buffer.from(text)
+  return [uint32(bytes.length), bytes]
 }

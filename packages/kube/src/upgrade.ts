@@ -1,0 +1,116 @@
+/**
+ * Requests of a pod's streaming subresources (`exec`, `portforward`): the WebSocket or the raw connection that the API server
+ * answers them with.
+ */
+import http, { type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Connection } from './connection.ts'
+import { ApiError, ConnectionError, connectionError } from './errors.ts'
+import { identityHeaders } from './transport.ts'
+
+export interface UpgradeRequest {
+  readonly namespace: string
+  readonly pod: string
+  readonly subresource: 'exec' | 'portforward'
+  readonly query?: URLSearchParams
+  /** Subprotocols that the client speaks, the preferred one first. */
+  readonly protocols: readonly string[]
+  /** How long the handshake may take. */
+  readonly timeoutMs: number
+}
+
+const MAX_REFUSAL_BYTES = 1 << 16
+
+/** @throws ApiError when the server refuses; ConnectionError when it is not reached */
+export async function openWebSocket(connection: Connection, request: UpgradeRequest, maxPayload: number): Promise<WebSocket> {
+  const { headers, tls } = await identityOf(connection)
+  const socket = new WebSocket(urlOf(connection, request).replace(/^http/, 'ws'), [...request.protocols], {
+    headers,
+    handshakeTimeout: request.timeoutMs,
+    maxPayload,
+    ...tls,
+  })
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+    socket.once('unexpected-response', (_request, response) => refusal(connection, request, response).then(reject, reject))
+    socket.once('error', (cause) => reject(connectionError(connection.server.href, connection.origin, cause)))
+  })
+}
+
+/** The connection after `101 Switching Protocols`, with what has come on it already. @throws as {@link openWebSocket} */
+export async function openSpdy(connection: Connection, request: UpgradeRequest): Promise<{ socket: Duplex; head: Buffer }> {
+  const { headers, tls } = await identityOf(connection)
+  const { request: send } = connection.server.protocol === 'https:' ? https : http
+  return new Promise((resolve, reject) => {
+    const outgoing = send(urlOf(connection, request), {
+      method: 'POST',
+      headers: { ...headers, connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': [...request.protocols] },
+      timeout: request.timeoutMs,
+      // The connection stops being HTTP: it is of no use to others.
+      agent: false,
+      ...tls,
+    })
+    outgoing.once('upgrade', (_response, socket, head) => {
+      socket.setTimeout(0)
+      resolve({ socket, head })
+    })
+    outgoing.once('response', (response) => refusal(connection, request, response).then(reject, reject))
+    outgoing.once('timeout', () =>
+      outgoing.destroy(new ConnectionError('ETIMEDOUT', `no answer to ${request.subresource} within ${request.timeoutMs} ms`)),
+    )
+    outgoing.once('error', (cause) =>
+      reject(cause instanceof ConnectionError ? cause : connectionError(connection.server.href, connection.origin, cause)),
+    )
+    outgoing.end()
+  })
+}
+
+function urlOf({ server }: Connection, { namespace, pod, subresource, query }: UpgradeRequest): string {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/${subresource}`
+  return `${server.href.replace(/\/$/, '')}${path}${query ? `?${query}` : ''}`
+}
+
+async function identityOf(connection: Connection) {
+  const credentials = await connection.credentials.current()
+  return {
+    headers: identityHeaders(credentials, connection),
+    tls: {
+      ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+      ...(connection.tlsServerName === undefined ? {} : { servername: connection.tlsServerName }),
+      ...(credentials.certificate ? { cert: credentials.certificate.cert, key: credentials.certificate.key } : {}),
+      rejectUnauthorized: !connection.insecureSkipTlsVerify,
+    },
+  }
+}
+
+async function refusal(connection: Connection, request: UpgradeRequest, response: IncomingMessage): Promise<ApiError> {
+  let text = ''
+  for await (const chunk of response) {
+    text += String(chunk)
+    if (text.length > MAX_REFUSAL_BYTES) break
+  }
+  const code = response.statusCode ?? 0
+  if (code === 401) connection.credentials.invalidate()
+  const says = statusMessage(parseJson(text)) ?? `${request.subresource} of pod ${request.pod}: the API server answered ${code}`
+  return new ApiError(code, '', says)
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The sentence of a Status object. */
+export function statusMessage(status: unknown): string | undefined {
+  return typeof status === 'object' && status !== null && 'message' in status && typeof status.message === 'string'
+    ? status.message
+    : undefined
+}
