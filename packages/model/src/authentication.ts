@@ -33,21 +33,26 @@ export function peerPolicyCollection(graph: Graph, inputs: Inputs): Source<PeerP
     'peerPolicies',
     inputs.kinds['security.istio.io/PeerAuthentication'],
     (_, object) => {
-      const spec = (object.spec ?? {}) as PeerAuthenticationSpec
-      const labels = spec.selector?.matchLabels
-      const policy: PeerPolicy = {
-        key: objectKey(object),
-        namespace: object.metadata.namespace ?? '',
-        selector: labels && Object.keys(labels).length > 0 ? labels : undefined,
-        mode: modeOf(spec.mtls?.mode),
-        ports: Object.fromEntries(Object.entries(spec.portLevelMtls ?? {}).map(([port, mtls]) => [port, modeOf(mtls.mode)])),
-        created: object.metadata.creationTimestamp ?? '',
-        origin: refOf(object),
-      }
+      const policy = peerPolicy(object)
       return [[policy.key, policy]]
     },
     { namespace: (policy) => [policy.namespace] },
   )
+}
+
+/** What a PeerAuthentication says. */
+export function peerPolicy(object: KubeObject): PeerPolicy {
+  const spec = (object.spec ?? {}) as PeerAuthenticationSpec
+  const labels = spec.selector?.matchLabels
+  return {
+    key: objectKey(object),
+    namespace: object.metadata.namespace ?? '',
+    selector: labels && Object.keys(labels).length > 0 ? labels : undefined,
+    mode: modeOf(spec.mtls?.mode),
+    ports: Object.fromEntries(Object.entries(spec.portLevelMtls ?? {}).map(([port, mtls]) => [port, modeOf(mtls.mode)])),
+    created: object.metadata.creationTimestamp ?? '',
+    origin: refOf(object),
+  }
 }
 
 const modeOf = (mode: string | undefined): MutualTls | undefined =>
@@ -62,9 +67,19 @@ export function peerPolicyOf(
   labels: Readonly<Record<string, string>>,
 ): EffectivePeerPolicy {
   const { rootNamespace } = settingsOf(context, inputs)
-  const own = [...context.list(policies, 'namespace', namespace)].sort(byAge)
-  const root = rootNamespace === namespace ? own : [...context.list(policies, 'namespace', rootNamespace)].sort(byAge)
-  const mesh = root.find((policy) => !policy.selector)
+  const all = [...new Set([namespace, rootNamespace])].flatMap((each) => context.list(policies, 'namespace', each))
+  return composePeerPolicy(all, { namespace, labels, rootNamespace })
+}
+
+/** What of these policies holds for a workload; those of other namespaces than its own and the root count for nothing. */
+export function composePeerPolicy(
+  policies: readonly PeerPolicy[],
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>>; readonly rootNamespace: string },
+): EffectivePeerPolicy {
+  const { namespace, labels, rootNamespace } = workload
+  const sorted = [...policies].sort(byAge)
+  const own = sorted.filter((policy) => policy.namespace === namespace)
+  const mesh = sorted.find((policy) => policy.namespace === rootNamespace && !policy.selector)
   const wide = rootNamespace === namespace ? undefined : own.find((policy) => !policy.selector)
   // A selector in the root namespace selects nothing, not even there: that namespace speaks for the mesh.
   const narrow = rootNamespace === namespace ? undefined : own.find((policy) => policy.selector && selects(policy.selector, labels))

@@ -118,7 +118,9 @@ function assignedAddresses(context: Context, entries: Source<KubeObject>, entry:
     .map(({ value }) => value)
     .filter((value) => {
       const others = context.list(entries, 'autoSlot', value).filter(isOlder)
-      return !others.some((other) => writtenAddresses(other).some((written) => written.value === value && claimKey(other, written.host) !== claim))
+      return !others.some((other) =>
+        writtenAddresses(other).some((written) => written.value === value && claimKey(other, written.host) !== claim),
+      )
     })
     .sort((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
 }

@@ -18,7 +18,9 @@ const NAMESPACED: Indexes<KubeObject> = { namespace: byNamespace }
 
 /** `Gateway/namespace/name` and the like of what an object names as its parents. */
 const parentKeys = (object: KubeObject, refs: readonly unknown[]) =>
-  refs.map(record).map((ref) => `${text(ref['kind']) || 'Gateway'}/${text(ref['namespace']) || (object.metadata.namespace ?? '')}/${text(ref['name'])}`)
+  refs
+    .map(record)
+    .map((ref) => `${text(ref['kind']) || 'Gateway'}/${text(ref['namespace']) || (object.metadata.namespace ?? '')}/${text(ref['name'])}`)
 
 const ROUTE: Indexes<KubeObject> = { ...NAMESPACED, parent: (route) => parentKeys(route, list(record(route.spec)['parentRefs'])) }
 

@@ -1,5 +1,12 @@
 /** What the mesh configuration and the program's own settings say that translation depends on. */
-import type { ClientTLSSettings, ExtensionProvider, HTTPRetry, LocalityLoadBalancerSetting, MeshProxyConfig, TcpKeepalive } from '@lateen/api'
+import type {
+  ClientTLSSettings,
+  ExtensionProvider,
+  HTTPRetry,
+  LocalityLoadBalancerSetting,
+  MeshProxyConfig,
+  TcpKeepalive,
+} from '@lateen/api'
 import type { ProxyTraffic } from './proxy-traffic.ts'
 
 /** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */

@@ -38,7 +38,8 @@ export function backendProblem(context: Context, sources: BackendSources, from: 
   const service = (group === '' && kind === 'Service') || (group === IMPORT_GROUP && kind === 'ServiceImport')
   if (!named && !service)
     return { reason: 'InvalidKind', message: `backendRefs cannot name ${kind} "${ref.name}" of group "${group}": name a Service` }
-  if (named && ref.namespace) return { reason: 'InvalidDestination', message: `backendRef to Hostname "${ref.name}" must name no namespace` }
+  if (named && ref.namespace)
+    return { reason: 'InvalidDestination', message: `backendRef to Hostname "${ref.name}" must name no namespace` }
   if (ref.port === undefined) return { reason: 'InvalidDestination', message: `backendRef to ${kind} "${ref.name}" needs a port` }
   if (service && ref.name.includes('.'))
     return { reason: 'InvalidDestination', message: `backendRef names "${ref.name}", a host; give the name of the ${kind} alone` }

@@ -65,11 +65,13 @@ function credentialsOf(
   const from: Referrer = { group: GATEWAY_GROUP, kind: owner.kind, namespace: owner.metadata.namespace ?? '' }
   const found: string[] = []
   for (const { group = '', kind = 'Secret', namespace = from.namespace, name } of refs) {
-    if (group !== '' || kind !== 'Secret') return badReference(`certificateRefs may name Secrets only, not ${kind} "${name}" of group "${group}"`)
+    if (group !== '' || kind !== 'Secret')
+      return badReference(`certificateRefs may name Secrets only, not ${kind} "${name}" of group "${group}"`)
     if (!mayRefer(context, inputs, from, { group, kind, namespace, name })) return notPermitted(`Secret ${namespace}/${name}`, from)
     const state = findCertificate(context, inputs, `${namespace}/${name}`)
     if (state === 'absent') return badReference(`there is no Secret ${namespace}/${name} with a certificate`)
-    if (state === 'malformed') return badReference(`Secret ${namespace}/${name}: tls.crt and tls.key must hold a certificate and a key in PEM`)
+    if (state === 'malformed')
+      return badReference(`Secret ${namespace}/${name}: tls.crt and tls.key must hold a certificate and a key in PEM`)
     found.push(`kubernetes-gateway://${namespace}/${name}`)
   }
   const [first] = found

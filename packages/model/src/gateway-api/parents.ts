@@ -115,9 +115,15 @@ function denialOf(listener: Listener, route: KubeObject, ref: ParentReference, h
     return { reason: 'NoMatchingListenerHostname', message }
   }
   if (!fitting.some(({ from }) => from === '*' || from === namespace))
-    return { reason: 'NotAllowedByListeners', message: `listener "${listener.name}" takes no routes of namespace ${namespace} (allowedRoutes)` }
+    return {
+      reason: 'NotAllowedByListeners',
+      message: `listener "${listener.name}" takes no routes of namespace ${namespace} (allowedRoutes)`,
+    }
   if (!listener.kinds.includes(route.kind))
-    return { reason: 'NotAllowedByListeners', message: `listener "${listener.name}" of protocol ${listener.protocol} takes no ${route.kind}` }
+    return {
+      reason: 'NotAllowedByListeners',
+      message: `listener "${listener.name}" of protocol ${listener.protocol} takes no ${route.kind}`,
+    }
   return undefined
 }
 

@@ -1,9 +1,9 @@
 /** At which addresses a Gateway can be reached: those of the services that lead to it, as far as they have its ports and endpoints. */
 import type { KubeObject } from '@lateen/api'
 import type { Context, Source } from '@lateen/graph'
+import type { EndpointFamily } from '../endpoints.ts'
 import type { GatewayServices } from '../gateway-api/listeners.ts'
 import type { Problem } from '../gateway-api/problem.ts'
-import type { EndpointFamily } from '../endpoints.ts'
 import type { Inputs } from '../inputs.ts'
 import { portOf, type Service } from '../service.ts'
 import type { ServiceSpec, ServiceStatus } from '../views.ts'

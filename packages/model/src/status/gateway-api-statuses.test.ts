@@ -69,7 +69,10 @@ describe.skipIf(!existsSync(CASES))('statuses are as in', () => {
       const expected = Object.fromEntries(
         documents(join(CASES, name, 'expected.status.yaml'))
           .filter(({ kind }) => KINDS.has(kind))
-          .map(({ kind, metadata, status }) => [`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, essence((status ?? {}) as Expected)]),
+          .map(({ kind, metadata, status }) => [
+            `${kind} ${metadata.namespace ?? ''}/${metadata.name}`,
+            essence((status ?? {}) as Expected),
+          ]),
       )
       expect(found).toEqual(expected)
     })

@@ -3,7 +3,7 @@ import type { KubeObject } from '@lateen/api'
 import type { Context } from '@lateen/graph'
 import { GATEWAY_GROUP } from '../gateway-api/grants.ts'
 import type { Listener } from '../gateway-api/listeners.ts'
-import { parentVerdicts, type ParentSources } from '../gateway-api/parents.ts'
+import { type ParentSources, parentVerdicts } from '../gateway-api/parents.ts'
 import type { Problem } from '../gateway-api/problem.ts'
 import type { InputKind } from '../inputs.ts'
 import { condition, type WantedListener } from './wanted-status.ts'
@@ -12,9 +12,15 @@ const FINE = 'nothing is wrong'
 const ROUTE_KINDS = ['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'] as const satisfies readonly string[]
 
 export function listenerStatus(listener: Listener, attachedRoutes: number): WantedListener {
-  const notProgrammed: Problem | undefined = listener.unresolved && { reason: 'Invalid', message: 'its TLS settings cannot be used: see ResolvedRefs' }
+  const notProgrammed: Problem | undefined = listener.unresolved && {
+    reason: 'Invalid',
+    message: 'its TLS settings cannot be used: see ResolvedRefs',
+  }
   const badKinds: Problem | undefined = listener.badKinds
-    ? { reason: 'InvalidRouteKinds', message: `allowedRoutes.kinds has kinds that a listener of protocol ${listener.protocol} does not take` }
+    ? {
+        reason: 'InvalidRouteKinds',
+        message: `allowedRoutes.kinds has kinds that a listener of protocol ${listener.protocol} does not take`,
+      }
     : undefined
   return {
     name: listener.name,

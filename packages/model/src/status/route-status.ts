@@ -26,7 +26,10 @@ export function routeStatus(context: Context, sources: RouteStatusSources, route
   const parents = new Map<string, WantedParent>()
   for (const { ref, listeners, denial } of parentVerdicts(context, sources, route)) {
     const attached = listeners.length > 1 ? `attached to ${listeners.length} listeners` : 'attached'
-    const conditions = [condition('Accepted', denial, attached), condition('ResolvedRefs', problem, 'everything that is referred to is there')]
+    const conditions = [
+      condition('Accepted', denial, attached),
+      condition('ResolvedRefs', problem, 'everything that is referred to is there'),
+    ]
     parents.set(referenceKey(ref, route.metadata.namespace ?? ''), { parentRef: ref, controllerName: GATEWAY_CONTROLLER, conditions })
   }
   return { object: refOf(route), generation: route.metadata.generation, parents: [...parents.values()] }
@@ -65,5 +68,10 @@ const mirrorsOf = (rule: RouteRule<unknown>) => (rule.filters ?? []).flatMap(({ 
 
 function unknownFilter(rule: RouteRule<unknown>): Problem | undefined {
   const filter = filtersOf(rule).find(({ type }) => !FILTERS.has(type))
-  return filter && { reason: 'InvalidFilter', message: `filters of type ${filter.type} are not supported; use one of ${[...FILTERS].join(', ')}` }
+  return (
+    filter && {
+      reason: 'InvalidFilter',
+      message: `filters of type ${filter.type} are not supported; use one of ${[...FILTERS].join(', ')}`,
+    }
+  )
 }

@@ -15,7 +15,10 @@ const EXTERNAL = 'sds://'
 /** Ends the name of the authorities that belong to a credential. */
 const AUTHORITIES = '-cacert'
 
-const SCHEMES = ['kubernetes://', 'kubernetes-gateway://', 'configmap://', 'invalid://', EXTERNAL]
+/** Begins names of Secrets that a Gateway of the Gateway API refers to; whether it may was decided by its references. */
+export const GRANTED = 'kubernetes-gateway://'
+
+const SCHEMES = ['kubernetes://', GRANTED, 'configmap://', 'invalid://', EXTERNAL]
 
 /** The name under which a proxy asks for a credential. */
 export function credentialResource(name: string): string {

@@ -97,5 +97,5 @@ const ANY_HOST: Service = {
   subjectAltNames: [],
   listed: [],
   created: '',
-  origin: { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', namespace: '', name: '' },
+  origin: { kind: 'ServiceEntry', namespace: '', name: '' },
 }

@@ -6,25 +6,35 @@
 import type { Resource } from '@lateen/envoy'
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
-import { type AddressFamilies, canonicalRange, isHttp, isTls, type MeshSettings, outboundPort, type Service, type ServicePort, UNIX } from '@lateen/model'
+import {
+  type AddressFamilies,
+  canonicalRange,
+  isHttp,
+  isTls,
+  type MeshSettings,
+  outboundPort,
+  type Service,
+  type ServicePort,
+  UNIX,
+} from '@lateen/model'
 import { httpNameLookup, sniNameLookup } from '../features/dynamic-dns/dns-cache.ts'
 import { BLACK_HOLE } from '../names.ts'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { type NetworkFilterInit, outboundManager, tcpProxy } from './connection-manager.ts'
+import type { HttpFilterSlots } from './filter-order.ts'
 import {
   acceptedAtOnce,
   balanced,
   detection,
   type FilterChainInit,
   HTTP_INSPECTOR,
-  listenAt,
   type ListenerInit,
+  listenAt,
   plainHttp,
   socketAddress,
   TLS_INSPECTOR,
 } from './listener-parts.ts'
-import type { HttpFilterSlots } from './filter-order.ts'
 import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
 export interface PortService {
@@ -316,7 +326,18 @@ export function httpProxyListener({ port, addresses, lookup }: HttpProxyInput, s
     ...balanced(settings.traffic.exactBalance.outbound),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: unroutedLogs(settings),
-    filterChains: [{ filters: [outboundManager(settings, `outbound_${name}`, { rds: HTTP_PROXY_ROUTES }, lookupSlots(settings, lookup ?? 'v4', lookup !== undefined))] }],
+    filterChains: [
+      {
+        filters: [
+          outboundManager(
+            settings,
+            `outbound_${name}`,
+            { rds: HTTP_PROXY_ROUTES },
+            lookupSlots(settings, lookup ?? 'v4', lookup !== undefined),
+          ),
+        ],
+      },
+    ],
   })
 }
 

@@ -7,9 +7,10 @@ import { isWildcard, type MeshSettings, type ProxyTraffic, type Service } from '
 import { ANY_PATH } from '../features/match/match.ts'
 import type { RouteActionInit, RouteInit } from '../features/route-feature.ts'
 import { limitOf } from '../features/timeout/timeout.ts'
-import { BLACK_HOLE } from '../names.ts'
+import { BLACK_HOLE, RESOLVED } from '../names.ts'
 import { encode } from '../resource.ts'
 import { ads } from './config-source.ts'
+import { offering } from './upstream-protocol.ts'
 
 export type VirtualHostInit = Exclude<MessageInitShape<typeof VirtualHostSchema>, { $typeName: string }>
 
@@ -112,7 +113,10 @@ export function catchAll(unknown: string, headers: HostHeaders): VirtualHostInit
     return virtualHostInit('block_all', ['*'], [refusal], headers)
   }
   const value: RouteActionInit = { clusterSpecifier: { case: 'cluster', value: unknown }, ...limitOf(0) }
-  return virtualHostInit('allow_any', ['*'], [{ name: 'allow_any', match: ANY_PATH, action: { case: 'route', value } }], headers)
+  const route: RouteInit = { name: 'allow_any', match: ANY_PATH, action: { case: 'route', value } }
+  // Servers of all kinds may be behind it: they are offered what the caller speaks.
+  const offer = unknown === RESOLVED ? { typedPerFilterConfig: offering('outside') } : {}
+  return virtualHostInit('allow_any', ['*'], [{ ...route, ...offer }], headers)
 }
 
 /** The fixed part of a route configuration whose virtual hosts are sent apart. */

@@ -15,7 +15,7 @@ import { gatewayListeners } from '../builders/gateway-listeners.ts'
 import { gatewayRouteConfiguration } from '../builders/gateway-routes.ts'
 import { ownAddresses } from '../builders/listener-parts.ts'
 import { equalParts, type Part, partOf } from '../resource.ts'
-import { gatewaySecrets } from './gateway-secrets.ts'
+import { gatewaySecrets, partsByRight } from './gateway-secrets.ts'
 import { bytesOf, virtualHosts } from './gateway-virtual-hosts.ts'
 import { servedPorts } from './inbound.ts'
 import type { Outbound } from './outbound.ts'
@@ -58,7 +58,8 @@ export interface Gateways {
   readonly scopeOf: Family<Interned<MeshProxy>, Interned<GatewayScope>>
   readonly listeners: Family<Interned<GatewayScope>, Part>
   readonly routes: Family<Interned<GatewayScope>, Part>
-  readonly secrets: Family<Interned<GatewayScope>, Part>
+  /** What needs a right of its own, what a Gateway was granted, and what is for everyone: each in a part of its own. */
+  readonly secrets: Family<Interned<GatewayScope>, readonly Part[]>
   /** Clusters that mutual TLS of the mesh is passed on to, and their endpoints. */
   readonly passthrough: SniDnatView['parts']
 }
@@ -142,13 +143,13 @@ export function createGateways(graph: Graph, model: MeshModel, outbound: Outboun
     { equal: equalParts },
   )
 
-  const secrets = new Family<Interned<GatewayScope>, Part>(
+  const secrets = new Family<Interned<GatewayScope>, readonly Part[]>(
     'gatewaySecrets',
     (context, key) => {
       const servers = context.read(merged, key).listeners.flatMap((listener) => listener.others)
-      return partOf(gatewaySecrets(context, model, key.value.namespace, servers))
+      return partsByRight(gatewaySecrets(context, model, key.value.namespace, servers))
     },
-    { equal: equalParts },
+    { equal: (a, b) => a.length === b.length && a.every((part, at) => equalParts(part, b[at] ?? new Map())) },
   )
 
   const passthrough: Gateways['passthrough'] = new Family(
@@ -173,7 +174,5 @@ function bindPorts(gateway: GatewayConfig, port: number, scope: GatewayScope): r
   const ports = services
     ? [...new Set(leading.filter((entry) => services.includes(entry.host)).map((entry) => entry.target))]
     : [leading.find((entry) => entry.translates)?.target ?? port]
-  return ports.filter(
-    (number) => !(scope.unprivileged && number < FIRST_UNPRIVILEGED) && !scope.view.reservedPorts.includes(number),
-  )
+  return ports.filter((number) => !(scope.unprivileged && number < FIRST_UNPRIVILEGED) && !scope.view.reservedPorts.includes(number))
 }

@@ -78,7 +78,7 @@ export function originsOf(query: OriginQuery): readonly ObjectRef[] {
   visit(query.inbound.clusters, inPart)
   visit(query.gateways.listeners, inPart)
   visit(query.gateways.routes, inPart)
-  visit(query.gateways.secrets, inPart)
+  visit(query.gateways.secrets, (parts, wanted) => parts.some((part) => inPart(part, wanted)))
   return [...refs.values()]
     .filter((ref) => TELLING.has(ref.kind))
     .sort((a, b) => PREFERRED.indexOf(a.kind) - PREFERRED.indexOf(b.kind) || (objectName(a) < objectName(b) ? -1 : 1))

@@ -12,6 +12,7 @@ import {
   type ServicePort,
   UNIX,
 } from '@lateen/model'
+import { ownAddresses } from '../builders/listener-parts.ts'
 import {
   type HttpProxyInput,
   httpProxyListener,
@@ -22,7 +23,6 @@ import {
   type VirtualOutboundInput,
   virtualOutbound,
 } from '../builders/outbound-listeners.ts'
-import { ownAddresses } from '../builders/listener-parts.ts'
 import { RESOLVED } from '../names.ts'
 import { type Part, partOf } from '../resource.ts'
 import { bytesRoutes } from './bytes-routes.ts'
@@ -123,17 +123,7 @@ export function createOutboundListeners({
     return ownPorts(context, model, scopes.chunk(scope, service.namespace).value, service).find((candidate) => candidate.number === port)
   }
 
-  const fixedListeners = new Family<Interned<FixedKey>, Part>(
-    'fixedListeners',
-    (context, { value: { traffic, virtual, httpProxy } }) => {
-      const own = { ...settings(context), traffic }
-      return partOf([
-        ...(virtual ? [virtualOutbound(own, virtual)] : []),
-        ...(httpProxy ? [httpProxyListener(httpProxy, own)] : []),
-      ])
-    },
-    samePart,
-  )
+  const fixedListeners = createFixedListeners(settings)
 
   const listenerParts = new Family<Interned<ListenerScope>, readonly Part[]>(
     'listenerParts',
@@ -170,6 +160,18 @@ export function createOutboundListeners({
   return { listeners: listenerParts, visitResources: (visit) => visit(listeners, inPart) }
 }
 
+/** Listeners that are not for ports of services: the one that everything captured comes by, the HTTP proxy. */
+function createFixedListeners(settings: OutboundBase['settings']): Family<Interned<FixedKey>, Part> {
+  return new Family<Interned<FixedKey>, Part>(
+    'fixedListeners',
+    (context, { value: { traffic, virtual, httpProxy } }) => {
+      const own = { ...settings(context), traffic }
+      return partOf([...(virtual ? [virtualOutbound(own, virtual)] : []), ...(httpProxy ? [httpProxyListener(httpProxy, own)] : [])])
+    },
+    samePart,
+  )
+}
+
 /** Addresses that clients dial for a port of bytes: those of its pods where a service has none. */
 function addressesOf(model: MeshModel, context: Context, scope: Scope, service: Service, port: number): readonly string[] {
   if (service.addresses.length > 0) return reachable(service.addresses, scope.families)
@@ -188,11 +190,7 @@ interface FixedKey {
 }
 
 /** Where an egress listener of a Sidecar is: at its own address, at the loopback address where it has a socket, else at the services'. */
-function placeOf(
-  { scope, bind, bound }: EgressView,
-  wildcards: readonly string[],
-  loopbacks: readonly string[],
-): ListenerPlace {
+function placeOf({ scope, bind, bound }: EgressView, wildcards: readonly string[], loopbacks: readonly string[]): ListenerPlace {
   const own = bound || !scope.captured
   const addresses = bind ? [bind] : own ? loopbacks : wildcards
   return { addresses, fixed: bind !== '' || own, bound: own }

@@ -67,7 +67,11 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     return [
       [
         TYPE_URL.CDS,
-        [...context.read(outbound.clusters, scope), context.read(inbound.clusters, own), context.read(fixedClusters, graph.intern<FixedKey>({ type: 'sidecar', resolves }))],
+        [
+          ...context.read(outbound.clusters, scope),
+          context.read(inbound.clusters, own),
+          context.read(fixedClusters, graph.intern<FixedKey>({ type: 'sidecar', resolves })),
+        ],
       ],
       [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
@@ -86,11 +90,18 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     const passthrough = context.read(gateways.passthrough, own)
     const served = context.read(gateways.secrets, own)
     return [
-      [TYPE_URL.CDS, [...context.read(outbound.clusters, scope), passthrough.clusters, context.read(fixedClusters, graph.intern<FixedKey>({ type: 'router', resolves: undefined }))]],
+      [
+        TYPE_URL.CDS,
+        [
+          ...context.read(outbound.clusters, scope),
+          passthrough.clusters,
+          context.read(fixedClusters, graph.intern<FixedKey>({ type: 'router', resolves: undefined })),
+        ],
+      ],
       [TYPE_URL.EDS, [...context.read(outbound.endpoints, scope), passthrough.endpoints]],
       [TYPE_URL.LDS, [context.read(gateways.listeners, own)]],
       [TYPE_URL.RDS, [context.read(gateways.routes, own)]],
-      [TYPE_URL.SDS, [served, ...credentials.forGateway(context, proxy.value.namespace, served)]],
+      [TYPE_URL.SDS, [...served, ...credentials.forGateway(context, proxy.value.namespace, served)]],
     ]
   }
 

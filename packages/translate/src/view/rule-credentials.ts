@@ -17,7 +17,7 @@ interface CredentialKey {
 
 export interface RuleCredentials {
   /** Of a gateway, but for those that it serves already. */
-  forGateway(context: Context, namespace: string, served: Part): readonly Part[]
+  forGateway(context: Context, namespace: string, served: readonly Part[]): readonly Part[]
   /** Of a sidecar, by the rules that select it. */
   forSidecar(context: Context, namespace: string, selectedRules: readonly string[]): readonly Part[]
 }
@@ -52,9 +52,9 @@ export function createRuleCredentials(graph: Graph, model: MeshModel): RuleCrede
     return [context.read(secrets, key(secret)), context.read(configMaps, key(open))]
   }
   const named = (context: Context): readonly string[] => context.texts(model.destinationRules, 'credential')
-  const isServed = (part: Part, credential: string): boolean => {
+  const isServed = (served: readonly Part[], credential: string): boolean => {
     const name = credentialResource(credential)
-    return part.has(name) || part.has(authoritiesOf(name))
+    return served.some((part) => part.has(name) || part.has(authoritiesOf(name)))
   }
 
   return {
