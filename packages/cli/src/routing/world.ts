@@ -2,6 +2,7 @@
 import { type KubeObject, RESOURCE_TYPES, refOf } from '@lateen/api'
 import { type Diagnostic, type ObjectRef, objectName } from '@lateen/base'
 import { kubeSource } from '@lateen/config'
+import type { ResourceSet } from '@lateen/envoy'
 import { ApiError, ConnectionError, type KubeClient } from '@lateen/kube'
 import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
 import { createMesh, type MeshState, type ProxySession } from '@lateen/translate'
@@ -29,6 +30,8 @@ export interface World {
   readonly files: readonly FileObject[]
   /** The configuration that a pod's proxy gets. */
   configuration(pod: PodView): Configuration
+  /** What a pod's proxy is sent of a type, as of the last change of the mesh. */
+  resources(pod: PodView, typeUrl: string): ResourceSet
   /** All objects that a resource was made of. */
   origins(pod: PodView, typeUrl: string, name: string): readonly ObjectRef[]
   /** `file:line` of an object, or of a place in it; undefined when it is from no file. */
@@ -164,6 +167,7 @@ export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): 
       configurations.set(pod, known)
       return known
     },
+    resources: (pod, typeUrl) => session(pod).resources(typeUrl),
     origins: (pod, typeUrl, name) => mesh.origins(session(pod), typeUrl, name),
     whereIs: (origin) => {
       const file = located.get(objectName(origin))
