@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { logger, setLogJson, setLogLevels } from '@lateen/base'
 import { HEALTH_REPORT } from '@lateen/envoy'
+import type { XdsRelay } from '@lateen/xds/client'
 import { buildBootstrap } from './bootstrap/bootstrap.ts'
 import { mergeBootstrap, readBootstrapFile } from './bootstrap/override.ts'
 import { openIdentity, signedByControlPlane } from './certs/identity-source.ts'
@@ -25,7 +26,7 @@ import { type AgentSettings, type Role, readSettings } from './settings/settings
 import { parseAppProbes, probeTarget } from './status/app-probes.ts'
 import { parseAppMetrics, serveMergedMetrics } from './status/merged-metrics.ts'
 import { renderOwnMetrics } from './status/own-metrics.ts'
-import { createReadiness } from './status/readiness.ts'
+import { createReadiness, type Readiness } from './status/readiness.ts'
 import { parseReadinessProbe } from './status/readiness-probe.ts'
 import { startStatusServer } from './status/status-server.ts'
 import { watchWorkload } from './status/workload-health.ts'
@@ -136,12 +137,8 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   const relay = createRelay(settings, { identity, steered, trust, onNames: (table) => dns?.setTable(table) })
   await relay.start()
   stack.defer(() => relay.close())
-  const probe = parseReadinessProbe(settings.proxyConfig.readinessProbe)
-  if (probe && settings.role === 'sidecar') {
-    const isWell = { readiness, probe, target: probeTarget(settings.ips[0], false) }
-    const health = watchWorkload(isWell, (problem) => relay.report(HEALTH_REPORT, problem === undefined ? undefined : { code: STATUS.internal, message: problem }))
-    stack.defer(() => health.stop())
-  }
+  const health = watchHealth(settings, readiness, relay)
+  stack.defer(() => health?.stop())
 
   await writeBootstrap(settings)
   if (booleanOf(env, 'DISABLE_ENVOY', false)) {
@@ -165,6 +162,15 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   })
   await envoy.stop()
   return EXIT.ok
+}
+
+/** Where no kubelet looks after the workload, the control plane is told of its health. */
+function watchHealth({ proxyConfig, role, ips }: AgentSettings, readiness: Readiness, relay: XdsRelay): { stop(): void } | undefined {
+  const probe = parseReadinessProbe(proxyConfig.readinessProbe)
+  if (!probe || role !== 'sidecar') return undefined
+  return watchWorkload({ readiness, probe, target: probeTarget(ips[0], false) }, (problem) =>
+    relay.report(HEALTH_REPORT, problem === undefined ? undefined : { code: STATUS.internal, message: problem }),
+  )
 }
 
 async function writeBootstrap(settings: AgentSettings): Promise<void> {

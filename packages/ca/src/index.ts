@@ -23,6 +23,20 @@ export { identityUri, type PeerLabels, parseIdentity, type SubjectName } from '.
 export { splitCertificates } from './pem.ts'
 export { checkRequest, generateKey, type KeyKind, keyToPem, makeRequest, requestedNames } from './request.ts'
 export { GRACE_RATIO, GRACE_RATIO_JITTER, type RotationOptions, rotationTime } from './rotation.ts'
+export {
+  type Phase,
+  type Reason,
+  type ReplicaReport,
+  ROTATION_NAME,
+  type RootFacts,
+  type Rotation,
+  type RotationRecord,
+  type RotationRequest,
+  recordFromData,
+  recordToData,
+  replicaKey,
+  subjectOf,
+} from './rotation-record.ts'
 export { createSelfSignedRoot, type KeyAndCertificate, type SelfSignedOptions } from './self-signed.ts'
 export { CA_ENTRY_NAMES, type CaFiles, caFilesFromEntries, loadSigningMaterial, type SigningMaterial } from './signing-material.ts'
 export { joinTrustBundle } from './trust-bundle.ts'

@@ -17,7 +17,10 @@ const log = logger('healthcheck')
  * Begins to probe. `tell` is called when the first verdict is there and whenever it changes, with what is wrong, or with nothing when
  * all is well.
  */
-export function watchWorkload({ readiness, probe, target }: WatchedWorkload, tell: (problem: string | undefined) => void): { stop(): void } {
+export function watchWorkload(
+  { readiness, probe, target }: WatchedWorkload,
+  tell: (problem: string | undefined) => void,
+): { stop(): void } {
   let wasHealthy: boolean | undefined
   let successes = 0
   let failures = 0

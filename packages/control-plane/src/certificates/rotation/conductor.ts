@@ -5,10 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { logger } from '@lateen/base'
-import { type CaFiles, CertificateAuthority } from '@lateen/ca'
+import { type CaFiles, CertificateAuthority, type Phase, type Reason, type Rotation, type RotationRecord } from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
-import type { Phase, Reason, Rotation, RotationRecord } from './record.ts'
 import type { RotationStore } from './store.ts'
 import { factsOf, rootFacts } from './view.ts'
 

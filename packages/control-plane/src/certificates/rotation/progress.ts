@@ -1,5 +1,5 @@
 /** When a phase of a root's change is over: a function of what is known, without a clock of its own. */
-import { type Phase, type ReplicaReport, type Rotation, subjectOf } from './record.ts'
+import { type Phase, type ReplicaReport, type Rotation, subjectOf } from '@lateen/ca'
 
 export interface Facts {
   readonly now: number

@@ -1,8 +1,7 @@
 /** Tells in the record what the proxies of this replica have acknowledged, while the root is being changed. */
 import { logger } from '@lateen/base'
-import { TRUST_TYPE } from '@lateen/ca'
+import { type ReplicaReport, type Rotation, subjectOf, TRUST_TYPE } from '@lateen/ca'
 import type { ConnectionStatus } from '@lateen/xds'
-import { type ReplicaReport, type Rotation, subjectOf } from './record.ts'
 import type { RotationStore } from './store.ts'
 
 export interface ReporterOptions {

@@ -1,10 +1,9 @@
 /** Where a change of the root is recorded: in the cluster, or in memory where there is none. */
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import type { CaFiles } from '@lateen/ca'
+import { type CaFiles, recordFromData, recordToData, replicaKey, type ReplicaReport, ROTATION_NAME, type RotationRecord } from '@lateen/ca'
 import { isConflict, isNotFound, type KubeClient, listWatch } from '@lateen/kube'
 import { isFields } from '../../mesh-config/mesh-documents.ts'
-import { ROTATION_NAME, type ReplicaReport, type RotationRecord, recordFromData, recordToData, replicaKey } from './record.ts'
 
 /** Both CAs of a change. The old one is absent when it was replaced while no control plane ran. */
 export interface RotationKeys {

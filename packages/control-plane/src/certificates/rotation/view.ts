@@ -1,7 +1,6 @@
 /** What follows from a CA that was found and a change under way: who signs, and what is trusted. */
-import { CaError, type CaFiles, type CaOptions, CertificateAuthority, inspect, joinTrustBundle } from '@lateen/ca'
+import { CaError, type CaFiles, type CaOptions, CertificateAuthority, inspect, joinTrustBundle, type RootFacts, type RotationRecord } from '@lateen/ca'
 import type { OfferedCa } from '../ca-source.ts'
-import type { RootFacts, RotationRecord } from './record.ts'
 import type { RotationKeys } from './store.ts'
 
 export interface TrustView {

@@ -3,7 +3,6 @@
  * control plane that was killed to go on where it was, and for `lateen ca status` to show. The keys of both CAs are in the Secret of
  * the same name while the change is under way.
  */
-import { isFields } from '../../mesh-config/mesh-documents.ts'
 
 /**
  * `distribute`: proxies are given the new root beside the old, and the old CA signs. `issue`: the new CA signs and proxies get new
@@ -80,7 +79,7 @@ export function recordToData(record: RotationRecord): Record<string, string> {
 
 /** Reads it back; a part that cannot be read counts as not there. */
 export function recordFromData(data: unknown): RotationRecord {
-  const fields = isFields(data) ? data : {}
+  const fields = isObject(data) ? data : {}
   const parts = Object.fromEntries(PARTS.flatMap((key) => withValue(key, parseObject(fields[key]))))
   const replicas = Object.entries(fields).flatMap(([key, text]) =>
     key.startsWith(REPLICA) ? withValue(key.slice(REPLICA.length), parseObject(text)) : [],
@@ -95,7 +94,7 @@ function parseObject(text: unknown): object | undefined {
   if (typeof text !== 'string') return undefined
   try {
     const value: unknown = JSON.parse(text)
-    return isFields(value) ? value : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }
@@ -105,3 +104,6 @@ export const replicaKey = (name: string): string => REPLICA + name.replaceAll(/[
 
 /** What reports are about in a phase. */
 export const subjectOf = ({ id, phase }: Pick<Rotation, 'id' | 'phase'>): string => `${id}/${phase}`
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
