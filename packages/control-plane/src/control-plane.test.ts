@@ -366,7 +366,7 @@ describe('a change of CA, and a restart', () => {
     await Promise.all([one?.close(), two?.close()])
   }, 20_000)
 
-  test('a plugged-in CA takes effect at once, and one that cannot be used changes nothing', async () => {
+  test('a plugged-in CA takes effect once its root is everywhere, and one that cannot be used changes nothing', async () => {
     const root = createSelfSignedRoot({ organization: 'plugged in', now: Date.now() })
     const encode = (text: string) => Buffer.from(text).toString('base64')
     const cacerts = (key: string): KubeObject => ({
@@ -382,7 +382,9 @@ describe('a change of CA, and a restart', () => {
     })
     await cluster.client.create(Secret, cacerts('not a key'))
     await cluster.client.update(Secret, cacerts(root.keyPem))
-    roots = rootsOf(await cluster.until(ConfigMap, 'shop', ROOT_MAP, (object) => rootsOf(object) !== roots))
+    const both = rootsOf(await cluster.until(ConfigMap, 'shop', ROOT_MAP, (object) => rootsOf(object) !== roots))
+    expect(both.trim()).toBe(`${roots.trim()}\n${root.certPem.trim()}`)
+    roots = rootsOf(await cluster.until(ConfigMap, 'shop', ROOT_MAP, (object) => rootsOf(object) !== both))
     expect(roots.trim()).toBe(root.certPem.trim())
     expect(log.some((line) => line.includes('ca-key.pem cannot be read'))).toBe(true)
     const { chain } = await requestCertificate(secure({ token: await cluster.token('shop', 'cart') }))

@@ -241,7 +241,7 @@ class RunningControlPlane implements ControlPlane {
       })
     const { keysFetchedBy, severalAuthorizers, keys } = this.#options.policies
     const { ofOwnNamespace: gatewaysOfOwnNamespace, http3 } = this.#options.gateways
-    const switches = { keysFetchedBy, severalAuthorizers, gatewaysOfOwnNamespace, http3 }
+    const switches = { ...this.#options.translation, keysFetchedBy, severalAuthorizers, gatewaysOfOwnNamespace, http3 }
     const mesh = createMesh({ clusterId, domain, rootNamespace, trustDomain, revision, switches, onFault })
     mesh.setMeshConfig(watcher.current.mesh)
     mesh.setMeshNetworks(watcher.current.networks)

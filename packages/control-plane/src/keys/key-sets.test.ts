@@ -91,3 +91,49 @@ test('few are fetched at one time, all in the end', async () => {
   await done
   expect(most).toBe(8)
 })
+
+test('keys of an earlier run are in use at once, while their server is away, until it has others', async () => {
+  const answers = new Map<string, string>()
+  const told: (readonly [string, string | undefined])[] = []
+  const sets = createKeySets({
+    fetch: async ({ id }) => answers.get(id) ?? Promise.reject(new Error('away')),
+    onChange: (changed) => void told.push(...changed),
+    known: (id) => (id === 'a' ? 'earlier' : undefined),
+    refreshMs: 60_000,
+    observer: { fetched: () => {}, failed: () => {} },
+  })
+  sets.want([request('a'), request('b')])
+  expect(told).toEqual([['a', 'earlier']])
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(told).toEqual([['a', 'earlier']])
+  answers.set('a', 'later')
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(told).toEqual([
+    ['a', 'earlier'],
+    ['a', 'later'],
+  ])
+  sets.stop()
+})
+
+test('nobody waits for a server whose keys an earlier run had', async () => {
+  const sets = createKeySets({
+    fetch: () => new Promise(() => {}),
+    onChange: () => {},
+    known: () => 'earlier',
+    refreshMs: 60_000,
+    observer: { fetched: () => {}, failed: () => {} },
+  })
+  sets.want([request('a')])
+  await sets.tried()
+  sets.stop()
+})
+
+test('all sets together are bounded: one too many counts as not fetched, and the others stay', async () => {
+  const large = 'x'.repeat(6 << 20)
+  const { sets, told, counts } = keeping(new Map(['a', 'b', 'c'].map((id) => [id, large])))
+  sets.want(['a', 'b', 'c'].map(request))
+  await sets.tried()
+  expect(told.map(([id]) => id)).toEqual(['a', 'b'])
+  expect(counts).toEqual({ fetched: 2, failed: 1 })
+  sets.stop()
+})

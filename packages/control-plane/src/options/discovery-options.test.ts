@@ -75,3 +75,13 @@ test('an address without host means all, an empty one none', () => {
   const { listen } = readOptions(['--grpcAddr', '', '--httpAddr', '[::1]:8080'], {})
   expect(listen).toMatchObject({ grpc: undefined, http: { host: '::1', port: 8080 }, monitoring: { host: undefined, port: 15014 } })
 })
+
+test('switches of the environment reach translation', () => {
+  const { translation } = readOptions([], {
+    PILOT_HTTP10: 'true',
+    PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT: '0s',
+    ISTIO_DUAL_STACK: '1',
+  })
+  expect(translation).toMatchObject({ http10: true, gatewayHandshake: 0, dualStack: true, dottedHosts: true, acceptedAtOnce: 1 })
+  expect(() => readOptions([], { PILOT_DNS_JITTER_DURATION: 'soon' })).toThrow('PILOT_DNS_JITTER_DURATION')
+})

@@ -2,8 +2,10 @@
 import { isIPv6 } from 'node:net'
 import { parseDuration } from '@lateen/base'
 import type { KeyKind } from '@lateen/ca'
+import type { MeshSwitches } from '@lateen/model'
 import type { WorkloadEntryOptions } from '../workload-entries/registry.ts'
 import { type ParsedFlags, parseFlags, UsageError } from './flags.ts'
+import { translationSwitches } from './translation-switches.ts'
 
 /** Where to listen; no host means every address. */
 export interface Address {
@@ -80,11 +82,15 @@ export interface DiscoveryOptions {
     }
   }
   readonly workloadEntries: WorkloadEntryOptions
+  /** What else the environment says of what proxies get. */
+  readonly translation: Partial<MeshSwitches>
   readonly gateways: {
     /** Gateways concern only workloads of their own namespace. */
     readonly ofOwnNamespace: boolean
     readonly http3: boolean
   }
+  /** Whose status is written: of the Gateway API's objects; addresses that hosts of ServiceEntries are given. */
+  readonly statuses: { readonly gatewayApi: boolean; readonly autoAddresses: boolean }
   readonly gatewayApi: {
     /** Gateways get Deployments and Services of their own. */
     readonly deploys: boolean
@@ -92,8 +98,6 @@ export interface DiscoveryOptions {
     readonly keepsClasses: boolean
     readonly copiesMetadata: boolean
   }
-  /** Whose status is written: of the Gateway API's objects; addresses that hosts of ServiceEntries are given. */
-  readonly statuses: { readonly gatewayApi: boolean; readonly autoAddresses: boolean }
   readonly debug: { readonly onHttp: boolean; readonly authenticate: boolean; readonly namespaces: readonly string[] }
   readonly injection: { readonly enabled: boolean; readonly webhookName: string; readonly env: Readonly<Record<string, string>> }
   readonly validationWebhookName: string
@@ -164,22 +168,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       checkIdentity: environment.boolean('PILOT_ENABLE_XDS_IDENTITY_CHECK', true),
       maxRequestsPerSecond: environment.number('PILOT_MAX_REQUESTS_PER_SECOND', 0),
     },
-    policies: {
-      keysFetchedBy: keyFetcher(environment.text('PILOT_JWT_ENABLE_REMOTE_JWKS', 'false')),
-      severalAuthorizers: environment.boolean('PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS', false),
-      keys: {
-        refreshMs: environment.duration('PILOT_JWT_PUB_KEY_REFRESH_INTERVAL', 20 * 60_000),
-        insecure: environment.boolean('JWKS_RESOLVER_INSECURE_SKIP_VERIFY', false),
-        blocked: list(environment.text('BLOCKED_CIDRS_IN_JWKS_URIS', '')),
-        allowed: list(environment.text('LATEEN_JWKS_ALLOWED_CIDRS', '')),
-      },
-    },
-    workloadEntries: {
-      register: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION', true),
-      healthChecks: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_HEALTHCHECKS', true),
-      checkIdentity: environment.boolean('ISTIO_WORKLOAD_ENTRY_VALIDATE_IDENTITY', true),
-      graceMs: environment.duration('PILOT_WORKLOAD_ENTRY_GRACE_PERIOD', 10_000),
-    },
+    policies: policyOptions(environment),
+    workloadEntries: workloadEntryOptions(environment),
+    translation: translationSwitches(environment),
     gateways: {
       ofOwnNamespace: environment.boolean('PILOT_SCOPE_GATEWAY_TO_NAMESPACE', false),
       http3: environment.boolean('PILOT_ENABLE_QUIC_LISTENERS', false),
@@ -189,11 +180,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       gatewayApi: environment.boolean('PILOT_ENABLE_GATEWAY_API', true) && environment.boolean('PILOT_ENABLE_GATEWAY_API_STATUS', true),
       autoAddresses: environment.boolean('PILOT_ENABLE_IP_AUTOALLOCATE', true),
     },
-    debug: {
-      onHttp: environment.boolean('ENABLE_DEBUG_ON_HTTP', true),
-      authenticate: environment.boolean('ENABLE_DEBUG_ENDPOINT_AUTH', true),
-      namespaces: list(environment.text('DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES', '')),
-    },
+    debug: debugOptions(environment),
     injection: {
       enabled: environment.boolean('INJECT_ENABLED', true),
       webhookName: environment.text('INJECTION_WEBHOOK_CONFIG_NAME', 'istio-sidecar-injector'),
@@ -244,6 +231,36 @@ function keyFetcher(text: string): DiscoveryOptions['policies']['keysFetchedBy']
       return 'proxy'
     default:
       throw new UsageError(`PILOT_JWT_ENABLE_REMOTE_JWKS: "${text}" is not known; use istiod, hybrid or envoy`)
+  }
+}
+
+function policyOptions(environment: ReturnType<typeof environmentReader>): DiscoveryOptions['policies'] {
+  return {
+    keysFetchedBy: keyFetcher(environment.text('PILOT_JWT_ENABLE_REMOTE_JWKS', 'false')),
+    severalAuthorizers: environment.boolean('PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS', false),
+    keys: {
+      refreshMs: environment.duration('PILOT_JWT_PUB_KEY_REFRESH_INTERVAL', 20 * 60_000),
+      insecure: environment.boolean('JWKS_RESOLVER_INSECURE_SKIP_VERIFY', false),
+      blocked: list(environment.text('BLOCKED_CIDRS_IN_JWKS_URIS', '')),
+      allowed: list(environment.text('LATEEN_JWKS_ALLOWED_CIDRS', '')),
+    },
+  }
+}
+
+function workloadEntryOptions(environment: ReturnType<typeof environmentReader>): DiscoveryOptions['workloadEntries'] {
+  return {
+    register: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION', true),
+    healthChecks: environment.boolean('PILOT_ENABLE_WORKLOAD_ENTRY_HEALTHCHECKS', true),
+    checkIdentity: environment.boolean('ISTIO_WORKLOAD_ENTRY_VALIDATE_IDENTITY', true),
+    graceMs: environment.duration('PILOT_WORKLOAD_ENTRY_GRACE_PERIOD', 10_000),
+  }
+}
+
+function debugOptions(environment: ReturnType<typeof environmentReader>): DiscoveryOptions['debug'] {
+  return {
+    onHttp: environment.boolean('ENABLE_DEBUG_ON_HTTP', true),
+    authenticate: environment.boolean('ENABLE_DEBUG_ENDPOINT_AUTH', true),
+    namespaces: list(environment.text('DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES', '')),
   }
 }
 

@@ -4,7 +4,13 @@ import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.
 
 const { CustomResourceDefinition, HTTPRoute, Ingress, KubernetesGateway, Service } = RESOURCE_TYPES
 const GATEWAY_GROUP = 'gateway.networking.k8s.io'
-const ServiceEntry: ResourceType = { group: 'networking.istio.io', version: 'v1', kind: 'ServiceEntry', plural: 'serviceentries', namespaced: true }
+const ServiceEntry: ResourceType = {
+  group: 'networking.istio.io',
+  version: 'v1',
+  kind: 'ServiceEntry',
+  plural: 'serviceentries',
+  namespaced: true,
+}
 
 let cluster: TestCluster
 
@@ -28,7 +34,8 @@ function verdicts(route: KubeObject): Record<string, string> {
   const parents = status(route)['parents']
   const found: Record<string, string> = {}
   for (const parent of Array.isArray(parents) ? parents : []) {
-    for (const condition of parent.conditions) found[`${parent.controllerName} ${condition.type}`] = `${condition.status} ${condition.reason}`
+    for (const condition of parent.conditions)
+      found[`${parent.controllerName} ${condition.type}`] = `${condition.status} ${condition.reason}`
   }
   return found
 }
@@ -90,7 +97,10 @@ test('an Ingress of the mesh is reached where the ingress gateway is', async () 
 test('a route says where it attaches and what is missing, and the entries of other controllers stay', async () => {
   await cluster.client.create(
     KubernetesGateway,
-    gatewayApi('Gateway', 'edge', { gatewayClassName: 'istio', listeners: [{ name: 'web', port: 80, protocol: 'HTTP', hostname: '*.shop.example' }] }),
+    gatewayApi('Gateway', 'edge', {
+      gatewayClassName: 'istio',
+      listeners: [{ name: 'web', port: 80, protocol: 'HTTP', hostname: '*.shop.example' }],
+    }),
   )
   const spec = { parentRefs: [{ name: 'edge' }], hostnames: ['a.shop.example'], rules: [{ backendRefs: [{ name: 'nobody', port: 80 }] }] }
   await cluster.client.create(HTTPRoute, gatewayApi('HTTPRoute', 'cart', spec))
@@ -127,7 +137,10 @@ test('what somebody takes out of a status is written again, but not for ever', a
   await cluster.until(KubernetesGateway, 'shop', 'edge', isWritten)
   await wipe()
   // Another object's status, written later, shows that the wiped one had its turn.
-  await cluster.client.create(KubernetesGateway, gatewayApi('Gateway', 'late', { gatewayClassName: 'istio', listeners: [] }))
+  await cluster.client.create(
+    KubernetesGateway,
+    gatewayApi('Gateway', 'late', { gatewayClassName: 'istio', listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }] }),
+  )
   await cluster.until(KubernetesGateway, 'shop', 'late', isWritten)
   expect(status(await cluster.client.get(KubernetesGateway, 'shop', 'edge'))['conditions']).toEqual([])
 })

@@ -9,7 +9,6 @@ import type { WantedStatus } from '@lateen/model'
 import type { StatusWatch } from '@lateen/translate'
 import { statusChanges } from './merge-status.ts'
 
-
 export interface ObjectStatusesOptions {
   readonly client: KubeClient
   /** The statuses by `group/kind namespace/name`, followed from now on. */

@@ -31,7 +31,11 @@ export async function serveValidate({ metrics, warnings }: ValidateWebhookOption
   }
 }
 
-function withWarnings(answer: AdmissionAnswer, { operation, object }: AdmissionRequest, warnings: ObjectWarnings | undefined): AdmissionAnswer {
+function withWarnings(
+  answer: AdmissionAnswer,
+  { operation, object }: AdmissionRequest,
+  warnings: ObjectWarnings | undefined,
+): AdmissionAnswer {
   if (!answer.allowed || !warnings || operation === 'DELETE' || isBeingDeleted(object)) return answer
   if (!isObject(object)) return answer
   const found = warnings.of(object).map((text) => text.slice(0, MAX_WARNING))

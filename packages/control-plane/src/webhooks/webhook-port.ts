@@ -70,7 +70,8 @@ export async function startWebhooks({
       await injector.synced
       return serveInject(inject, request)
     }
-    if (pathname === '/validate' || pathname.startsWith('/validate/')) return serveValidate({ metrics: metrics.webhooks, warnings }, request)
+    if (pathname === '/validate' || pathname.startsWith('/validate/'))
+      return serveValidate({ metrics: metrics.webhooks, warnings }, request)
     if (pathname === '/ready') return { status: 200, body: '' }
     return { status: 404, body: 'there is nothing here; the webhooks are /inject and /validate\n' }
   }

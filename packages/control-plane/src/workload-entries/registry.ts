@@ -135,10 +135,12 @@ class Registry implements WorkloadRegistry {
       close: () => {
         if (--this.#line(key).connections > 0 || !isOpen) return this.#forget(key)
         isOpen = false
-        void settled.then(() => this.#next(key, () => this.#disconnected(claim, since))).catch((error: unknown) => {
-          this.#options.observer.failed()
-          log.warn(`the end of ${key} could not be written: ${textOf(error)}`)
-        })
+        void settled
+          .then(() => this.#next(key, () => this.#disconnected(claim, since)))
+          .catch((error: unknown) => {
+            this.#options.observer.failed()
+            log.warn(`the end of ${key} could not be written: ${textOf(error)}`)
+          })
       },
     }
   }

@@ -164,8 +164,10 @@ class NodeSession implements Session, OpenSession {
     const trust = this.#options.trust.resources(typeUrl)
     if (trust) return trust
     const resources = this.#inner.resources(typeUrl)
-    if (typeUrl !== TYPE_URL.SDS || resources.parts.every(isOpen) || this.#maySeeSecrets()) return resources
-    return withoutSecrets(resources)
+    if (typeUrl !== TYPE_URL.SDS) return resources
+    // What its Gateways were granted needs no right of the account, but a proof of who asks.
+    const without = this.#proven ? withoutRight : withoutSecrets
+    return resources.parts.every(this.#proven ? needsNoRight : isOpen) || this.#maySeeSecrets() ? resources : without(resources)
   }
 
   origins(typeUrl: string, name: string): readonly ObjectRef[] {
@@ -193,16 +195,24 @@ class NodeSession implements Session, OpenSession {
 /** Authorities in ConfigMaps are for everyone; they are in parts of their own. */
 const isOpen = (part: ResourceSet['parts'][number]): boolean => [...part.keys()].every((name) => name.startsWith('configmap://'))
 
-/** One set for one set, so that the server sees whether something changed. */
-const OPEN_SETS = new WeakMap<ResourceSet, ResourceSet>()
+/** Secrets that references of the Gateway API were granted are in parts of their own too. */
+const needsNoRight = (part: ResourceSet['parts'][number]): boolean =>
+  isOpen(part) || [...part.keys()].every((name) => name.startsWith('kubernetes-gateway://'))
 
-function withoutSecrets(resources: ResourceSet): ResourceSet {
-  const known = OPEN_SETS.get(resources)
-  if (known) return known
-  const parts = resources.parts.filter(isOpen)
-  const set = parts.length > 0 ? { parts } : NOTHING
-  OPEN_SETS.set(resources, set)
-  return set
+const withoutSecrets = onlyParts(isOpen)
+const withoutRight = onlyParts(needsNoRight)
+
+/** One set for one set, so that the server sees whether something changed. */
+function onlyParts(keeps: (part: ResourceSet['parts'][number]) => boolean): (resources: ResourceSet) => ResourceSet {
+  const sets = new WeakMap<ResourceSet, ResourceSet>()
+  return (resources) => {
+    const known = sets.get(resources)
+    if (known) return known
+    const parts = resources.parts.filter(keeps)
+    const set = parts.length > 0 ? { parts } : NOTHING
+    sets.set(resources, set)
+    return set
+  }
 }
 
 function uniqueOrigins(origins: readonly ObjectRef[]): ObjectRef[] {

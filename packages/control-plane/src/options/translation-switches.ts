@@ -1,0 +1,27 @@
+/** What the environment says of translation: switches of Istio's control plane that change what every proxy gets. */
+import type { MeshSwitches } from '@lateen/model'
+
+/** Reads variables, with what holds where one is not set. */
+interface Environment {
+  boolean(name: string, fallback: boolean): boolean
+  number(name: string, fallback: number): number
+  /** Milliseconds. */
+  duration(name: string, fallback: number): number
+}
+
+/** @throws UsageError naming the variable whose value cannot be read */
+export const translationSwitches = (environment: Environment): Partial<MeshSwitches> => ({
+  http10: environment.boolean('PILOT_HTTP10', false),
+  dualStack: environment.boolean('ISTIO_DUAL_STACK', false),
+  sendsUnhealthy: environment.boolean('PILOT_SEND_UNHEALTHY_ENDPOINTS', false),
+  tracksRemaining: !environment.boolean('DISABLE_TRACK_REMAINING_CB_METRICS', true),
+  weighsLocalities: environment.boolean('ENABLE_LOCALITY_WEIGHTED_LB_CONFIG', false),
+  usesRemoteAddress: environment.boolean('PILOT_SIDECAR_USE_REMOTE_ADDRESS', false),
+  passesContinue: environment.boolean('ENABLE_100_CONTINUE_HEADERS', true),
+  dottedHosts: environment.boolean('PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN', true),
+  mergesIngress: environment.boolean('PILOT_ALLOW_SIDECAR_SERVICE_INBOUND_LISTENER_MERGE', false),
+  acceptedAtOnce: environment.number('MAX_CONNECTIONS_PER_SOCKET_EVENT_LOOP', 1),
+  gatewayHandshake: environment.duration('PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT', 15_000),
+  dnsJitter: environment.duration('PILOT_DNS_JITTER_DURATION', 100),
+  dnsMostQueries: environment.number('PILOT_DNS_CARES_UDP_MAX_QUERIES', 100),
+})
