@@ -19,6 +19,13 @@ export const TREE: Tree = {
   },
   supervise: { summary: "the mesh's supervisor", hidden: true, load: async () => (await import('./mesh/supervise.ts')).supervise },
   cluster: { summary: "the mesh's cluster process", hidden: true, load: async () => (await import('./mesh/cluster.ts')).cluster },
+  ca: {
+    summary: "the mesh's certificate authority",
+    children: {
+      rotate: { summary: 'change the root while traffic goes on', load: async () => (await import('./ca/rotate.ts')).rotate },
+      status: { summary: 'who signs, until when, and how far a change has come', load: async () => (await import('./ca/status.ts')).status },
+    },
+  },
   'proxy-status': {
     summary: 'whether every proxy has its configuration',
     aliases: ['ps'],
@@ -49,6 +56,25 @@ export const TREE: Tree = {
       log: { summary: 'levels of its loggers', aliases: ['o'], load: async () => (await import('./proxy-config/log.ts')).log },
       route: { summary: 'routes', aliases: ['routes', 'r'], load: async () => (await import('./proxy-config/route.ts')).route },
       secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },
+    },
+  },
+  tag: {
+    summary: 'other names for revisions of the control plane',
+    children: {
+      generate: { summary: 'writes the webhooks of a tag', load: async () => (await import('./tag/generate.ts')).generate },
+      list: { summary: 'tags and who uses them', aliases: ['show'], load: async () => (await import('./tag/list.ts')).list },
+      remove: { summary: 'removes a tag', aliases: ['delete'], load: async () => (await import('./tag/remove.ts')).remove },
+      set: { summary: 'creates or changes a tag', load: async () => (await import('./tag/set.ts')).set },
+    },
+  },
+  waypoint: {
+    summary: 'waypoints of ambient mode, as objects',
+    children: {
+      apply: { summary: 'applies a waypoint', load: async () => (await import('./waypoint/apply.ts')).apply },
+      delete: { summary: 'deletes waypoints', load: async () => (await import('./waypoint/delete.ts')).deleteWaypoint },
+      generate: { summary: 'writes a waypoint as YAML', load: async () => (await import('./waypoint/generate.ts')).generate },
+      list: { summary: 'which waypoints there are', load: async () => (await import('./waypoint/list.ts')).list },
+      status: { summary: 'whether waypoints run', load: async () => (await import('./waypoint/status.ts')).status },
     },
   },
   'kube-inject': {

@@ -1,0 +1,89 @@
+/** `x envoy-stats`: Envoy's own statistics of a proxy, or of all proxies with a label. */
+import { RESOURCE_TYPES } from '@lateen/api'
+import { parse } from 'yaml'
+import { type Cluster, withCluster } from '../../../cluster/connect.ts'
+import { type ProxyAdmin, proxyAdmin } from '../../../cluster/envoy-admin.ts'
+import { askPod } from '../../../cluster/pod-ports.ts'
+import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
+import { type Context, command } from '../../../shell/command.ts'
+import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
+import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
+import { POD_ARGUMENT } from '../../proxy-config/source.ts'
+
+interface ProxyStats {
+  readonly pod: string
+  readonly body: string
+}
+
+export const envoyStats = command<unknown>({
+  help: "Envoy's statistics of a proxy: of the server, or of its clusters. prom is the Prometheus format; prom-merged has the application's own metrics too.",
+  args: [POD_ARGUMENT],
+  flags: [
+    { name: 'type', short: 't', value: 'TYPE', choices: ['server', 'cluster', 'clusters'], default: 'server', help: 'server or clusters' },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FORMAT',
+      choices: ['short', 'json', 'yaml', 'prom', 'prom-merged'],
+      default: 'short',
+      help: 'short, json, yaml, prom or prom-merged',
+    },
+    { name: 'selector', short: 'l', value: 'LABELS', help: 'the proxies of all pods with these labels' },
+    { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: "accepted; the proxy's own agent knows the port" },
+    ...KUBE_FLAGS,
+  ],
+  examples: [
+    'lateen x envoy-stats POD.NAMESPACE',
+    'lateen x envoy-stats deployment/cart.shop --type clusters',
+    'lateen x envoy-stats POD.NAMESPACE -o prom-merged',
+    'lateen x envoy-stats -l app=cart -n shop -o prom',
+  ],
+  run: (context) =>
+    withCluster(context, async (cluster) => {
+      const format = context.flags.text('output') ?? 'short'
+      const isClusters = context.flags.text('type') !== 'server'
+      if (isClusters && format.startsWith('prom')) {
+        throw new CommandError('Envoy tells its clusters as text or JSON: use -o short, json or yaml with --type clusters', { exitCode: EXIT.usage })
+      }
+      const pods = await podsOf(context, cluster)
+      const stats = await Promise.all(pods.map((pod) => statsOf(cluster, pod, { format, isClusters })))
+      if (format !== 'json' && format !== 'yaml') return textOf(stats)
+      const data = stats.map(({ body }) => parse(body, { maxAliasCount: 0 }))
+      return data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))
+    }),
+  render: (found) => (typeof found === 'string' ? found : ''),
+})
+
+/** Names of pods as `name.namespace`. @throws CommandError when there is none */
+async function podsOf({ args: [reference], flags }: Context, { client, namespace }: Cluster): Promise<string[]> {
+  const labelSelector = flags.text('selector')
+  if (reference !== undefined && labelSelector !== undefined) throw new CommandError('give a pod or --selector, not both', { exitCode: EXIT.usage })
+  if (reference !== undefined) return [reference]
+  if (labelSelector === undefined) throw new CommandError('stats requires pod name or label selector', { exitCode: EXIT.usage })
+  const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace, labelSelector })
+  const pods = items.filter((pod) => proxyContainerOf(pod) !== undefined).map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
+  if (pods.length === 0) throw new CommandError(`no pod with labels ${labelSelector} in namespace ${namespace} has a proxy`)
+  return pods
+}
+
+const AGENT_PORT = 15_020
+
+async function statsOf(cluster: Cluster, reference: string, { format, isClusters }: { format: string; isClusters: boolean }): Promise<ProxyStats> {
+  const admin = await proxyAdmin(cluster, reference)
+  if (format === 'prom-merged') return { pod: admin.pod, body: await mergedMetrics(cluster, admin) }
+  const asData = format === 'json' || format === 'yaml' ? '?format=json' : ''
+  const path = isClusters ? `clusters${asData}` : format === 'prom' ? 'stats/prometheus' : `stats${asData}`
+  return { pod: admin.pod, body: await admin.ask('GET', path) }
+}
+
+/** The agent puts Envoy's metrics and the application's together. */
+async function mergedMetrics(cluster: Cluster, { pod }: ProxyAdmin): Promise<string> {
+  const dot = pod.lastIndexOf('.')
+  const target = { namespace: pod.slice(dot + 1), pod: pod.slice(0, dot), port: AGENT_PORT }
+  const { status, body } = await askPod(cluster, { ...target, method: 'GET', path: '/stats/prometheus' })
+  if (status === 200) return body
+  throw new CommandError(`the agent of pod ${pod} answered ${status} to GET /stats/prometheus`)
+}
+
+const textOf = (stats: readonly ProxyStats[]): string =>
+  stats.length === 1 ? (stats[0]?.body.trimEnd() ?? '') : stats.map(({ pod, body }) => `Stats of ${pod}:\n${body.trimEnd()}`).join('\n\n')
