@@ -1,5 +1,5 @@
 /** The external authorizer of `fixtures/authorizer` as a pod of the namespace `outside`, and extension providers that name it. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { documents } from './echo.ts'
 
@@ -10,10 +10,10 @@ export const AUTHORIZER = 'authorizer.outside.svc.cluster.local'
 
 /** Its pod and service; `env` is the pod's environment. */
 export function authorizer(env: Readonly<Record<string, string>>): string {
-  const source = (name: string) => readFileSync(join(SOURCE, name), 'utf8')
+  const files = readdirSync(SOURCE).map((name) => [name, readFileSync(join(SOURCE, name), 'utf8')])
   const named = { name: 'authorizer', namespace: 'outside' }
   return documents(
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: named, data: { 'main.ts': source('main.ts'), 'wire.ts': source('wire.ts') } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: named, data: Object.fromEntries(files) },
     {
       apiVersion: 'v1',
       kind: 'Pod',

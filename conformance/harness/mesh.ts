@@ -34,8 +34,12 @@ export function whySkipped(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'end-to-end tests need root, for network namespaces'
 }
 
-/** A group of tests with a mesh; the getter is for use inside tests and hooks. Skipped, with the reason, where no mesh can run. */
-export function describeWithMesh(name: string, body: (mesh: () => Mesh) => void): void {
+/**
+ * A group of tests with a mesh; the getter is for use inside tests and hooks. Skipped, with the reason, where no mesh can run.
+ *
+ * @param options further words for `lateen up`
+ */
+export function describeWithMesh(name: string, body: (mesh: () => Mesh) => void, options: readonly string[] = []): void {
   describe(name, () => {
     let mesh: Mesh | undefined
     const reason = whySkipped()
@@ -43,7 +47,7 @@ export function describeWithMesh(name: string, body: (mesh: () => Mesh) => void)
       if (reason) context.skip(reason)
     })
     beforeAll(async () => {
-      if (!reason) mesh = await startMesh()
+      if (!reason) mesh = await startMesh(options)
     })
     afterAll(async () => {
       if (mesh) await stopMesh(mesh)
@@ -55,9 +59,10 @@ export function describeWithMesh(name: string, body: (mesh: () => Mesh) => void)
   })
 }
 
-export async function startMesh(): Promise<Mesh> {
+export async function startMesh(options: readonly string[] = []): Promise<Mesh> {
   const mesh = await newMesh()
-  const { code, output } = await mesh.lateen('up', '--detach', '--api-port', String(mesh.apiPort), '--gateway-port', String(mesh.httpPort))
+  const ports = ['--api-port', String(mesh.apiPort), '--gateway-port', String(mesh.httpPort)]
+  const { code, output } = await mesh.lateen('up', '--detach', ...ports, ...options)
   if (code !== 0) {
     const logs = await mesh.lateen('logs', 'cluster', '--tail', '60')
     await stopMesh(mesh)

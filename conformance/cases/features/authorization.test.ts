@@ -1,22 +1,19 @@
 /** Who may call what, between real sidecars: identities, tokens, rules, external authorizers, rules on trial. */
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AUTHORIZER, authorizer } from '../../harness/authorizer.ts'
 import { type CallSpec, documents, type Echo, echoService, podsReady } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
+import { addToMesh } from '../../harness/mesh-config.ts'
 import { networking } from '../../harness/objects.ts'
+import { ISSUER, keySet, newSigningKey, token, unsignedToken } from '../../harness/tokens.ts'
 
 const WEB = 'http://web.feat.svc.cluster.local'
 const BYTES = 'tcp://web.feat.svc.cluster.local:9000'
-const ISSUER = 'https://issuer.example.com'
-const AUTHORIZER = 'authorizer.outside.svc.cluster.local'
 
-const signer = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const KEYS = JSON.stringify({ keys: [{ ...signer.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' }] })
+const signer = newSigningKey('one')
+const stranger = newSigningKey('one')
 
 const PROVIDERS = [
   {
@@ -50,7 +47,7 @@ describeWithMesh('authorization', (mesh) => {
 
   beforeAll(async () => {
     if (whySkipped()) return
-    await addProviders(mesh())
+    await addToMesh(mesh(), { extensionProviders: PROVIDERS })
     const account = (namespace: string) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'caller', namespace } })
     const pods = [
       { name: 'web', namespace: 'feat', listen: ['8080=http', '9000=tcp'] },
@@ -69,7 +66,7 @@ describeWithMesh('authorization', (mesh) => {
           { name: 'web', namespace: 'feat' },
           { host: 'web', trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } } },
         ),
-        authorizer(),
+        authorizer({ KEYS: keySet(signer) }),
       ].join(''),
     )
     await podsReady(mesh(), 'outside', ['authorizer'])
@@ -149,12 +146,12 @@ describeWithMesh('authorization', (mesh) => {
       const now = Math.floor(Date.now() / 1000)
       const claims = { iss: ISSUER, sub: 'ann', exp: now + 600 }
       await soon('403', CALLER)
-      await soon('served', CALLER, 'h1', bearer(token(claims)))
-      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, sub: 'bob' })))).toBe('403')
-      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, exp: now - 600 })))).toBe('401')
-      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, iss: 'https://other.example.com' })))).toBe('401')
-      expect(await verdict(CALLER, 'h1', bearer(token(claims, stranger.privateKey)))).toBe('401')
-      expect(await verdict(CALLER, 'h1', bearer(`${part({ alg: 'none' })}.${part(claims)}.`))).toBe('401')
+      await soon('served', CALLER, 'h1', bearer(token(claims, signer)))
+      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, sub: 'bob' }, signer)))).toBe('403')
+      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, exp: now - 600 }, signer)))).toBe('401')
+      expect(await verdict(CALLER, 'h1', bearer(token({ ...claims, iss: 'https://other.example.com' }, signer)))).toBe('401')
+      expect(await verdict(CALLER, 'h1', bearer(token(claims, stranger)))).toBe('401')
+      expect(await verdict(CALLER, 'h1', bearer(unsignedToken(claims)))).toBe('401')
     })
   })
 
@@ -212,63 +209,4 @@ async function statistic(mesh: Mesh, suffix: string, act: () => Promise<unknown>
     return name.endsWith(suffix) ? [Number(value)] : []
   })
   return counts.reduce((sum, count) => sum + count, 0)
-}
-
-/** Extension providers, put into the mesh configuration as it stands. */
-async function addProviders(mesh: Mesh): Promise<void> {
-  const text = await mesh.kubectl('get', 'configmap', 'istio', '-n', 'istio-system', '-o', 'jsonpath={.data.mesh}')
-  const patch = { data: { mesh: `${text}\nextensionProviders: ${JSON.stringify(PROVIDERS)}\n` } }
-  await mesh.kubectl('patch', 'configmap', 'istio', '-n', 'istio-system', '--type', 'merge', '-p', JSON.stringify(patch))
-}
-
-function authorizer(): string {
-  const source = (name: string) => readFileSync(join(import.meta.dirname, '../../fixtures/authorizer', name), 'utf8')
-  const named = (name: string) => ({ name, namespace: 'outside' })
-  return documents(
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: named('authorizer'),
-      data: { 'main.ts': source('main.ts'), 'wire.ts': source('wire.ts') },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { ...named('authorizer'), labels: { app: 'authorizer' } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        containers: [
-          {
-            name: 'authorizer',
-            image: 'node',
-            args: ['--disable-warning=ExperimentalWarning', '/app/main.ts'],
-            env: [{ name: 'KEYS', value: KEYS }],
-            readinessProbe: { httpGet: { path: '/keys', port: 8000 }, periodSeconds: 1 },
-            volumeMounts: [{ name: 'app', mountPath: '/app' }],
-          },
-        ],
-        volumes: [{ name: 'app', configMap: { name: 'authorizer' } }],
-      },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: named('authorizer'),
-      spec: {
-        selector: { app: 'authorizer' },
-        ports: [
-          { name: 'http', port: 8000 },
-          { name: 'grpc', port: 9191 },
-          { name: 'grpc-nobody', port: 9999 },
-        ],
-      },
-    },
-  )
-}
-
-const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-function token(claims: Spec, key: KeyObject = signer.privateKey): string {
-  const text = `${part({ alg: 'RS256', kid: 'one' })}.${part(claims)}`
-  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`
 }

@@ -17,10 +17,10 @@ const PROBES: Readonly<Record<string, object>> = {
   'by-http': {
     ...QUICK,
     initialDelaySeconds: 1,
-    httpGet: { path: '/well', port: 8080, scheme: 'HTTP', host: '', httpHeaders: [{ name: 'x-test', value: 'probe' }] },
+    httpGet: { path: '/well', port: 8080, scheme: 'HTTP', host: 'localhost', httpHeaders: [{ name: 'x-test', value: 'probe' }] },
   },
-  'by-tcp': { ...QUICK, tcpSocket: { port: 9000, host: '' } },
-  'by-command': { ...QUICK, exec: { command: ['/bin/sh', '-c', 'test ! -e /tmp/sick'] } },
+  'by-tcp': { ...QUICK, tcpSocket: { port: 9000, host: '127.0.0.1' } },
+  'by-command': { ...QUICK, exec: { command: ['/bin/sh', '-c', 'test ! -e /etc/istio/proxy/sick'] } },
   'by-grpc': { ...QUICK, grpc: { port: 8080, service: 'echo' } },
 }
 
@@ -87,7 +87,7 @@ describeWithMesh('workloads that register themselves', (mesh) => {
     expect((await call('plain')).echo?.headers['x-forwarded-client-cert']).toContain('spiffe://cluster.local/ns/feat/sa/default')
   })
 
-  test('a workload of a group that is not there gets no configuration, until the group is there', async () => {
+  test('a workload of a group that is not there is refused by name, until the group is there', async () => {
     await mesh().apply(echoPod(workload('early', 'late')))
     await eventually(async () => expect(await mesh().kubectl('logs', 'early', '-n', 'feat', '-c', 'istio-proxy')).toContain('feat/late'))
     await mesh().apply(group('late'))
@@ -118,11 +118,12 @@ describeWithMesh('workloads that register themselves', (mesh) => {
 
     test('by command: its exit status decides', async () => {
       await served('by-command')
-      const inProxy = (command: string) => mesh().kubectl('exec', 'by-command', '-n', 'feat', '-c', 'istio-proxy', '--', 'sh', '-c', command)
-      await inProxy('touch /tmp/sick')
+      const inProxy = (command: string) =>
+        mesh().kubectl('exec', 'by-command', '-n', 'feat', '-c', 'istio-proxy', '--', 'sh', '-c', command)
+      await inProxy('touch /etc/istio/proxy/sick')
       await becomes('by-command', 'False')
       await unserved('by-command')
-      await inProxy('rm /tmp/sick')
+      await inProxy('rm /etc/istio/proxy/sick')
       await served('by-command')
     })
 
