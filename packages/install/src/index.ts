@@ -2,3 +2,4 @@
 export { localMesh } from './local-mesh.ts'
 export type { GatewayOptions, LocalMeshOptions } from './options.ts'
 export { chartValues, mergeTrees, type Tree } from './values.ts'
+export { type ClientConfig, type RevisionTag, revisionTagWebhooks } from './webhooks.ts'

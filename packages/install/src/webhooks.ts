@@ -52,7 +52,12 @@ export function revisionTagWebhooks(tag: RevisionTag): KubeObject[] {
     ADMISSION,
     'MutatingWebhookConfiguration',
     { name, labels: { app: 'sidecar-injector', ...labels } },
-    { webhooks: [...selectingWebhooks(tag.injection, tag.tag), ...(tag.tag === 'default' && tag.everywhere ? [everywhere(tag.injection)] : [])] },
+    {
+      webhooks: [
+        ...selectingWebhooks(tag.injection, tag.tag),
+        ...(tag.tag === 'default' && tag.everywhere ? [everywhere(tag.injection)] : []),
+      ],
+    },
   )
   if (tag.tag !== 'default' || !tag.validation) return [injection]
   const validation = kubeObject(
@@ -122,7 +127,10 @@ export function validationWebhooks(installation: Installation): KubeObject {
     'ValidatingWebhookConfiguration',
     { name, labels: commonLabels(installation, 'istiod', { app: 'istiod', istio: 'istiod' }) },
     {
-      webhooks: [validator(client, 'rev.', isIn(REVISION, revision)), ...(revision === 'default' ? [validator(client, '', absent(REVISION))] : [])],
+      webhooks: [
+        validator(client, 'rev.', isIn(REVISION, revision)),
+        ...(revision === 'default' ? [validator(client, '', absent(REVISION))] : []),
+      ],
     },
   )
 }
