@@ -67,27 +67,52 @@ export function peerPolicyOf(
   labels: Readonly<Record<string, string>>,
 ): EffectivePeerPolicy {
   const { rootNamespace } = settingsOf(context, inputs)
-  const all = [...new Set([namespace, rootNamespace])].flatMap((each) => context.list(policies, 'namespace', each))
-  return composePeerPolicy(all, { namespace, labels, rootNamespace })
+  return composePeerPolicy(policiesNear(context, policies, namespace, rootNamespace), { namespace, labels, rootNamespace })
+}
+
+/** The policies that decide for a workload, the nearest first; what one says hides those behind it. */
+export function peerPoliciesFor(
+  context: Context,
+  inputs: Inputs,
+  policies: Source<PeerPolicy>,
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+): readonly PeerPolicy[] {
+  const { rootNamespace } = settingsOf(context, inputs)
+  const all = policiesNear(context, policies, workload.namespace, rootNamespace)
+  const { narrow, wide, mesh } = byNearness(all, { ...workload, rootNamespace })
+  const found = [narrow, wide, mesh].filter((policy) => policy !== undefined)
+  const last = found.findIndex(({ mode }) => mode !== undefined)
+  return last < 0 ? found : found.slice(0, last + 1)
+}
+
+const policiesNear = (context: Context, policies: Source<PeerPolicy>, namespace: string, rootNamespace: string): readonly PeerPolicy[] =>
+  [...new Set([namespace, rootNamespace])].flatMap((each) => context.list(policies, 'namespace', each))
+
+interface PolicyWorkload {
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly rootNamespace: string
 }
 
 /** What of these policies holds for a workload; those of other namespaces than its own and the root count for nothing. */
-export function composePeerPolicy(
-  policies: readonly PeerPolicy[],
-  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>>; readonly rootNamespace: string },
-): EffectivePeerPolicy {
-  const { namespace, labels, rootNamespace } = workload
-  const sorted = [...policies].sort(byAge)
-  const own = sorted.filter((policy) => policy.namespace === namespace)
-  const mesh = sorted.find((policy) => policy.namespace === rootNamespace && !policy.selector)
-  const wide = rootNamespace === namespace ? undefined : own.find((policy) => !policy.selector)
-  // A selector in the root namespace selects nothing, not even there: that namespace speaks for the mesh.
-  const narrow = rootNamespace === namespace ? undefined : own.find((policy) => policy.selector && selects(policy.selector, labels))
+export function composePeerPolicy(policies: readonly PeerPolicy[], workload: PolicyWorkload): EffectivePeerPolicy {
+  const { narrow, wide, mesh } = byNearness(policies, workload)
   const inherited = wide?.mode ?? mesh?.mode ?? 'PERMISSIVE'
   const mode = narrow?.mode ?? inherited
   // A port's UNSET takes the workload's mode; ports are read from workload policies only.
   const ports = Object.fromEntries(Object.entries(narrow?.ports ?? {}).map(([port, own]) => [port, own ?? mode]))
   return { mode, ports }
+}
+
+function byNearness(policies: readonly PeerPolicy[], { namespace, labels, rootNamespace }: PolicyWorkload) {
+  const sorted = [...policies].sort(byAge)
+  const own = sorted.filter((policy) => policy.namespace === namespace)
+  return {
+    mesh: sorted.find((policy) => policy.namespace === rootNamespace && !policy.selector),
+    wide: rootNamespace === namespace ? undefined : own.find((policy) => !policy.selector),
+    // A selector in the root namespace selects nothing, not even there: that namespace speaks for the mesh.
+    narrow: rootNamespace === namespace ? undefined : own.find((policy) => policy.selector && selects(policy.selector, labels)),
+  }
 }
 
 /** The mode of one port of a workload. */

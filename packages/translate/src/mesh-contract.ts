@@ -61,6 +61,8 @@ export interface MeshState {
   origins(session: ProxySession, typeUrl: string, name: string): readonly ObjectRef[]
   /** What the mesh makes of the configuration, for debug pages. */
   inspect(): MeshInspection
+  /** The objects that hold for a proxy as a whole: its Sidecar, the PeerAuthentications of its workload. */
+  governing(session: ProxySession): readonly ObjectRef[]
   /** What is wrong with the configuration as it stands, in a stable order. */
   diagnostics(): readonly Diagnostic[]
 }

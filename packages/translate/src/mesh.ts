@@ -1,7 +1,7 @@
 /** The mesh as a value: objects go in, resource sets for proxies come out. See `mesh-contract.ts`. */
 import { type KubeObject, normalize, refOf, validate } from '@lateen/api'
 import type { Diagnostic, ObjectRef } from '@lateen/base'
-import { Graph } from '@lateen/graph'
+import { Graph, type Interned } from '@lateen/graph'
 import {
   applyChange,
   createInputs,
@@ -9,6 +9,7 @@ import {
   DEFAULT_SWITCHES,
   inputKind,
   type MeshConfigView,
+  type MeshProxy,
   type MeshSettings,
   type MeshSwitches,
   meshTraffic,
@@ -20,6 +21,7 @@ import {
 import { inspect } from './inspection.ts'
 import type { ConfigChange, MeshState, ProxyNode, ProxySession } from './mesh-contract.ts'
 import { createGateways } from './view/gateway.ts'
+import { governingObjects } from './view/governing.ts'
 import { createInbound } from './view/inbound.ts'
 import { createNameTable } from './view/name-table.ts'
 import { originsOf } from './view/origins.ts'
@@ -55,6 +57,8 @@ export function createMesh(options: MeshOptions): MeshState {
   const nameTable = createNameTable(graph, model, scopes, outbound)
   const proxySets = createProxySets(graph, { model, scopes, outbound, inbound, gateways, nameTable })
   const statuses = statusFamily(model)
+  const governing = governingObjects(model)
+  const proxies = new WeakMap<ProxySession, Interned<MeshProxy>>()
   const found = new Map<string, readonly Diagnostic[]>()
   let settings: MeshSettings = settingsFrom(options, {}, undefined)
   graph.batch(() => inputs.settings.set('', settings))
@@ -103,6 +107,7 @@ export function createMesh(options: MeshOptions): MeshState {
         resources: (typeUrl) => watch.value().get(typeUrl) ?? NOTHING,
         close: () => watch.close(),
       }
+      proxies.set(opened, proxy)
       return opened
     },
     watchStatuses: (onChange) => graph.watch(statuses, '', onChange),
@@ -110,6 +115,10 @@ export function createMesh(options: MeshOptions): MeshState {
       proxyConfigFor(inputs.kinds['networking.istio.io/ProxyConfig'], { namespace, labels, rootNamespace: settings.rootNamespace }),
     origins: (session, typeUrl, name): readonly ObjectRef[] =>
       originsOf({ graph, model, outbound, inbound, gateways, session, typeUrl, name }),
+    governing: (session) => {
+      const proxy = proxies.get(session)
+      return proxy ? graph.peek(governing, proxy) : []
+    },
     inspect: () => inspect(graph, inputs, model),
     diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),
   }
