@@ -114,7 +114,7 @@ function arrive({ world, from, pod, endpoint, request, http2, now }: Arriving): 
       tls.mode === 'mesh' && request && !tls.alpn.some((name) => name.startsWith('istio-'))
         ? ['istio-http/1.1', 'istio', 'http/1.1']
         : tls.alpn,
-    ...(tls.mode === 'mesh' && { principal: `spiffe://cluster.local/ns/${from.namespace}/sa/${from.serviceAccount}` }),
+    ...(tls.mode === 'mesh' && { principal: `spiffe://${world.trustDomain}/ns/${from.namespace}/sa/${from.serviceAccount}` }),
     ...(request && {
       request: { scheme: 'http', method: request.method, authority: request.authority, path: request.path, headers: request.headers },
     }),

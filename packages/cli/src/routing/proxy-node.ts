@@ -39,6 +39,27 @@ function proxyContainer(spec: Readonly<Record<string, unknown>>): Readonly<Recor
   return [...listOf(spec['containers']), ...listOf(spec['initContainers'])].map(fieldsOf).find(({ name }) => name === PROXY_CONTAINER)
 }
 
+/** A pod of which little is kept, with the words and the environment of its proxy. */
+export function withProxy(kept: KubeObject | undefined, pod: KubeObject): KubeObject | undefined {
+  if (!kept) return undefined
+  const spec = fieldsOf(kept.spec)
+  const proxy = proxyContainer(fieldsOf(pod.spec))
+  if (!proxy) return kept
+  const { command, args, env } = proxy
+  const started = (containers: unknown) =>
+    listOf(containers)
+      .map(fieldsOf)
+      .map((container) => (container['name'] === PROXY_CONTAINER ? { ...container, command, args, env } : container))
+  return {
+    ...kept,
+    spec: {
+      ...spec,
+      containers: started(spec['containers']),
+      ...(spec['initContainers'] !== undefined && { initContainers: started(spec['initContainers']) }),
+    },
+  }
+}
+
 function roleOf(spec: Readonly<Record<string, unknown>>): ProxyRole {
   const proxy = proxyContainer(spec)
   if (!proxy) return 'none'

@@ -66,6 +66,9 @@ function notesOf(world: World, { from, trace }: Journey): string[] {
   ]
 }
 
+/** Virtual hosts of what nobody knows. */
+const CATCH_ALL: ReadonlySet<string> = new Set(['allow_any', 'block_all'])
+
 class Reporter {
   private readonly world: World
 
@@ -102,10 +105,18 @@ class Reporter {
           'virtual host',
           virtualHost.name,
           [`domain ${virtualHost.domain}, routes ${routeConfiguration}`],
-          virtualHost.origins,
+          this.virtualHostCauses(pod, routeConfiguration, virtualHost),
         ),
       )
     return steps
+  }
+
+  /** Rules and services; of a sidecar's virtual hosts each is a resource of its own, a gateway's are in the route configuration. */
+  private virtualHostCauses(pod: PodView, routes: string, { name, origins }: NonNullable<Trace['virtualHost']>): readonly Origin[] {
+    // Where no rule speaks of the host, the caller's Sidecar says whether it may be called.
+    if (CATCH_ALL.has(name)) return this.world.governing(pod).filter(({ kind }) => kind === 'Sidecar')
+    const kinds = ['VirtualService', 'HTTPRoute', 'GRPCRoute', 'Ingress', 'ServiceEntry', 'Service']
+    return causes(this.world, pod, origins, { typeUrl: TYPE_URL.VHDS, name: `${routes}/${name}` }, kinds)
   }
 
   branch({ from, trace }: Journey, leg: Leg): Branch {
@@ -167,10 +178,7 @@ class Reporter {
     if (!trace) return [this.step(pod, 'application', address, ['no proxy: the application gets the request as it is'], [])]
     const { filterChain } = trace
     const said = outcome?.end.kind === 'forward' ? `to the application by ${outcome.end.cluster}` : outcome ? endText(outcome) : 'nothing'
-    const causing = causes(this.world, pod, filterChain?.origins ?? [], { typeUrl: TYPE_URL.LDS, name: trace.listener?.name ?? '' }, [
-      'PeerAuthentication',
-      'Sidecar',
-    ])
+    const causing = [...(filterChain?.origins ?? []), ...this.world.governing(pod)]
     const tls = filterChain
       ? {
           none: 'taken in plain text',

@@ -1,7 +1,7 @@
 /** The mesh that a question is about: objects from a cluster, from files, or files over a cluster; translated here, in this process. */
 import { type KubeObject, RESOURCE_TYPES, refOf } from '@lateen/api'
 import { type Diagnostic, type ObjectRef, objectName } from '@lateen/base'
-import { kubeSource } from '@lateen/config'
+import { kubeSource, MESH_KINDS, type WatchedKind } from '@lateen/config'
 import type { ResourceSet } from '@lateen/envoy'
 import { ApiError, ConnectionError, type KubeClient } from '@lateen/kube'
 import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
@@ -14,7 +14,7 @@ import type { Context, Flag } from '../shell/command.ts'
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../shell/kube-flags.ts'
 import { fieldsOf, isFields, textOf } from './fields.ts'
-import { type PodView, podView, proxyNode } from './proxy-node.ts'
+import { type PodView, podView, proxyNode, withProxy } from './proxy-node.ts'
 import { withStandIns } from './stand-ins.ts'
 
 export interface World {
@@ -23,6 +23,7 @@ export interface World {
   readonly mesh: MeshState
   /** Namespace in which names without one are looked up. */
   readonly namespace: string
+  readonly trustDomain: string
   /** Services that had to be assumed. */
   readonly assumed: readonly string[]
   /** There are pods and endpoints as they are, not as files let expect. */
@@ -34,6 +35,8 @@ export interface World {
   resources(pod: PodView, typeUrl: string): ResourceSet
   /** All objects that a resource was made of. */
   origins(pod: PodView, typeUrl: string, name: string): readonly ObjectRef[]
+  /** The objects that hold for a pod's proxy as a whole: its Sidecar, its PeerAuthentications. */
+  governing(pod: PodView): readonly ObjectRef[]
   /** `file:line` of an object, or of a place in it; undefined when it is from no file. */
   whereIs(origin: Origin): string | undefined
   readonly diagnostics: readonly Diagnostic[]
@@ -81,9 +84,14 @@ export async function loadWorld(
 
 const idOf = (object: KubeObject): string => `${object.apiVersion.split('/')[0]} ${objectName(refOf(object))}`
 
+/** What a mesh reads, and of pods also what their proxies are started with. */
+const READ_KINDS: readonly WatchedKind[] = MESH_KINDS.map((kind) =>
+  kind.type.kind === 'Pod' ? { ...kind, project: (pod) => withProxy(kind.project(pod), pod) } : kind,
+)
+
 async function readCluster(client: KubeClient, istioNamespace: string) {
   const held: KubeObject[] = []
-  const source = kubeSource({ client, rootNamespace: istioNamespace })
+  const source = kubeSource({ client, rootNamespace: istioNamespace, kinds: READ_KINDS })
   source.start((changes) => {
     for (const { operation, object } of changes) if (operation === 'set') held.push(object)
   })
@@ -159,6 +167,7 @@ export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): 
     pods: completed.objects.filter(({ kind }) => kind === 'Pod').map(podView),
     mesh,
     namespace,
+    trustDomain: textOf(meshConfig?.['trustDomain']) || 'cluster.local',
     assumed: completed.services,
     live: cluster !== undefined,
     files,
@@ -169,6 +178,7 @@ export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): 
     },
     resources: (pod, typeUrl) => session(pod).resources(typeUrl),
     origins: (pod, typeUrl, name) => mesh.origins(session(pod), typeUrl, name),
+    governing: (pod) => mesh.governing(session(pod)),
     whereIs: (origin) => {
       const file = located.get(objectName(origin))
       const line = file?.lineOf(origin.path ?? '')
