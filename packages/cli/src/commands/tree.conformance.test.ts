@@ -68,5 +68,7 @@ test.skipIf(facts.length === 0).each(facts.filter(({ command }) => command !== '
 
 test.skipIf(facts.length === 0)('what is listed as absent is a command of istioctl', () => {
   const known = new Set(facts.map(({ command }) => command))
-  expect([...Object.keys(ABSENT_COMMANDS), ...Object.keys(ABSENT_FLAGS), ...Object.keys(OTHER_DEFAULTS)].filter((name) => !known.has(name))).toEqual([])
+  expect(
+    [...Object.keys(ABSENT_COMMANDS), ...Object.keys(ABSENT_FLAGS), ...Object.keys(OTHER_DEFAULTS)].filter((name) => !known.has(name)),
+  ).toEqual([])
 })

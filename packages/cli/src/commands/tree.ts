@@ -9,6 +9,10 @@ export const TREE: Tree = {
   kubeconfig: { summary: 'where kubectl finds the mesh', load: async () => (await import('./mesh/kubeconfig.ts')).kubeconfig },
   logs: { summary: 'logs of the mesh and of its parts', load: async () => (await import('./mesh/logs.ts')).logs },
   test: { summary: 'routing cases on files or a cluster', load: async () => (await import('./test.ts')).test },
+  diff: {
+    summary: "what applying files would change in the proxies' configuration",
+    load: async () => (await import('./diff/diff.ts')).diff,
+  },
   version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
   completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
   analyze: { summary: 'what is wrong with configuration', load: async () => (await import('./analyze/analyze.ts')).analyze },
@@ -23,7 +27,10 @@ export const TREE: Tree = {
     summary: "the mesh's certificate authority",
     children: {
       rotate: { summary: 'change the root while traffic goes on', load: async () => (await import('./ca/rotate.ts')).rotate },
-      status: { summary: 'who signs, until when, and how far a change has come', load: async () => (await import('./ca/status.ts')).status },
+      status: {
+        summary: 'who signs, until when, and how far a change has come',
+        load: async () => (await import('./ca/status.ts')).status,
+      },
     },
   },
   'proxy-status': {
@@ -138,6 +145,23 @@ export const TREE: Tree = {
       },
     },
   },
+  authn: {
+    summary: 'authentication between workloads',
+    children: {
+      'tls-check': {
+        summary: 'whether clients and servers agree on TLS',
+        load: async () => (await import('./authn/tls-check.ts')).tlsCheck,
+      },
+    },
+  },
+  'create-remote-secret': {
+    summary: "access to this cluster for another one's control plane",
+    load: async () => (await import('./multicluster/create-remote-secret.ts')).createRemoteSecret,
+  },
+  'remote-clusters': {
+    summary: 'clusters whose services the control plane knows',
+    load: async () => (await import('./multicluster/remote-clusters.ts')).remoteClusters,
+  },
   x: {
     summary: 'experimental and rarely needed commands',
     aliases: ['experimental', 'exp'],
@@ -150,9 +174,72 @@ export const TREE: Tree = {
         summary: 'where calls go, by the configuration that a proxy would get',
         load: async () => (await import('./x/simulate.ts')).simulate,
       },
+      'suggest-scope': {
+        summary: 'Sidecar objects from observed traffic, and what they save',
+        load: async () => (await import('./x/suggest-scope/suggest-scope.ts')).suggestScope,
+      },
       'analyze-objects': {
         summary: 'analyses files as if they were a cluster',
         load: async () => (await import('./x/analyze-objects.ts')).analyzeObjects,
+      },
+      authz: {
+        summary: 'authorization policies',
+        children: {
+          check: { summary: 'which policies a proxy enforces', load: async () => (await import('./x/authz/check.ts')).authzCheck },
+        },
+      },
+      'check-inject': {
+        summary: 'whether a pod is injected, and why',
+        load: async () => (await import('./x/injection/check-inject.ts')).checkInject,
+      },
+      config: {
+        summary: 'defaults of flags',
+        children: { list: { summary: 'which are in force', load: async () => (await import('./x/config-list.ts')).configList } },
+      },
+      describe: {
+        summary: 'an object with all configuration that concerns it',
+        aliases: ['des'],
+        children: {
+          pod: { summary: 'a pod', aliases: ['po'], load: async () => (await import('./x/describe/pod.ts')).describePod },
+          service: { summary: 'a service', aliases: ['svc'], load: async () => (await import('./x/describe/service.ts')).describeService },
+        },
+      },
+      'envoy-stats': {
+        summary: "Envoy's statistics of a proxy",
+        aliases: ['es'],
+        load: async () => (await import('./x/stats/envoy-stats.ts')).envoyStats,
+      },
+      injector: {
+        summary: 'injection webhooks',
+        children: {
+          list: {
+            summary: 'revisions of namespaces, pods and webhooks',
+            load: async () => (await import('./x/injection/injector-list.ts')).injectorList,
+          },
+        },
+      },
+      'internal-debug': {
+        summary: 'debug pages of the control plane',
+        load: async () => (await import('./x/control-plane/internal-debug.ts')).internalDebug,
+      },
+      metrics: {
+        summary: 'requests, errors and latency of workloads',
+        aliases: ['m'],
+        load: async () => (await import('./x/stats/metrics.ts')).metrics,
+      },
+      precheck: {
+        summary: 'whether a mesh can be installed or upgraded here',
+        load: async () => (await import('./x/precheck.ts')).precheck,
+      },
+      'proxy-status': {
+        summary: 'whether every proxy has its configuration',
+        aliases: ['ps'],
+        load: async () => (await import('./proxy-status/proxy-status.ts')).proxyStatus,
+      },
+      version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
+      wait: {
+        summary: 'until the proxies have an object of configuration',
+        load: async () => (await import('./x/control-plane/wait.ts')).wait,
       },
       workload: {
         summary: 'workloads outside the cluster',
