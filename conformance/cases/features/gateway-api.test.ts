@@ -228,8 +228,8 @@ const MESH_ROUTES = [
 
 const SERVICES = [
   echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], tcp: [9000, 9000] } }),
-  echoService({ name: 'calls', namespace: 'feat', selector: { app: 'web' }, ports: { grpc: [50_051, 8080] } }),
-  echoService({ name: 'other-calls', namespace: 'feat', selector: { app: 'beta' }, ports: { grpc: [50_051, 8080] } }),
+  echoService({ name: 'calls', namespace: 'feat', selector: { app: 'web' }, ports: { grpc: [50_051, 50_051] } }),
+  echoService({ name: 'other-calls', namespace: 'feat', selector: { app: 'beta' }, ports: { grpc: [50_051, 50_051] } }),
   echoService({ name: 'beta', namespace: 'feat' }),
   echoService({ name: 'shadow', namespace: 'feat' }),
   echoService({ name: 'secure', namespace: 'feat', ports: { https: [443, 8443] } }),
@@ -272,8 +272,8 @@ describeWithMesh('the Gateway API', (mesh) => {
     echo = await deployEcho(
       mesh(),
       [
-        { name: 'web', namespace: 'feat', listen: ['8080=http', '9000=tcp'] },
-        { name: 'beta', namespace: 'feat' },
+        { name: 'web', namespace: 'feat', listen: ['8080=http', '9000=tcp', '50051=http'] },
+        { name: 'beta', namespace: 'feat', listen: ['8080=http', '50051=http'] },
         { name: 'shadow', namespace: 'feat' },
         {
           name: 'secure',

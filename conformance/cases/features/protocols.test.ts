@@ -46,6 +46,11 @@ const OBJECTS = [
     { name: 'grpc', namespace: 'feat' },
     { hosts: ['grpc.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 83 } } }] }] },
   ),
+  networking(
+    'VirtualService',
+    { name: 'any', namespace: 'feat' },
+    { hosts: ['any.example'], gateways: ['front'], http: [{ route: [{ destination: { host: HOST, port: { number: 7001 } } }] }] },
+  ),
 ].join('')
 
 describeWithMesh('protocols', (mesh) => {
@@ -119,6 +124,14 @@ describeWithMesh('protocols', (mesh) => {
     expect((await call('sidecar', { version: 'h2' }, HOST, 7001)).echo).toMatchObject({ protocol: 'h2' })
     expect((await call('sidecar', { version: 'grpc', body: 'sniffed' }, HOST, 7001)).echo).toMatchObject({ protocol: 'grpc' })
     expect((await bytes(7002, 'sniffed bytes')).body).toBe('web sniffed bytes')
+  })
+
+  test('a port whose name says nothing gets HTTP/1.1 from a gateway, whatever its caller speaks', async () => {
+    for (const version of ['h1', 'h2'] as const) {
+      const answer = await call('gateway', { version }, 'any.example')
+      expect(answer, answer.error).toMatchObject({ status: 200, pod: 'web' })
+      expect(answer.echo).toMatchObject({ protocol: 'http/1.1', port: 7001 })
+    }
   })
 
   test('a port named tcp: bytes, also where the server speaks first', async () => {

@@ -1,0 +1,191 @@
+/**
+ * Certificates replaced while requests come in: leaves, intermediates and roots, between sidecars and through the gateway. Every request
+ * makes a connection of its own, so every request is a handshake with whatever certificates and roots both ends hold at that moment.
+ */
+import type { X509Certificate } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { type CaEntries, certificatesOf, newIntermediate, newRoot } from '../harness/certificate-authorities.ts'
+import { documents } from '../harness/echo.ts'
+import { eventually } from '../harness/eventually.ts'
+import { deployShop, virtualService } from '../harness/fixtures.ts'
+import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
+import { kill, processesOf } from '../harness/processes.ts'
+import { callGateway, startLoad } from '../harness/traffic.ts'
+
+const hello = { host: 'shop.example', path: '/hello' }
+const route = `  hosts: [shop.example]
+  gateways: [front]
+  http:
+    - route: [{ destination: { host: hello, port: { number: 5000 } } }]
+`
+/** Each request has a connection of its own. */
+const singleUse = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: hello, namespace: shop }
+spec:
+  host: hello
+  trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }
+`
+const ISTIOD = { command: /lateen\.mjs discovery/ }
+const PROXIES = ['deploy/curl.shop', 'deploy/hello-v1.shop', 'deploy/hello-v2.shop', 'deploy/istio-ingressgateway.istio-system']
+
+describeWithMesh('certificates replaced under load', (mesh) => {
+  beforeAll(async () => {
+    if (whySkipped()) return
+    await deployShop(mesh())
+    await mesh().apply(`${virtualService('front', route)}---\n${singleUse}`)
+    await eventually(async () => (await callGateway(mesh(), hello)).status === 200)
+  })
+
+  test('leaves, every few seconds', async () => {
+    // SECRET_TTL: agents renew at half of it.
+    const metadata = JSON.stringify({ proxyMetadata: { SECRET_TTL: '12s' } })
+    const template = { metadata: { annotations: { 'proxy.istio.io/config': metadata } } }
+    await mesh().kubectl('patch', 'deployment/hello-v2', '-n', 'shop', '--type=merge', '-p', JSON.stringify({ spec: { template } }))
+    await mesh().rolledOut('hello-v2', 'shop')
+    const load = await startBoth(mesh())
+    const seen = new Set<string>()
+    await eventually(async () => {
+      seen.add((await leafOf(mesh(), 'deploy/hello-v2.shop')).serialNumber)
+      expect(seen.size).toBeGreaterThanOrEqual(3)
+    })
+    const before = await handshakes(mesh())
+    expect(await load.stop()).toEqual(NO_FAILURES)
+    expect(before).toBeGreaterThan(20)
+  })
+
+  test('the root, by one command: every proxy ends with a certificate of the new root and trusts it alone', async () => {
+    const before = await rootOf(mesh())
+    const load = await startBoth(mesh())
+    const { code, output } = await mesh().lateen('ca', 'rotate', '--timeout', '120s')
+    expect(output).toContain('3 of 3')
+    expect(code).toBe(0)
+    const after = await rootOf(mesh())
+    expect(after).not.toBe(before)
+    await eventually(() => everyProxyTrusts(mesh(), [after]))
+    expect(await load.stop()).toEqual(NO_FAILURES)
+  })
+
+  test('the root, while the control plane is killed in every phase: the change goes on where it was', async () => {
+    const before = await rootOf(mesh())
+    const load = await startBoth(mesh())
+    expect((await mesh().lateen('ca', 'rotate', '--wait=false')).code).toBe(0)
+    let killed = ''
+    // In each phase that it is found in.
+    for (let phase = await phaseOf(mesh()); phase !== undefined; phase = await phaseOf(mesh())) {
+      if (phase === killed) continue
+      killed = phase
+      const pids = processesOf(mesh(), ISTIOD)
+      kill(mesh(), ISTIOD)
+      await eventually(() => processesOf(mesh(), ISTIOD).some((pid) => !pids.includes(pid)))
+    }
+    await mesh().rolledOut('istiod', 'istio-system')
+    const { code } = await mesh().lateen('ca', 'rotate', '--abort')
+    expect(code, 'nothing is under way any more').toBe(1)
+    const after = await rootOf(mesh())
+    expect(after).not.toBe(before)
+    await eventually(() => everyProxyTrusts(mesh(), [after]), { withinMs: 30_000 })
+    expect(await load.stop()).toEqual(NO_FAILURES)
+  })
+
+  test('a plugged-in CA in place of the own root, its intermediate, and one of another root in its place', async () => {
+    const [first, second] = [await newRoot('first'), await newRoot('second')]
+    const load = await startBoth(mesh())
+    await plugIn(mesh(), await newIntermediate(first, 'intermediate-one'))
+    await changedTo(mesh(), first.fingerprint)
+    await plugIn(mesh(), await newIntermediate(first, 'intermediate-two'))
+    await eventually(async () => expect((await mesh().lateen('ca', 'status')).stdout).toContain('intermediate-two'))
+    await eventually(async () => expect((await leafOf(mesh(), 'deploy/hello-v2.shop')).issuer).toBe('CN=intermediate-two'))
+    await plugIn(mesh(), await newIntermediate(second, 'intermediate-three'))
+    await changedTo(mesh(), second.fingerprint)
+    expect(await load.stop()).toEqual(NO_FAILURES)
+    expect((await mesh().lateen('ca', 'rotate')).output).toContain('plugged in')
+  })
+})
+
+const NO_FAILURES = { gateway: {}, sidecar: {} }
+
+/** Requests through the gateway and from a sidecar, until stopped; answers what failed. */
+async function startBoth(mesh: Mesh) {
+  const gateway = startLoad(mesh, hello, { perSecond: 30 })
+  const curl = (script: string) => mesh.kubectl('exec', 'deploy/curl', '-n', 'shop', '-c', 'curl', '--', 'sh', '-c', script)
+  const call = `curl -s -o /tmp/body -m 8 -w '%{http_code} ' http://hello:5000/hello; head -c 200 /tmp/body | tr '\\n' ' '; echo`
+  await curl(`rm -f /tmp/stop /tmp/ended; : >/tmp/calls; nohup sh -c '
+    until [ -e /tmp/stop ]; do { ${call.replaceAll("'", '"')}; } >>/tmp/calls; sleep 0.05; done; : >/tmp/ended' >/dev/null 2>&1 &`)
+  await eventually(async () => expect(Number(await curl('wc -l </tmp/calls'))).toBeGreaterThan(5))
+  return {
+    stop: async () => {
+      const { failures } = await gateway.stop()
+      await curl('touch /tmp/stop; until [ -e /tmp/ended ]; do sleep 0.1; done')
+      const lines = (await curl('cat /tmp/calls')).split('\n').filter((line) => line !== '')
+      expect(lines.length).toBeGreaterThan(20)
+      const failed = lines.filter((line) => !line.startsWith('200 '))
+      return { gateway: failures, sidecar: Object.fromEntries(failed.map((line) => [line, true])) }
+    },
+  }
+}
+
+interface StatusReport {
+  readonly root: { readonly fingerprint: string }
+  readonly rotation?: { readonly phase: string }
+}
+
+async function caStatus(mesh: Mesh): Promise<StatusReport> {
+  const { code, stdout, output } = await mesh.lateen('ca', 'status', '-o', 'json')
+  if (code !== 0) throw new Error(output)
+  return JSON.parse(stdout)
+}
+
+const rootOf = async (mesh: Mesh): Promise<string> => (await caStatus(mesh)).root.fingerprint
+const phaseOf = async (mesh: Mesh): Promise<string | undefined> => (await caStatus(mesh)).rotation?.phase
+
+async function plugIn(mesh: Mesh, entries: CaEntries): Promise<void> {
+  const data = Object.fromEntries(Object.entries(entries).map(([key, text]) => [key, Buffer.from(text).toString('base64')]))
+  await mesh.apply(documents({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cacerts', namespace: 'istio-system' }, data }))
+}
+
+async function changedTo(mesh: Mesh, fingerprint: string): Promise<void> {
+  await eventually(
+    async () => {
+      const { root, rotation } = await caStatus(mesh)
+      expect({ root: root.fingerprint, rotation }).toEqual({ root: fingerprint, rotation: undefined })
+    },
+    { withinMs: 60_000 },
+  )
+  await eventually(() => everyProxyTrusts(mesh, [fingerprint]))
+}
+
+/** What Envoy itself says it holds: these roots and no others. */
+async function everyProxyTrusts(mesh: Mesh, fingerprints: readonly string[]): Promise<void> {
+  for (const proxy of PROXIES) {
+    expect((await secretOf(mesh, proxy, 'ROOTCA')).map((root) => root.fingerprint256), proxy).toEqual(fingerprints)
+  }
+}
+
+async function leafOf(mesh: Mesh, proxy: string): Promise<X509Certificate> {
+  const [leaf] = await secretOf(mesh, proxy, 'default')
+  if (!leaf) throw new Error(`${proxy} has no certificate`)
+  return leaf
+}
+
+async function secretOf(mesh: Mesh, proxy: string, name: string): Promise<X509Certificate[]> {
+  const { code, stdout, output } = await mesh.lateen('proxy-config', 'secret', proxy, '-o', 'json')
+  if (code !== 0) throw new Error(output)
+  const dump: { dynamicActiveSecrets: { name: string; secret: Secret }[] } = JSON.parse(stdout)
+  const secret = dump.dynamicActiveSecrets.find((entry) => entry.name === name)?.secret
+  const inline = secret?.tlsCertificate?.certificateChain ?? secret?.validationContext?.trustedCa
+  return certificatesOf(Buffer.from(inline?.inlineBytes ?? '', 'base64').toString())
+}
+
+interface Secret {
+  readonly tlsCertificate?: { readonly certificateChain: { readonly inlineBytes: string } }
+  readonly validationContext?: { readonly trustedCa: { readonly inlineBytes: string } }
+}
+
+/** TLS handshakes that a server has made. */
+async function handshakes(mesh: Mesh): Promise<number> {
+  const path = 'stats?filter=^listener.*ssl.handshake$'
+  const args = ['exec', 'deploy/hello-v2', '-n', 'shop', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', path]
+  const text = await mesh.kubectl(...args)
+  return text.split('\n').reduce((sum, line) => sum + Number(/: (\d+)$/.exec(line)?.[1] ?? 0), 0)
+}
