@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Server as NetServer } from 'node:net'
 import { join } from 'node:path'
-import type { KubeObject } from '@lateen/api'
+import { KUBERNETES_VERSION, type KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { Webhooks } from './admission/webhooks.ts'
 import { BOOTSTRAP_ROLES } from './auth/bootstrap-roles.ts'
@@ -51,7 +51,7 @@ export interface ApiServer {
 export const VERSION: Obj = {
   major: '1',
   minor: '36',
-  gitVersion: 'v1.36.3+lateen',
+  gitVersion: `${KUBERNETES_VERSION}+lateen`,
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',

@@ -168,7 +168,7 @@ export const MESSAGES = {
   AbortWithoutStatus: warning('LTN0325', 'the abort names no status and so does nothing; set httpStatus or grpcStatus'),
   HttpStatusRange: error('LTN0326', 'found {status}; a status is between 200 and 599'),
   GrpcStatus: error('LTN0327', 'found "{status}"; it is no gRPC status{hint}'),
-  NotSupported: error('LTN0328', '{field} is not supported; remove it'),
+  NotSupported: error('LTN0328', '{field} is not supported; {instead}'),
   CorsOriginEmpty: error('LTN0329', 'the origin matches nothing; set exact, prefix or regex'),
   HttpMethod: error('LTN0330', 'found "{method}"; allowed: {allowed}'),
   MaxAgePrecision: error('LTN0331', 'found {value}; maxAge is a whole number of seconds'),

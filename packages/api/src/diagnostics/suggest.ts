@@ -6,21 +6,33 @@ export function didYouMean(found: string, allowed: readonly string[]): string {
   return near === undefined ? '' : `; did you mean "${near}"?`
 }
 
-/** The allowed word that differs least, when it differs little. */
+/** The allowed word that differs least, when it differs little; else the only one that the word is the beginning of. */
 export function nearest(found: string, allowed: readonly string[]): string | undefined {
   if (found.length > 64) return undefined
   const plain = simplified(found)
   let best: string | undefined
   let least = Math.max(1, Math.floor(found.length / 3)) + 1
   for (const word of allowed) {
-    const distance = simplified(word) === plain ? 0 : editDistance(plain, simplified(word), least)
+    const distance = simplified(word) === plain || parts(word) === parts(found) ? 0 : editDistance(plain, simplified(word), least)
     if (distance < least) {
       least = distance
       best = word
     }
   }
-  return best
+  return best ?? onlyLonger(plain, allowed)
 }
+
+/** `tags` for `tagOverrides`. */
+function onlyLonger(plain: string, allowed: readonly string[]): string | undefined {
+  const stem = plain.replace(/s$/, '')
+  const longer = stem.length < SHORTEST_STEM ? [] : allowed.filter((word) => simplified(word).startsWith(stem))
+  return longer.length === 1 ? longer[0] : undefined
+}
+
+const SHORTEST_STEM = 3
+
+/** The parts of a compound word, whatever their order. */
+const parts = (text: string) => text.toLowerCase().split(/[-_]/).sort().join(' ')
 
 const simplified = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '')
 

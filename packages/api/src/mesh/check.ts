@@ -28,7 +28,7 @@ export function checkMeshConfig(config: MeshConfig, at: At): void {
   })
   checkTrustDomain(config.trustDomain ?? '', at.in('trustDomain'))
   at.in('trustDomainAliases').each(config.trustDomainAliases, checkTrustDomain)
-  if (config.meshMTLS?.ecdhCurves) at.in('meshMTLS', 'ecdhCurves').say('NotSupported', { field: 'ecdhCurves' })
+  if (config.meshMTLS?.ecdhCurves) at.in('meshMTLS', 'ecdhCurves').say('NotSupported', { field: 'ecdhCurves', instead: 'remove it' })
   at.in('extensionProviders').each(config.extensionProviders, ({ name }, place) => {
     if (!name) place.in('name').say('EmptyName')
   })

@@ -1,4 +1,5 @@
 /** The OpenAPI documents: one for each group and version (v3), and one of all (v2). Loaded when first asked for. */
+import { KUBERNETES_VERSION } from '@lateen/api'
 import packed from '../../gen/descriptions.ts'
 import { GROUPS, KIND_ROWS } from '../kinds/table.ts'
 import { groupVersion, type Kind } from '../registry/kind.ts'
@@ -83,7 +84,7 @@ export function documentV3(kinds: readonly Kind[]): Obj {
   const paths: Obj = {}
   for (const kind of kinds) addPaths(paths, kind, 'v3', schemaOf(to, kind))
   if (kinds.some((k) => !k.virtual)) to.reference('meta.v1.DeleteOptions')
-  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: 'v1.36.3' }, paths, components: { schemas: to.schemas } }
+  return { openapi: '3.0.0', info: { title: 'Kubernetes', version: KUBERNETES_VERSION }, paths, components: { schemas: to.schemas } }
 }
 
 /** Everything as OpenAPI v2. */
@@ -92,7 +93,7 @@ export function documentV2(registry: Registry): Obj {
   const paths: Obj = {}
   for (const kind of registry.all()) addPaths(paths, kind, 'v2', schemaOf(to, kind))
   to.reference('meta.v1.DeleteOptions')
-  return { swagger: '2.0', info: { title: 'Kubernetes', version: 'v1.36.3' }, paths, definitions: to.schemas }
+  return { swagger: '2.0', info: { title: 'Kubernetes', version: KUBERNETES_VERSION }, paths, definitions: to.schemas }
 }
 
 /** Groups and versions with their kinds, keyed by the path below `/openapi/v3/`. */

@@ -1,5 +1,6 @@
 /** The Node object and its heartbeat. */
 import { arch, availableParallelism, freemem, release, totalmem } from 'node:os'
+import { KUBERNETES_VERSION } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { isConflict, isNotFound, messageOf } from '../kube/api-failure.ts'
 import { LEASE, NAMESPACE, NODE } from '../kube/kinds.ts'
@@ -92,8 +93,8 @@ export async function nodeObject(context: ControllerContext): Promise<Controller
         bootID: '',
         containerRuntimeVersion: 'lateen://processes',
         kernelVersion: release(),
-        kubeProxyVersion: 'v1.32.0',
-        kubeletVersion: 'v1.32.0',
+        kubeProxyVersion: KUBERNETES_VERSION,
+        kubeletVersion: KUBERNETES_VERSION,
         machineID: '',
         operatingSystem: 'linux',
         osImage: 'the host',
