@@ -87,13 +87,13 @@ function onePerPod(found: readonly { readonly endpoint: Endpoint; readonly pod: 
   return [...pods.values()]
 }
 
-/** WorkloadEntries that a Kubernetes Service selects count as its endpoints (VMs behind a Service). */
+/** WorkloadEntries that a Kubernetes Service selects count as its endpoints (VMs behind a Service), where they have an IP address. */
 function selectedEntries(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
   const { selector } = service
   if (!selector) return []
   return context
     .list(sources.entries, 'namespace', service.namespace)
-    .filter((workload) => selects(selector, workload.labels))
+    .filter((workload) => selects(selector, workload.labels) && workload.addresses.every(isIp))
     .flatMap((workload) => endpointsOfWorkload(context, sources, workload, port))
 }
 
@@ -139,7 +139,9 @@ function fromEntry(context: Context, sources: EndpointSources, service: Service,
 }
 
 /** An IP address or the path of a socket; a name must be resolved first. */
-const isDialled = (address: string): boolean => address.startsWith('unix://') || isIpv6(address) || /^[\d.]+$/.test(address)
+const isDialled = (address: string): boolean => address.startsWith('unix://') || isIp(address)
+
+const isIp = (address: string): boolean => !address.startsWith('unix://') && (isIpv6(address) || /^[\d.]+$/.test(address))
 
 function ofOneEntry(context: Context, sources: EndpointSources, service: Service, port: ServicePort): Endpoint[] {
   const { selector } = service

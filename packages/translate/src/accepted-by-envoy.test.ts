@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { findEnvoy, meshOf, openProxy, readCase, refusal, staticBootstrap } from '@lateen/testkit'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { anyObject, keyOf, meshWith, PROXIES } from './testdata/random-objects.ts'
+import { anySettings, meshWith } from './testdata/random-mesh.ts'
+import { anyObject, keyOf, PROXIES } from './testdata/random-objects.ts'
 
 const envoy = findEnvoy()
 const features = join(import.meta.dirname, 'features')
@@ -28,8 +29,9 @@ describe.skipIf(!envoy)('Envoy accepts', () => {
       fc.property(
         fc.uniqueArray(anyObject, { selector: keyOf, minLength: 5, maxLength: 25 }),
         fc.constantFrom(...PROXIES),
-        (objects, proxy) => {
-          expect(refusal(envoy ?? '', staticBootstrap(openProxy(meshWith(objects), proxy)))).toBe('')
+        anySettings,
+        (objects, proxy, settings) => {
+          expect(refusal(envoy ?? '', staticBootstrap(openProxy(meshWith(objects, settings), proxy)))).toBe('')
         },
       ),
       { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 40) },

@@ -2,7 +2,8 @@ import type { KubeObject } from '@lateen/api'
 import { openProxy, resourcesOf, SHOWN_TYPES } from '@lateen/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { anyObject, keyOf, meshWith, PROXIES } from './testdata/random-objects.ts'
+import { meshWith } from './testdata/random-mesh.ts'
+import { anyObject, keyOf, PROXIES } from './testdata/random-objects.ts'
 
 /** Objects that say nothing usable, for the hosts and workloads that all others are about. */
 const BROKEN: readonly KubeObject[] = [

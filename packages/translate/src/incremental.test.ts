@@ -3,7 +3,8 @@ import { openProxy, resourcesOf, SHOWN_TYPES } from '@lateen/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ProxySession } from './index.ts'
-import { anyObject, change, keyOf, meshWith, PROXIES } from './testdata/random-objects.ts'
+import { anySettings, meshWith } from './testdata/random-mesh.ts'
+import { anyObject, change, keyOf, PROXIES } from './testdata/random-objects.ts'
 
 const contents = (session: ProxySession) =>
   Object.fromEntries(
@@ -15,8 +16,8 @@ const contents = (session: ProxySession) =>
 
 test('law: after any sequence of changes every proxy holds what a fresh mesh would give it, byte for byte', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(change, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 8 }), (batches) => {
-      const mesh = meshWith([])
+    fc.property(fc.array(fc.array(change, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 8 }), anySettings, (batches, settings) => {
+      const mesh = meshWith([], settings)
       const kept = new Map<string, KubeObject>()
       const told = new Set<number>()
       const sessions = PROXIES.map((proxy, i) => openProxy(mesh, proxy, () => void told.add(i)))
@@ -28,7 +29,7 @@ test('law: after any sequence of changes every proxy holds what a fresh mesh wou
           if (operation === 'set') kept.set(keyOf(o), o)
           else kept.delete(keyOf(o))
         }
-        const expected = meshWith(kept.values())
+        const expected = meshWith(kept.values(), settings)
         const now = sessions.map(contents)
         expect(now).toEqual(PROXIES.map((proxy) => contents(openProxy(expected, proxy))))
         now.forEach((value, i) => {
@@ -43,9 +44,9 @@ test('law: after any sequence of changes every proxy holds what a fresh mesh wou
 
 test('law: the order in which objects arrive changes nothing', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(anyObject, { selector: keyOf, minLength: 2, maxLength: 12 }), fc.nat(), (objects, seed) => {
+    fc.property(fc.uniqueArray(anyObject, { selector: keyOf, minLength: 2, maxLength: 12 }), fc.nat(), anySettings, (objects, seed, settings) => {
       const shuffled = [...objects].sort((a, b) => ((keyOf(a).length * 31 + seed) % 7) - ((keyOf(b).length * 31 + seed) % 7))
-      const [one, other] = [meshWith(objects), meshWith(shuffled)]
+      const [one, other] = [meshWith(objects, settings), meshWith(shuffled, settings)]
       for (const proxy of PROXIES) expect(contents(openProxy(one, proxy))).toEqual(contents(openProxy(other, proxy)))
     }),
     { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 60) },

@@ -3,7 +3,8 @@ import { decodeResource, openProxy, SHOWN_TYPES } from '@lateen/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ProxySession } from './index.ts'
-import { anyObject, keyOf, meshWith, PROXIES } from './testdata/random-objects.ts'
+import { anySettings, meshWith } from './testdata/random-mesh.ts'
+import { anyObject, keyOf, PROXIES } from './testdata/random-objects.ts'
 
 interface VirtualHostView {
   readonly name: string
@@ -61,8 +62,8 @@ const sharedNames = (session: ProxySession): string[] =>
 
 test('law: nothing that Envoy must tell apart is there twice: names, domains, matches of filter chains, addresses', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(anyObject, { selector: keyOf, minLength: 3, maxLength: 20 }), (objects) => {
-      const mesh = meshWith(objects)
+    fc.property(fc.uniqueArray(anyObject, { selector: keyOf, minLength: 3, maxLength: 20 }), anySettings, (objects, settings) => {
+      const mesh = meshWith(objects, settings)
       for (const proxy of PROXIES) {
         const session = openProxy(mesh, proxy)
         expect({

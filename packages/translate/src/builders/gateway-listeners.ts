@@ -11,8 +11,9 @@ import { unroutedLogs } from './access-log.ts'
 import { gatewayManager } from './connection-manager.ts'
 import { networkFilters, type PolicyFilters } from './filter-order.ts'
 import { balanced, type FilterChainInit, listenAt, listenerFilter, TLS_INSPECTOR } from './listener-parts.ts'
+import { originMetadata } from './origin.ts'
 import { quicServerSocket, serverSocket } from './server-tls.ts'
-import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
+import { chainOrigin, type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
 export interface GatewayListenerInput {
   readonly settings: MeshSettings
@@ -111,6 +112,7 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
     chains.add(names, {
       filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: policies.http })],
       transportSocket,
+      metadata: originMetadata(entry.gateway.origin),
     })
     return
   }
@@ -122,21 +124,21 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
   const routes = input.routes(entry).filter(({ targets }) => targets.length > 0)
   if (kind === 'tls-passthrough') {
     for (const route of routes)
-      chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)) })
+      chains.add(route.serverNames, { filters: networkFilters(policies.bytes, tcpTargets(settings, route.targets)), ...chainOrigin(route) })
     return
   }
   const bytesTo = ({ targets }: TcpRoute) => networkFilters(policies.bytes, tcpTargets(settings, targets))
   // Nothing but the port tells bytes apart: the first route gets all.
   const rest = routes.find(({ serverNames: own }) => own.length === 0)
   if (kind === 'tcp') {
-    if (rest) chains.add([], { filters: bytesTo(rest) })
+    if (rest) chains.add([], { filters: bytesTo(rest), ...chainOrigin(rest) })
     return
   }
   const transportSocket = serverSocket(server.tls, settings, HTTP_PROTOCOLS)
   if (!transportSocket) return
   for (const route of routes.filter(({ serverNames: own }) => own.length > 0))
-    chains.add(route.serverNames, { filters: bytesTo(route), transportSocket })
-  if (rest) chains.add(names, { filters: bytesTo(rest), transportSocket })
+    chains.add(route.serverNames, { filters: bytesTo(route), transportSocket, ...chainOrigin(route) })
+  if (rest) chains.add(names, { filters: bytesTo(rest), transportSocket, ...chainOrigin(rest) })
 }
 
 const serverNames = ({ hosts }: GatewayServer): string[] => [...new Set(hosts.map(({ host }) => host))].sort()

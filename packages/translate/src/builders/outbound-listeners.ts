@@ -35,7 +35,7 @@ import {
   socketAddress,
   TLS_INSPECTOR,
 } from './listener-parts.ts'
-import { type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
+import { chainOrigin, type TcpRoute, type TcpTarget, tcpTargets } from './tcp-routes.ts'
 
 export interface PortService {
   readonly service: Service
@@ -142,10 +142,10 @@ class AnyAddress {
   take({ service, port, routes, target }: PortService): void {
     for (const route of routes) {
       if (route.serverNames.length === 0 && route.ranges.length === 0) this.rest ??= tcpTargets(this.settings, route.targets)
-      else this.add(route.serverNames, route.ranges, route.targets)
+      else this.add(route.serverNames, route.ranges, route)
     }
     if (!target) return
-    if (isTls(port.protocol) && service.host !== '*') this.add([service.host], [], [target])
+    if (isTls(port.protocol) && service.host !== '*') this.add([service.host], [], { targets: [target] })
     else {
       if (port.protocol === 'auto') this.sniffed ??= sniffedRouteName(service, port.number)
       this.rest ??= tcpTargets(this.settings, [target])
@@ -154,14 +154,15 @@ class AnyAddress {
 
   /** A service that is meant by a range of addresses. */
   takeRange(range: string, { service, port, routes, target }: PortService): void {
-    for (const route of routes) this.add(route.serverNames, route.ranges.length > 0 ? route.ranges : [range], route.targets)
-    if (target) this.add(isTls(port.protocol) && service.host !== '*' ? [service.host] : [], [range], [target])
+    for (const route of routes) this.add(route.serverNames, route.ranges.length > 0 ? route.ranges : [range], route)
+    if (target) this.add(isTls(port.protocol) && service.host !== '*' ? [service.host] : [], [range], { targets: [target] })
   }
 
-  private add(serverNames: readonly string[], ranges: readonly string[], targets: readonly TcpTarget[]): void {
+  private add(serverNames: readonly string[], ranges: readonly string[], { targets, origin }: Destined): void {
     const canonical = ranges.map((range) => canonicalRange(range) ?? hostRange(range))
+    const filters = [...this.lookup(targets), tcpTargets(this.settings, targets)]
     for (const chain of chainsOf(serverNames, canonical, this.chains))
-      this.chains.set(chain.key, { filterChainMatch: chain.match, filters: [...this.lookup(targets), tcpTargets(this.settings, targets)] })
+      this.chains.set(chain.key, { filterChainMatch: chain.match, filters, ...(origin && chainOrigin({ origin })) })
   }
 
   /** Before bytes go to a service that is found by the name that they ask for, the name is looked up. */
@@ -170,6 +171,9 @@ class AnyAddress {
     return [sniNameLookup(this.settings, this.families, first.target.port)]
   }
 }
+
+/** Targets, and the rule that names them. */
+type Destined = Pick<TcpRoute, 'targets'> & Partial<Pick<TcpRoute, 'origin'>>
 
 /**
  * The match of a chain, without names and ranges that another chain has: Envoy refuses a listener with two equal ones. One chain
@@ -213,13 +217,13 @@ function addressListener(name: string, address: string, { service, port, routes,
   for (const route of routes) {
     const ranges = route.ranges.map((range) => canonicalRange(range) ?? hostRange(range))
     for (const { key, match } of chainsOf(route.serverNames, ranges, taken))
-      taken.set(key, { filterChainMatch: match, filters: [tcpTargets(settings, route.targets)] })
+      taken.set(key, { filterChainMatch: match, filters: [tcpTargets(settings, route.targets)], ...chainOrigin(route) })
   }
   const everything = taken.get(' ')
   taken.delete(' ')
   const chains = [...taken.values()]
   const rest: FilterChainInit = everything
-    ? { filters: everything.filters ?? [] }
+    ? { filters: everything.filters ?? [], ...(everything.metadata && { metadata: everything.metadata }) }
     : target
       ? { filters: [tcpTargets(settings, [target])] }
       : passthroughChain(input)

@@ -51,11 +51,20 @@ export function virtualServiceRoutes(input: RouteInput): RouteInit[] {
 }
 
 /** The object that a route is made from, and the place in it. */
-function routeOrigin({ origin, namespace, name, httpPaths }: VirtualService, index: number, match: number | undefined) {
+function routeOrigin(vs: VirtualService, index: number, match: number | undefined) {
+  const { origin, namespace, name, httpPaths } = vs
+  if (vs.semantics === 'gateway-api') return ruleOrigin(vs, vs.spec.http?.[index]?.name)
   const path = httpPaths?.[index]
   const inMatch = match !== undefined && path !== undefined && !path.includes(':') ? `.match[${match}]` : ''
   const named = origin.kind === 'VirtualService' ? { kind: origin.kind, namespace, name } : origin
   return originMetadata(named, path && `${path}${inMatch}`)
+}
+
+/** Of several objects that made a VirtualService, the one whose rule a route is: its name ends in the rule's place in the object. */
+function ruleOrigin({ origin, origins }: VirtualService, routeName = '') {
+  const dot = routeName.lastIndexOf('.')
+  const object = origins.find(({ namespace, name }) => `${namespace}.${name}` === routeName.slice(0, dot))
+  return object ? originMetadata(object, `spec.rules[${routeName.slice(dot + 1)}]`) : originMetadata(origin)
 }
 
 /** Conditions on who calls, and where. One that names gateways asks for nothing else of the caller. */

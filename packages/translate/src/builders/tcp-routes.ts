@@ -1,5 +1,5 @@
 /** Routes of bytes: by SNI and by the address dialled, to one or several clusters. */
-import { parseDuration } from '@lateen/base'
+import { type ObjectRef, parseDuration } from '@lateen/base'
 import { duration, packAny } from '@lateen/envoy'
 import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { MeshSettings } from '@lateen/model'
@@ -7,6 +7,7 @@ import type { Target } from '../features/route-feature.ts'
 import { tunneling } from '../features/tunnel/tunnel.ts'
 import { accessLogs } from './access-log.ts'
 import type { NetworkFilterInit } from './connection-manager.ts'
+import { originMetadata } from './origin.ts'
 import { policyOf } from './traffic-policy.ts'
 
 export interface TcpTarget {
@@ -21,7 +22,18 @@ export interface TcpRoute {
   /** Ranges of addresses dialled; empty for any. */
   readonly ranges: readonly string[]
   readonly targets: readonly TcpTarget[]
+  /** The rule that it is, for those who ask why. */
+  readonly origin: RouteOrigin
 }
+
+export interface RouteOrigin {
+  readonly object: ObjectRef
+  /** `spec.tls[0].match[1]`; absent where the rule is no VirtualService's. */
+  readonly path?: string
+}
+
+/** What the filter chain of a route says of where it comes from. */
+export const chainOrigin = ({ origin }: Pick<TcpRoute, 'origin'>) => ({ metadata: originMetadata(origin.object, origin.path) })
 
 const TCP_PROXY = 'envoy.filters.network.tcp_proxy'
 

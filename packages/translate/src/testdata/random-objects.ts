@@ -1,8 +1,7 @@
 /** Arbitrary valid objects for property tests. */
 import type { KubeObject } from '@lateen/api'
-import { newMesh } from '@lateen/testkit'
 import fc from 'fast-check'
-import type { ConfigChange, MeshState } from '../index.ts'
+import type { ConfigChange } from '../index.ts'
 
 const NAMESPACES = ['shop', 'pay']
 const NAMES = ['cart', 'till']
@@ -31,18 +30,24 @@ const service = fc
     protocol: pick('http', 'tcp', 'grpc', 'tls', 'db'),
     kind: pick('usual', 'headless', 'alias'),
     other: host,
+    /** A second port, and addresses of both families. */
+    second: pick('', 'http', 'mongo', 'any'),
+    dual: fc.boolean(),
     distribution: pick('', 'PreferClose', 'PreferSameNode'),
     local: fc.boolean(),
     exportTo: pick('', '*', '.', 'shop'),
   })
   .map((v) => {
     const ip = `10.96.0.${NAMES.indexOf(v.name) * 2 + NAMESPACES.indexOf(v.namespace) + 1}`
-    const ports = [{ name: v.protocol, port: v.port, targetPort: v.port > 15000 ? v.port : 8080 }]
+    const ports = [
+      { name: v.protocol, port: v.port, targetPort: v.port > 15000 ? v.port : 8080 },
+      ...(v.second ? [{ name: v.second === v.protocol ? `${v.second}-2` : v.second, port: 9091, targetPort: 'second' }] : []),
+    ]
     const made = object('v1', 'Service', v, {
       spec:
         v.kind === 'alias'
           ? { type: 'ExternalName', externalName: v.other.replace('*.', '') }
-          : { clusterIP: v.kind === 'headless' ? 'None' : ip, selector: { app: v.name }, ports, ...(v.distribution && { trafficDistribution: v.distribution }), ...(v.local && { internalTrafficPolicy: 'Local' }) },
+          : { clusterIP: v.kind === 'headless' ? 'None' : ip, selector: { app: v.name }, ports, ...(v.dual && v.kind === 'usual' && { clusterIPs: [ip, ip.replace('10.96.0.', 'fd00:96::')] }), ...(v.distribution && { trafficDistribution: v.distribution }), ...(v.local && { internalTrafficPolicy: 'Local' }) },
     })
     return v.exportTo ? { ...made, metadata: { ...made.metadata, annotations: { 'networking.istio.io/exportTo': v.exportTo } } } : made
   })
@@ -158,6 +163,7 @@ const serviceEntry = fc
     port: pick(80, 443, 9090),
     address: pick('', '192.0.2.77', '192.0.2.0/24', '10.96.0.1'),
     inside: fc.boolean(),
+    selects: pick('', 'cart'),
   })
   .map((v) =>
     object('networking.istio.io/v1', 'ServiceEntry', v, {
@@ -168,7 +174,8 @@ const serviceEntry = fc
         location: v.inside ? 'MESH_INTERNAL' : 'MESH_EXTERNAL',
         ...(v.address && v.resolution !== 'DYNAMIC_DNS' && { addresses: [v.address] }),
         ports: [{ number: v.port, name: `${v.protocol.toLowerCase() || 'any'}`, ...(v.protocol && { protocol: v.protocol }) }],
-        ...(v.resolution === 'STATIC' && { endpoints: [{ address: '192.0.2.1', locality: 'west/a' }, { address: '192.0.2.2', locality: 'east/a' }] }),
+        ...(v.selects && (v.resolution === 'STATIC' || v.resolution === 'DNS') && { workloadSelector: { labels: { app: v.selects } } }),
+        ...(v.resolution === 'STATIC' && !v.selects && { endpoints: [{ address: '192.0.2.1', locality: 'west/a' }, { address: '192.0.2.2', locality: 'east/a' }] }),
       },
     }),
   )
@@ -380,8 +387,35 @@ const delegate = fc.record({ namespace, name, match: routeMatch, exportTo: pick<
   }),
 )
 
+const workloadEntry = fc
+  .record({ namespace, name, address: pick('10.0.8.1', '10.96.0.1', 'unix:///run/x.sock', 'vm.example.com'), app: name, account: pick('', 'robot'), weight: pick(0, 7), port: pick(0, 8080) })
+  .map((v) =>
+    object('networking.istio.io/v1', 'WorkloadEntry', v, {
+      spec: {
+        address: v.address,
+        labels: { app: v.app, version: 'v1' },
+        ...(v.account && { serviceAccount: v.account }),
+        ...(v.weight && { weight: v.weight, locality: 'east/b' }),
+        ...(v.port && !v.address.startsWith('unix') && { ports: { http: v.port } }),
+      },
+    }),
+  )
+
+/** What gateways show their callers: whole, broken, or authorities alone. */
+const secret = pick<Readonly<Record<string, string>>>({ 'tls.crt': 'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t', 'tls.key': 'LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t' }, { 'ca.crt': 'Y2E=' }, {}).map(
+  (data): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'shop', name: 'door' }, data }),
+)
+
+const namespaceObject = fc.record({ name: namespace, near: pick('', 'PreferClose'), labels: pick<Readonly<Record<string, string>>>({}, { 'kubernetes.io/metadata.name': 'pay' }) }).map(
+  (v): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: v.name, labels: v.labels, ...(v.near && { annotations: { 'networking.istio.io/traffic-distribution': v.near } }) } }),
+)
+
+const proxyConfig = fc.record({ namespace, name, debug: fc.boolean() }).map((v) =>
+  object('networking.istio.io/v1beta1', 'ProxyConfig', v, { spec: { concurrency: 2, environmentVariables: v.debug ? { A: 'b' } : {} } }),
+)
+
 /** Any one object, mostly about the same few hosts, so that objects concern each other. */
-export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar, richService, delegate, ingress, apiGateway, httpRoute, grant)
+export const anyObject = fc.oneof(service, pod, slice, node, virtualService, bytesService, destinationRule, serviceEntry, peerAuthentication, authorizationPolicy, requestAuthentication, gateway, sidecar, richService, delegate, ingress, apiGateway, httpRoute, grant, workloadEntry, secret, namespaceObject, proxyConfig)
 /** Setting or deleting one of them. */
 export const change: fc.Arbitrary<ConfigChange> = fc.record({ operation: fc.oneof({ weight: 4, arbitrary: fc.constant('set' as const) }, { weight: 1, arbitrary: fc.constant('delete' as const) }), object: anyObject })
 
@@ -390,23 +424,10 @@ export const PROXIES = [
   { namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { app: 'cart' }, metadata: { DNS_CAPTURE: 'true', ENVOY_PROMETHEUS_PORT: 15090, HTTP_PROXY_PORT: '7443' } },
   { namespace: 'pay', name: 'till', ip: '10.0.1.2', labels: { app: 'till', 'istio-locality': 'west.west-a', version: 'v1' } },
   { namespace: 'other', name: 'guest', ip: '10.0.9.9', labels: {}, wholeRoutes: true, metadata: { INSTANCE_IPS: '10.0.9.9,fd00::9' } },
+  { namespace: 'pay', name: 'cart', ip: '10.0.1.1', labels: { app: 'cart' }, metadata: { INTERCEPTION_MODE: 'NONE', HTTP10: '1' } },
+  { namespace: 'shop', name: 'till', ip: '10.0.0.2', labels: { app: 'till' }, metadata: { INTERCEPTION_MODE: 'TPROXY', INSTANCE_IPS: 'fd00::2', INBOUND_LISTENER_EXACT_BALANCE: true, PROXY_CONFIG: { proxyHeaders: { preserveHttp1HeaderCase: true } } } },
   { type: 'router' as const, namespace: 'shop', name: 'gate', ip: '10.0.9.1', labels: { istio: 'gate' } },
+  { type: 'router' as const, namespace: 'shop', name: 'cart', ip: '10.0.0.1', labels: { istio: 'gate', app: 'cart' }, metadata: { INSTANCE_IPS: '10.0.0.1,fd00::1', UNPRIVILEGED_POD: 'true' } },
 ]
 
 export const keyOf = (o: KubeObject) => `${o.kind}/${o.metadata.namespace ?? ''}/${o.metadata.name}`
-
-/** Authorizers that policies name, on a service that comes and goes. */
-const MESH = {
-  extensionProviders: [
-    { name: 'by-grpc', envoyExtAuthzGrpc: { service: 'shop/cart.shop.svc.cluster.local', port: 9090 } },
-    { name: 'by-http', envoyExtAuthzHttp: { service: 'till.pay.svc.cluster.local', port: 80, headersToUpstreamOnAllow: ['x-user'] } },
-  ],
-}
-
-/** A new mesh with these objects. */
-export function meshWith(objects: Iterable<KubeObject>): MeshState {
-  const mesh = newMesh()
-  mesh.setMeshConfig(MESH)
-  mesh.apply([...objects].map((o) => ({ operation: 'set', object: o })))
-  return mesh
-}

@@ -2,7 +2,7 @@
 import type { Destination, L4MatchAttributes, RouteDestination, TLSMatchAttributes } from '@lateen/api'
 import { isTls, type Protocol, selects, type VirtualService } from '@lateen/model'
 import type { Caller } from '../builders/routes.ts'
-import type { TcpRoute, TcpTarget } from '../builders/tcp-routes.ts'
+import type { RouteOrigin, TcpRoute, TcpTarget } from '../builders/tcp-routes.ts'
 import type { Target } from '../features/route-feature.ts'
 
 export interface BytesInput {
@@ -40,31 +40,39 @@ export function bytesRoutes(input: BytesInput): BytesRoutes {
 
 /** The `tls` routes of a VirtualService that hold for a port and a caller. */
 export function tlsRoutes(vs: VirtualService, input: BytesInput): TcpRoute[] {
-  return (vs.spec.tls ?? []).flatMap((route) =>
-    (route.match ?? [])
-      .filter((match) => applies(match, input))
-      .map(
-        (match): TcpRoute => ({
+  return (vs.spec.tls ?? []).flatMap((route, i) =>
+    (route.match ?? []).flatMap((match, j): TcpRoute[] => {
+      if (!applies(match, input)) return []
+      return [
+        {
           serverNames: (match.sniHosts ?? []).map((name) => name.toLowerCase()),
           ranges: match.destinationSubnets ?? [],
           targets: targetsOf(route.route, input),
-        }),
-      ),
+          origin: originOf(vs, `spec.tls[${i}].match[${j}]`),
+        },
+      ]
+    }),
   )
 }
 
 /** The `tcp` routes of a VirtualService that hold for a port and a caller. */
 export function tcpRoutes(vs: VirtualService, input: BytesInput): TcpRoute[] {
-  return (vs.spec.tcp ?? []).flatMap((route) => {
+  return (vs.spec.tcp ?? []).flatMap((route, i): TcpRoute[] => {
     const matches = (route.match ?? []).filter((match) => applies(match, input))
     if (route.match?.length && matches.length === 0) return []
     // One match without addresses takes them all.
     const ranges = matches.every((match) => match.destinationSubnets?.length)
       ? matches.flatMap((match) => match.destinationSubnets ?? [])
       : []
-    return [{ serverNames: [], ranges, targets: targetsOf(route.route, input) }]
+    return [{ serverNames: [], ranges, targets: targetsOf(route.route, input), origin: originOf(vs, `spec.tcp[${i}]`) }]
   })
 }
+
+/** Only a VirtualService's own text has the places of its rules. */
+const originOf = ({ origin }: VirtualService, path: string): RouteOrigin => ({
+  object: origin,
+  ...(origin.kind === 'VirtualService' && { path }),
+})
 
 type Match = L4MatchAttributes | TLSMatchAttributes
 
