@@ -9,6 +9,7 @@ export { simulate } from './simulate.ts'
 export type { TraceCall } from './trace/call.ts'
 export { type Origin, objectOf, originsOf, type ServiceRef, servicesOf } from './trace/origin.ts'
 export type {
+  AskedPolicies,
   End,
   FilterVerdict,
   ForwardedRequest,

@@ -1,6 +1,7 @@
 /** A journey as data for people and programs: steps in order, each with the objects that caused it. */
 import { TYPE_URL } from '@lateen/envoy'
 import type { FilterVerdict, Origin, PathOutcome, Trace, Upstream, UpstreamEndpoint } from '@lateen/simulate'
+import { fieldsOf, listOf } from './fields.ts'
 import { type Arrival, causes, type Journey, type Leg } from './journey.ts'
 import type { PodView } from './proxy-node.ts'
 import type { World } from './world.ts'
@@ -44,7 +45,9 @@ export function reportOf(world: World, journey: Journey): Report {
   const reporter = new Reporter(world)
   return {
     request: { method: target.method, url, from: nameOf(from), proxy: from.role },
-    steps: journey.trace ? reporter.common(from, journey.trace, `${journey.dialled.address}:${journey.dialled.port}`) : [],
+    steps: journey.trace
+      ? reporter.common(from, journey.trace, `${journey.dialled.address}:${journey.dialled.port}`, [journey.dialled.port, target.port])
+      : [],
     branches: journey.legs.map((leg) => reporter.branch(journey, leg)),
     notes: notesOf(world, journey),
   }
@@ -77,11 +80,13 @@ class Reporter {
   }
 
   /** Listener, filter chain, virtual host. */
-  common(pod: PodView, trace: Trace, dialled: string): Step[] {
+  common(pod: PodView, trace: Trace, dialled: string, ports: readonly number[]): Step[] {
     const steps: Step[] = []
     const { listener, filterChain, virtualHost, routeConfiguration } = trace
     if (listener) {
-      const read = causes(this.world, pod, listener.origins, { typeUrl: TYPE_URL.LDS, name: listener.name }, ['Gateway', 'Sidecar'])
+      const read = causes(this.world, pod, listener.origins, { typeUrl: TYPE_URL.LDS, name: listener.name }, ['Gateway']).filter((origin) =>
+        this.opensPort(origin, ports),
+      )
       steps.push(this.step(pod, 'listener', listener.name, [`dialled ${dialled}`], read))
     }
     if (filterChain) {
@@ -111,12 +116,27 @@ class Reporter {
     return steps
   }
 
+  /** Whether a Gateway has one of the ports: the workload's, or the one of the Service in front of it. */
+  private opensPort({ kind, namespace, name }: Origin, ports: readonly number[]): boolean {
+    const gateways = this.world.objects.filter(
+      ({ kind: own, metadata }) => own === kind && metadata.namespace === namespace && metadata.name === name,
+    )
+    return gateways.some(({ spec }) => {
+      const { servers, listeners } = fieldsOf(spec)
+      const opened = [
+        ...listOf(servers).map((server) => fieldsOf(fieldsOf(server)['port'])['number']),
+        ...listOf(listeners).map((one) => fieldsOf(one)['port']),
+      ]
+      return opened.some((port) => ports.includes(Number(port)))
+    })
+  }
+
   /** Rules and services; of a sidecar's virtual hosts each is a resource of its own, a gateway's are in the route configuration. */
   private virtualHostCauses(pod: PodView, routes: string, { name, origins }: NonNullable<Trace['virtualHost']>): readonly Origin[] {
     // Where no rule speaks of the host, the caller's Sidecar says whether it may be called.
     if (CATCH_ALL.has(name)) return this.world.governing(pod).filter(({ kind }) => kind === 'Sidecar')
-    const kinds = ['VirtualService', 'HTTPRoute', 'GRPCRoute', 'Ingress', 'ServiceEntry', 'Service']
-    return causes(this.world, pod, origins, { typeUrl: TYPE_URL.VHDS, name: `${routes}/${name}` }, kinds)
+    if (origins.length > 0) return origins
+    return causes(this.world, pod, origins, { typeUrl: TYPE_URL.VHDS, name: `${routes}/${name}` }, ['ServiceEntry', 'Service'])
   }
 
   branch({ from, trace }: Journey, leg: Leg): Branch {

@@ -1,13 +1,15 @@
 /** The RBAC filters, of requests and of connections: rules that decide, and shadow rules that only note what they would. */
+import type { MessageShape } from '@bufbuild/protobuf'
+import { RBAC_Action as Action, type RBAC } from '@lateen/envoy/gen/envoy/config/rbac/v3/rbac_pb.js'
 import { RBACPerRouteSchema, RBACSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import type { RBAC as NetworkRbac } from '@lateen/envoy/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.js'
 import { type FilterNotes, UNKNOWN_NOTES } from '../matching/metadata-match.ts'
 import type { Truth } from '../matching/verdict.ts'
 import type { TraceCall } from '../trace/call.ts'
 import type { Origin } from '../trace/origin.ts'
-import type { FilterVerdict } from '../trace/outcome.ts'
+import type { AskedPolicies, FilterVerdict } from '../trace/outcome.ts'
 import { type FilterBranch, type FilterContext, type FilterSettings, GOES_ON, settingsAs } from './filter.ts'
-import { decideRbac, type RbacVerdict } from './rbac.ts'
+import { decideRbac, matchesOf, type RbacSubject, type RbacVerdict } from './rbac.ts'
 
 const NOTES = 'envoy.filters.http.rbac'
 
@@ -18,9 +20,9 @@ export function runRbac({ name, config, perRoute }: FilterSettings, at: FilterCo
   const subject = { call: at.call, request: at.match.request, notes: at.notes }
   const shadow = settings.shadowRules && decideRbac(settings.shadowRules, subject)
   const notes = shadow ? { notes: noted(at.notes, settings.shadowRulesStatPrefix, shadow) } : {}
-  if (!settings.rules) return [{ share: 1, ...notes }]
+  if (!settings.rules) return [{ share: 1, ...notes, ...(settings.shadowRules && shadow && trial(name, settings, { shadow, subject })) }]
   const decided = decideRbac(settings.rules, subject)
-  const verdict = verdictOf(name, decided)
+  const verdict = { ...verdictOf(name, decided), asked: askedOf(settings.rules, subject, false) }
   if (decided.allowed !== false) return [{ share: 1, verdict, ...notes }]
   return [
     { share: 1, verdict, end: { kind: 'answer', status: 403, why: verdict.says, body: 'RBAC: access denied', flag: '', headers: [] } },
@@ -30,8 +32,30 @@ export function runRbac({ name, config, perRoute }: FilterSettings, at: FilterCo
 /** The verdict of the filter for connections; undefined when it has no rules that decide. */
 export function networkRbacVerdict(name: string, settings: NetworkRbac, call: TraceCall): FilterVerdict | undefined {
   if (!settings.rules) return undefined
-  return verdictOf(name, decideRbac(settings.rules, { call, request: undefined, notes: new Map() }))
+  const subject = { call, request: undefined, notes: new Map() }
+  return { ...verdictOf(name, decideRbac(settings.rules, subject)), asked: askedOf(settings.rules, subject, false) }
 }
+
+/** Marks of requests that an external authorizer decides; the filter that asks it speaks of them. */
+const MARKS = 'istio_ext_authz_'
+
+/** What policies on trial would do. */
+function trial(
+  name: string,
+  { shadowRules, shadowRulesStatPrefix }: MessageShape<typeof RBACSchema>,
+  { shadow, subject }: { readonly shadow: RbacVerdict; readonly subject: RbacSubject },
+): { readonly verdict?: FilterVerdict } {
+  if (!shadowRules || shadowRulesStatPrefix === MARKS) return {}
+  const would = verdictOf(name, shadow)
+  return { verdict: { ...would, result: 'allowed', says: `on trial, would be ${would.says}`, asked: askedOf(shadowRules, subject, true) } }
+}
+
+function askedOf(rules: RBAC, subject: RbacSubject, onTrial: boolean): AskedPolicies {
+  const policies = matchesOf(rules, subject).map(([name, matches]) => ({ name, matches, origins: policyOrigins(name) }))
+  return { action: ACTION[rules.action], onTrial, policies }
+}
+
+const ACTION = { [Action.ALLOW]: 'ALLOW', [Action.DENY]: 'DENY', [Action.LOG]: 'LOG' } as const
 
 function verdictOf(filter: string, { allowed, policy }: RbacVerdict): FilterVerdict {
   const origins = policy === undefined ? [] : policyOrigins(policy)

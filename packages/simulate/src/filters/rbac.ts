@@ -51,6 +51,13 @@ export function decideRbac(rules: RBAC | undefined, subject: RbacSubject): RbacV
   return { allowed: rules.action !== Action.ALLOW }
 }
 
+/** Whether each policy matches, by name, in the order in which they are asked. */
+export function matchesOf(rules: RBAC, subject: RbacSubject): readonly (readonly [name: string, matches: Truth])[] {
+  return Object.entries(rules.policies)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, policy]) => [name, policyMatches(policy, subject)])
+}
+
 function policyMatches(policy: Policy, subject: RbacSubject): Truth {
   const conditions: (() => Truth)[] = [
     () => some(policy.permissions, (permission) => permissionHolds(permission, subject)),

@@ -15,7 +15,7 @@ import type { HttpRequest } from '../matching/request.ts'
 import { firstMismatch, type MatchContext, matchText, shareOf } from '../matching/route-match.ts'
 import { virtualHostMatch } from '../route.ts'
 import type { TraceCall } from './call.ts'
-import { originsOf } from './origin.ts'
+import { type Origin, originsOf } from './origin.ts'
 import type { FilterVerdict, PathOutcome, TakenRoute, Trace } from './outcome.ts'
 import { routeOutcomes } from './route-outcomes.ts'
 
@@ -53,12 +53,19 @@ export function traceHttp(walk: HttpWalk): Omit<Trace, 'listener' | 'filterChain
     return { ...reached, outcomes: routeOutcomes(at, undefined, 1, why) }
   }
   const { virtualHost, domain } = found
-  const withHost = { ...reached, virtualHost: { name: virtualHost.name, domain, origins: originsOf(virtualHost.metadata) } }
+  const withHost = { ...reached, virtualHost: { name: virtualHost.name, domain, origins: hostOrigins(virtualHost) } }
   if (virtualHost.requireTls !== Require.NONE && request.scheme === 'http' && call.tls === 'plaintext') {
     const location = `https://${request.authority}${request.path}`
     return { ...withHost, outcomes: [answer(301, 'the host wants TLS', { location })] }
   }
   return { ...withHost, outcomes: alongRoutes(at, virtualHost, routes) }
+}
+
+/** What the virtual host says of itself, and the objects whose routes it has. */
+function hostOrigins({ metadata, routes }: VirtualHost): Origin[] {
+  const found = [...originsOf(metadata), ...routes.flatMap((route) => originsOf(route.metadata))]
+  const objects = found.map(({ kind, namespace, name }) => [`${kind}/${namespace}/${name}`, { kind, namespace, name }] as const)
+  return [...new Map(objects).values()]
 }
 
 function routesOf(

@@ -1,4 +1,5 @@
 /** What a trace finds: the way through one proxy, and what comes at its end, with shares where chance decides. */
+import type { Truth } from '../matching/verdict.ts'
 import type { Origin } from './origin.ts'
 
 export interface Trace {
@@ -48,7 +49,16 @@ export interface FilterVerdict {
   readonly says: string
   /** Name of the deciding policy. */
   readonly policy?: string
+  /** Of authorization: every policy that was asked, and whether it matches. */
+  readonly asked?: AskedPolicies
   readonly origins: readonly Origin[]
+}
+
+export interface AskedPolicies {
+  readonly action: 'ALLOW' | 'DENY' | 'LOG'
+  /** They only count what they would do. */
+  readonly onTrial: boolean
+  readonly policies: readonly { readonly name: string; readonly matches: Truth; readonly origins: readonly Origin[] }[]
 }
 
 export type End =
