@@ -23,21 +23,35 @@ export interface Authenticator {
   authenticate(credential: Credential): Promise<Authentication>
 }
 
+/** The mesh's trust domain, and those that count as the same: what it was called before. */
+export interface TrustDomains {
+  readonly own: string
+  readonly aliases: readonly string[]
+}
+
 /** Without a token reviewer (no Kubernetes) only certificates count. */
-export function createAuthenticator(trustDomain: () => string, reviewer: TokenReviewer | undefined): Authenticator {
+export function createAuthenticator(trustDomains: () => TrustDomains, reviewer: TokenReviewer | undefined): Authenticator {
   return {
     authenticate: async ({ certificateIdentities, authorization }) => {
-      const own = certificateIdentities.filter((uri) => parseIdentity(uri)?.trustDomain === trustDomain())
-      if (own.length > 0) return { identities: own, by: 'certificate' }
+      const { own: trustDomain } = trustDomains()
+      const own = certificateIdentities.flatMap((uri) => ownIdentity(uri, trustDomains()))
+      if (own.length > 0) return { identities: [...new Set(own)], by: 'certificate' }
       const token = bearerToken(authorization)
       if (token === undefined) return { refused: 'neither a client certificate of this mesh nor a bearer token was given' }
       if (!reviewer) return { refused: 'tokens cannot be checked: this control plane runs without Kubernetes' }
       const result = await reviewer.review(token)
       if ('refused' in result) return result
       const { namespace, name, pod } = result.account
-      return { identities: [identityUri(trustDomain(), namespace, name)], by: 'token', ...(pod ? { pod: { namespace, name: pod } } : {}) }
+      return { identities: [identityUri(trustDomain, namespace, name)], by: 'token', ...(pod ? { pod: { namespace, name: pod } } : {}) }
     },
   }
+}
+
+/** An identity of this mesh under its present name; nothing for one of another mesh. Its certificate was verified by this mesh's roots. */
+function ownIdentity(uri: string, { own, aliases }: TrustDomains): string[] {
+  const identity = parseIdentity(uri)
+  if (!identity || (identity.trustDomain !== own && !aliases.includes(identity.trustDomain))) return []
+  return [identityUri(own, identity.namespace, identity.serviceAccount)]
 }
 
 /** The token of `Bearer …` (or Istio's older `Istio …`); the scheme's case does not matter. */

@@ -1,4 +1,5 @@
 /** How the xDS server learns who is at the other end of a stream. */
+import { BlockList } from 'node:net'
 import type { Metadata } from '@grpc/grpc-js'
 import { type PeerIdentity, SessionRefused } from '@lateen/xds'
 import type { Authenticator } from './authenticator.ts'
@@ -7,8 +8,11 @@ import { ReviewUnavailable } from './token-reviewer.ts'
 export interface PeerAuthenticationOptions {
   /** Streams over TLS must prove who they are. */
   readonly authenticate: boolean
-  /** Streams in plain text must as well; without it they have no identity, and are served what needs none. */
-  readonly authenticatePlaintext: boolean
+  /**
+   * Which streams in plain text must as well; the others have no identity, and are served what needs none. `outside`: those that come
+   * from another machine or pod.
+   */
+  readonly authenticatePlaintext: 'always' | 'outside' | 'never'
 }
 
 export function authenticatePeer(
@@ -16,7 +20,7 @@ export function authenticatePeer(
   options: PeerAuthenticationOptions,
 ): (metadata: Metadata, peer: PeerIdentity) => Promise<PeerIdentity> {
   return async (metadata, peer) => {
-    const needed = peer.encrypted ? options.authenticate : options.authenticatePlaintext
+    const needed = peer.encrypted ? options.authenticate : plaintextNeedsProof(peer.address, options.authenticatePlaintext)
     if (!needed) return peer
     const [authorization] = metadata.get('authorization')
     try {
@@ -32,3 +36,18 @@ export function authenticatePeer(
     }
   }
 }
+
+// Being on loopback proves nothing, and nothing that needs proof is served for it; but from outside the port gives nothing away.
+function plaintextNeedsProof(address: string, rule: PeerAuthenticationOptions['authenticatePlaintext']): boolean {
+  return rule === 'always' || (rule === 'outside' && !isLoopback(address))
+}
+
+/** `127.0.0.1:4711`, `[::1]:4711`, `[::ffff:127.0.0.1]:4711`. */
+function isLoopback(address: string): boolean {
+  const host = address.slice(0, Math.max(0, address.lastIndexOf(':'))).replace(/^\[|\]$/g, '')
+  return LOOPBACK.check(host.replace(/^::ffff:/i, ''), host.includes('.') ? 'ipv4' : 'ipv6')
+}
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
