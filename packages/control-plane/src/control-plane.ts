@@ -23,6 +23,7 @@ import { startGrpc } from './grpc/grpc-listener.ts'
 import { startControlZ } from './http/control-z.ts'
 import { startOperatorPorts } from './http/operator-ports.ts'
 import { type Authenticator, createAuthenticator } from './identity/authenticator.ts'
+import { withJoinTokens } from './identity/join-tokens.ts'
 import { authenticatePeer } from './identity/peer-authentication.ts'
 import { createTokenReviewer } from './identity/token-reviewer.ts'
 import { type KeyService, startKeyService } from './keys/key-service.ts'
@@ -110,7 +111,7 @@ class RunningControlPlane implements ControlPlane {
     this.#client = this.#connect()
     this.#metrics = createMetrics(() => this.#xds?.connections().length ?? 0)
     this.#authenticator = createAuthenticator(
-      () => this.#view().trustDomain,
+      () => trustDomainsOf(this.#view()),
       this.#client ? createTokenReviewer(this.#client, options.ca.audiences) : undefined,
     )
   }
@@ -356,6 +357,13 @@ class RunningControlPlane implements ControlPlane {
     this.#closers.push(() => ours.stop())
   }
 
+  #signingAuthenticator(): Authenticator {
+    const client = this.#client
+    if (!client) return this.#authenticator
+    const { namespace } = this.#options
+    return withJoinTokens(this.#authenticator, { client, namespace, trustDomain: () => this.#view().trustDomain })
+  }
+
   /** Roots that the mesh configuration names, now and whenever it changes. */
   #followFurtherRoots(trust: MeshTrust): void {
     this.#further = followFurtherRoots((further) => trust.setFurtherRoots(further))
@@ -415,7 +423,7 @@ class RunningControlPlane implements ControlPlane {
     const labelsOf = this.#client ? podLabels(this.#client, clusterId) : () => Promise.resolve({})
     const signing = {
       signer: certificates.trust.signer,
-      authenticator: this.#authenticator,
+      authenticator: this.#signingAuthenticator(),
       observer: this.#metrics.certificates,
       labelsOf,
     }
@@ -475,6 +483,8 @@ interface Certificates {
 
 /** How this replica is told apart from others. */
 const replicaName = ({ podName }: DiscoveryOptions): string => podName ?? `${hostname()}-${process.pid}`
+
+const trustDomainsOf = ({ trustDomain, trustDomainAliases }: MeshView) => ({ own: trustDomain, aliases: trustDomainAliases })
 
 function readIfThere(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''

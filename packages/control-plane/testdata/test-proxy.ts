@@ -47,12 +47,22 @@ export interface IssuedCertificate {
   readonly key: string
 }
 
+export interface CertificateWish {
+  /** What the request asks for. */
+  readonly uri?: string
+  /** Extra names that the request asks for. */
+  readonly dnsNames?: readonly string[]
+  /** `CertSigner` of the metadata; short. */
+  readonly signer?: string
+}
+
 /** Asks for a certificate with a new key. @throws ServiceError as the control plane answers */
-export async function requestCertificate(caller: Caller, validitySeconds = 0): Promise<IssuedCertificate> {
+export async function requestCertificate(caller: Caller, validitySeconds = 0, wish: CertificateWish = {}): Promise<IssuedCertificate> {
   const key = generateKey()
-  const csr = makeRequest(key, { uris: ['spiffe://cluster.local/ns/kube-system/sa/admin'] })
+  const { uri = 'spiffe://cluster.local/ns/kube-system/sa/admin', dnsNames = [], signer } = wish
+  const csr = makeRequest(key, { uris: [uri], dnsNames })
   // Field 1 of request and response are both a text.
-  const request = Buffer.concat([writeCertificateResponse([csr]), validityField(validitySeconds)])
+  const request = Buffer.concat([writeCertificateResponse([csr]), validityField(validitySeconds), signer ? signerField(signer) : Buffer.alloc(0)])
   const client = open(caller)
   try {
     const answer = await new Promise<Buffer>((resolve, reject) => {
@@ -69,6 +79,13 @@ export async function requestCertificate(caller: Caller, validitySeconds = 0): P
   } finally {
     client.close()
   }
+}
+
+/** Metadata with one text: shorter than 128 bytes, so every length is one byte. */
+function signerField(signer: string): Buffer {
+  const field = (number: number, content: Buffer) => Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content])
+  const entry = Buffer.concat([field(1, Buffer.from('CertSigner')), field(2, field(3, Buffer.from(signer)))])
+  return field(4, field(1, entry))
 }
 
 function validityField(seconds: number): Buffer {

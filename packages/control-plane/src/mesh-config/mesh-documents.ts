@@ -40,6 +40,7 @@ export function parseMeshDocument(text: string, where: string): Fields {
 /** The fields that the control plane itself acts on. */
 export interface MeshView {
   readonly trustDomain: string
+  readonly trustDomainAliases: readonly string[]
   readonly rootNamespace: string
   readonly discoverySelectors: readonly LabelSelector[]
 }
@@ -48,6 +49,7 @@ export function meshView({ mesh }: MeshDocuments, namespace: string): MeshView {
   const selectors = Array.isArray(mesh.discoverySelectors) ? mesh.discoverySelectors.filter(isFields) : []
   return {
     trustDomain: typeof mesh.trustDomain === 'string' && mesh.trustDomain !== '' ? mesh.trustDomain : 'cluster.local',
+    trustDomainAliases: Array.isArray(mesh.trustDomainAliases) ? mesh.trustDomainAliases.filter((alias) => typeof alias === 'string') : [],
     rootNamespace: typeof mesh.rootNamespace === 'string' && mesh.rootNamespace !== '' ? mesh.rootNamespace : namespace,
     discoverySelectors: selectors,
   }

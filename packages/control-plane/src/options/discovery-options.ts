@@ -66,7 +66,7 @@ export interface DiscoveryOptions {
   }
   readonly xds: {
     readonly authenticate: boolean
-    readonly authenticatePlaintext: boolean
+    readonly authenticatePlaintext: 'always' | 'outside' | 'never'
     readonly checkIdentity: boolean
     readonly maxRequestsPerSecond: number
   }
@@ -164,7 +164,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     },
     xds: {
       authenticate: environment.boolean('XDS_AUTH', true),
-      authenticatePlaintext: environment.boolean('XDS_AUTH_PLAINTEXT', false),
+      authenticatePlaintext: plaintextRule(env.XDS_AUTH_PLAINTEXT, environment.boolean('XDS_AUTH_PLAINTEXT', false)),
       checkIdentity: environment.boolean('PILOT_ENABLE_XDS_IDENTITY_CHECK', true),
       maxRequestsPerSecond: environment.number('PILOT_MAX_REQUESTS_PER_SECOND', 0),
     },
@@ -190,6 +190,12 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     validationWebhookName: environment.text('VALIDATION_WEBHOOK_CONFIG_NAME', 'istio-istio-system'),
     leaderElection: environment.boolean('ENABLE_LEADER_ELECTION', true),
   }
+}
+
+/** Unset differs from `false`: only who says so serves the plaintext port to anyone. */
+function plaintextRule(text: string | undefined, value: boolean): DiscoveryOptions['xds']['authenticatePlaintext'] {
+  if (!text) return 'outside'
+  return value ? 'always' : 'never'
 }
 
 /** ECDSA P-256, unless RSA is asked for by its size. */
