@@ -50,7 +50,11 @@ async function askIstiod(cluster: Cluster, pod: PodObject, path: string): Promis
       command: ['pilot-discovery', 'request', 'GET', path],
       timeoutMs: cluster.timeoutMs,
     })
-    if (code !== 0) return `${name}.${namespace} did not answer GET ${path}: ${stderr.trim() || `exit code ${code}`}`
+    if (code !== 0) {
+      // What the control plane says comes on standard output, before the status.
+      const [said = ''] = stdout.toString('utf8').trim().split('\n')
+      return `${name}.${namespace} did not answer GET ${path}: ${said || stderr.trim() || `exit code ${code}`}`
+    }
     return { istiod: name, revision: labels?.['istio.io/rev'] ?? 'default', body: stdout.toString('utf8') }
   } catch (error) {
     return `${name}.${namespace} did not answer GET ${path}: ${error instanceof Error ? error.message : String(error)}`

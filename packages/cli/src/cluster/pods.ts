@@ -79,16 +79,36 @@ export async function findPod(client: KubeClient, text: string, namespace: strin
 }
 
 async function podOfOwner(client: KubeClient, owner: ResourceType, reference: PodReference): Promise<PodObject> {
+  const items = await podsOfOwner(client, owner, reference)
+  const found = items.find(isRunning) ?? items[0]
+  if (!found) {
+    const what = `${owner.kind.toLowerCase()}/${reference.name}.${reference.namespace}`
+    throw new CommandError(`${what} has no pods; see: kubectl get pods -n ${reference.namespace}`)
+  }
+  return found
+}
+
+async function podsOfOwner(client: KubeClient, owner: ResourceType, reference: PodReference): Promise<PodObject[]> {
   const object = await client.get(owner, reference.namespace, reference.name).catch(async (error: unknown) => {
     throw isNotFound(error) ? await notFound(client, reference, owner.kind.toLowerCase()) : error
   })
   const labelSelector = selectorOf(object)
-  const what = `${owner.kind.toLowerCase()}/${reference.name}.${reference.namespace}`
-  if (labelSelector === '') throw new CommandError(`${what} selects no pods: it has no selector`)
+  if (labelSelector === '') {
+    throw new CommandError(`${owner.kind.toLowerCase()}/${reference.name}.${reference.namespace} selects no pods: it has no selector`)
+  }
   const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: reference.namespace, labelSelector })
-  const found = items.find(isRunning) ?? items[0]
-  if (!found) throw new CommandError(`${what} has no pods (${labelSelector}); see: kubectl get pods -n ${reference.namespace}`)
-  return found
+  return items
+}
+
+/**
+ * The running pods for `text`: the pod of that name, else all of the workload or service.
+ *
+ * @throws CommandError that says what there is instead of the pod, the workload or the service
+ */
+export async function findPods(client: KubeClient, text: string, namespace: string): Promise<PodObject[]> {
+  const reference = parsePodReference(text, namespace)
+  const owner = OWNERS.get(reference.type)
+  return owner ? (await podsOfOwner(client, owner, reference)).filter(isRunning) : [await findPod(client, text, namespace)]
 }
 
 const isRunning = (pod: PodObject): boolean => pod.status?.phase === 'Running' && pod.metadata.deletionTimestamp === undefined

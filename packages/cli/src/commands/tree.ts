@@ -186,6 +186,10 @@ export const TREE: Tree = {
         summary: 'authorization policies',
         children: {
           check: { summary: 'which policies a proxy enforces', load: async () => (await import('./x/authz/check.ts')).authzCheck },
+          explain: {
+            summary: 'which rule of which policy decides a request',
+            load: async () => (await import('./x/authz/explain.ts')).authzExplain,
+          },
         },
       },
       'check-inject': {

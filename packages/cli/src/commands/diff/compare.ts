@@ -64,6 +64,11 @@ export async function compareProxies(world: World, pods: readonly PodView[], cha
       .filter((name) => touched.has(name))
   const later = new Map(found.flat().map((each) => [each, each.after ? causesOf(each) : []]))
   world.mesh.apply(change.back)
+  const alone = causesAlone(
+    world,
+    found.flat().filter((each) => (later.get(each) ?? []).length === 0 && (!each.before || causesOf(each).length === 0)),
+    change,
+  )
   const shapes = new Map<string, ResourceChange>()
   const groups = new Map<string, { proxies: string[]; changes: ResourceChange[] }>()
   for (const [index, own] of found.entries()) {
@@ -73,8 +78,8 @@ export async function compareProxies(world: World, pods: readonly PodView[], cha
       const key = `${each.typeUrl} ${each.before?.version} ${each.after?.version} ${(each.after ?? each.before)?.name}`
       const known = shapes.get(key)
       if (known) return known
-      const causes = [...new Set([...(later.get(each) ?? []), ...(each.before ? causesOf(each) : [])])].sort()
-      const made = shown(each, causes.length > 0 || touched.size > 1 ? causes : [...touched], registry)
+      const causes = new Set([...(later.get(each) ?? []), ...(each.before ? causesOf(each) : []), ...(alone.get(each) ?? [])])
+      const made = shown(each, [...causes].sort(), registry)
       shapes.set(key, made)
       return made
     })
@@ -86,6 +91,32 @@ export async function compareProxies(world: World, pods: readonly PodView[], cha
     groups.set(key, group)
   }
   return [...groups.values()]
+}
+
+const MOST_ALONE = 50
+
+/**
+ * Causes that no resource names, such as a Sidecar that hides a service: each object is applied by itself, to see what it does to these
+ * resources. What only several objects do together has no cause.
+ */
+function causesAlone(world: World, unexplained: readonly Found[], { forth, back }: Change): Map<Found, string[]> {
+  const causes = new Map<Found, string[]>()
+  if (unexplained.length === 0 || forth.length > MOST_ALONE) return causes
+  for (const [index, change] of forth.entries()) {
+    const undo = back[index]
+    if (!undo) continue
+    world.mesh.apply([change])
+    const sets = new Map<ResourceSet, ReadonlyMap<string, Resource>>()
+    for (const each of unexplained) {
+      const set = world.resources(each.pod, each.typeUrl)
+      const byName = sets.get(set) ?? new Map(set.parts.flatMap((part) => [...part]))
+      sets.set(set, byName)
+      const now = byName.get((each.after ?? each.before)?.name ?? '')
+      if (now?.version !== each.before?.version) causes.set(each, [...(causes.get(each) ?? []), objectName(refOf(change.object))])
+    }
+    world.mesh.apply([undo])
+  }
+  return causes
 }
 
 /** Parts that are the same part hold nothing that changed. */

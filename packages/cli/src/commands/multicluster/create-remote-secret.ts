@@ -2,6 +2,7 @@
 import { type KubeObject, RESOURCE_TYPES, type ResourceType, type Secret } from '@lateen/api'
 import { isNotFound } from '@lateen/kube'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
+import { at, text } from '../../config-dump/fields.ts'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
@@ -47,7 +48,7 @@ async function secretText(context: Context, cluster: Cluster): Promise<string> {
   const namespace = flags.given('namespace') ? cluster.namespace : cluster.istioNamespace
   const account = flags.text('service-account') || (isConfig ? CONFIG_ACCOUNT : READER_ACCOUNT)
   await ensureAccount(context, cluster, { namespace, account })
-  const credentials = await tokenOf(cluster, { namespace, account, secretName: flags.text('secret-name') })
+  const credentials = await credentialsOf(context, cluster, { namespace, account })
   const kubeconfig = kubeconfigOf({ name, server: serverOf(context, cluster), ca: credentials.ca, user: userOf(flags, credentials.token), tlsServerName: flags.text('tls-server-name') })
   const secretName = isConfig ? CONFIG_SECRET : `istio-remote-secret-${name}`
   const secret = {
@@ -105,28 +106,52 @@ interface Credentials {
   readonly ca: string
 }
 
-/** The token of a Secret of the account, which is made when there is none: such tokens do not expire. */
-async function tokenOf({ client }: Cluster, { namespace, account, secretName }: Account & { readonly secretName: string | undefined }): Promise<Credentials> {
+/** A token that does not expire, from a Secret of the account; where the cluster fills no such Secrets, one that does. */
+async function credentialsOf(context: Context, cluster: Cluster, { namespace, account }: Account): Promise<Credentials> {
+  const { client } = cluster
+  const wanted = context.flags.text('secret-name')
   const { items } = await client.list<Secret>(RESOURCE_TYPES.Secret, { namespace })
   const own = items.filter(({ type, metadata }) => type === TOKEN_TYPE && metadata.annotations?.[ACCOUNT_ANNOTATION] === account)
-  const named = secretName === undefined ? own[0] : own.find(({ metadata }) => metadata.name === secretName)
-  if (secretName !== undefined && !named) throw new CommandError(`secret ${namespace}/${secretName} holds no token of service account ${account}`)
+  const named = wanted === undefined ? own[0] : own.find(({ metadata }) => metadata.name === wanted)
+  if (wanted !== undefined && !named) throw new CommandError(`secret ${namespace}/${wanted} holds no token of service account ${account}`)
   const name = named?.metadata.name ?? `${account}-istio-remote-secret-token`
-  if (!named) {
-    await client.create(RESOURCE_TYPES.Secret, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name, namespace, annotations: { [ACCOUNT_ANNOTATION]: account } },
-      type: TOKEN_TYPE,
-    })
-  }
+  if (!named) await client.create(RESOURCE_TYPES.Secret, tokenSecret(name, { namespace, account }))
+  const filled = await whenFilled(client, namespace, name)
+  if (filled) return filled
+  if (!named) await client.delete(RESOURCE_TYPES.Secret, namespace, name)
+  return requestedToken(context, cluster, { namespace, account })
+}
+
+const tokenSecret = (name: string, { namespace, account }: Account): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace, annotations: { [ACCOUNT_ANNOTATION]: account } },
+  type: TOKEN_TYPE,
+})
+
+async function whenFilled(client: Cluster['client'], namespace: string, name: string): Promise<Credentials | undefined> {
   for (let tries = 0; tries < TRIES; tries++) {
     const { data = {} } = await client.get<Secret>(RESOURCE_TYPES.Secret, namespace, name)
     const [token, ca] = [data['token'], data['ca.crt']].map((value) => Buffer.from(value ?? '', 'base64').toString('utf8'))
     if (token && ca) return { token, ca }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
-  throw new CommandError(`no token was put into secret ${namespace}/${name}: does the cluster's controller for service account tokens run?`)
+  return undefined
+}
+
+const YEAR_SECONDS = 365 * 24 * 3600
+
+async function requestedToken({ progress }: Context, { client, connection }: Cluster, { namespace, account }: Account): Promise<Credentials> {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: YEAR_SECONDS } }
+  const answer = await client.request('POST', path, request)
+  const token = text(at(answer, 'status', 'token'))
+  const until = text(at(answer, 'status', 'expirationTimestamp'))
+  if (token === '' || connection.ca === undefined) {
+    throw new CommandError(`the cluster gives service account ${namespace}/${account} no token; make a Secret of type ${TOKEN_TYPE} for it and name it with --secret-name`)
+  }
+  progress.note(`warn: this cluster keeps no tokens in Secrets; the one used here is valid until ${until}: make the secret anew before`)
+  return { token, ca: connection.ca }
 }
 
 function serverOf({ flags, progress }: Context, { connection }: Cluster): string {

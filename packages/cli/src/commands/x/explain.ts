@@ -1,14 +1,14 @@
 /** `x explain`: where a request goes and which objects cause it, or what a line of an access log says. */
 import { readText } from '../../input/read-text.ts'
 import { podFor } from '../../routing/find-pod.ts'
+import { findingsOf } from '../../routing/findings.ts'
 import { travel } from '../../routing/journey.ts'
 import { explainLog, type LogReport, renderLogReport } from '../../routing/log-report.ts'
 import { type Report, reportOf } from '../../routing/report.ts'
 import { renderReport } from '../../routing/report-text.ts'
-import { parseTarget } from '../../routing/target.ts'
+import { REQUEST_FLAGS, targetOf } from '../../routing/request-flags.ts'
 import { loadWorld, WORLD_FLAGS } from '../../routing/world.ts'
 import { type Context, command, HOME_FLAG, OUTPUT_FLAG } from '../../shell/command.ts'
-import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
 type Explanation = (Report & { readonly kind: 'request' }) | (LogReport & { readonly kind: 'log' })
 
@@ -19,13 +19,7 @@ export const explain = command<Explanation>({
     'The configuration is that of the cluster, or of files (-f); it is translated by this program, nothing is sent.',
   args: [{ name: 'request', help: '[METHOD] URL, such as GET http://reviews:9080/reviews/0', variadic: true, optional: true }],
   flags: [
-    {
-      name: 'from',
-      value: 'POD',
-      help: 'who asks: [<type>/]<name>[.<namespace>], such as deployment/productpage-v1; a gateway for requests from outside',
-    },
-    { name: 'header', short: 'H', value: 'HEADER', type: 'list', help: 'header of the request, as "name: value"; may be repeated' },
-    { name: 'request', short: 'X', value: 'METHOD', help: 'method (default: GET)' },
+    ...REQUEST_FLAGS,
     { name: 'log', value: 'LINE', help: 'line of an access log, as text or JSON; - reads standard input' },
     ...WORLD_FLAGS,
     OUTPUT_FLAG,
@@ -46,19 +40,10 @@ export const explain = command<Explanation>({
 })
 
 async function explainRequest(context: Context): Promise<Report> {
-  const { flags } = context
-  const [first, second, ...more] = context.args
-  const [method, url] = second === undefined ? [flags.text('request'), first] : [first, second]
-  if (url === undefined || more.length > 0)
-    throw new CommandError('a request is missing: [METHOD] URL, such as GET http://reviews:9080/reviews/0, or --log LINE', {
-      exitCode: EXIT.usage,
-    })
-  const target = parseTarget(url, { method, headers: flags.list('header') })
-  const from = flags.text('from')
-  if (from === undefined)
-    throw new CommandError('--from is missing: who asks? A pod or workload, such as deployment/productpage-v1, or a gateway', {
-      exitCode: EXIT.usage,
-    })
+  const { target, from } = targetOf(context)
   const world = await loadWorld(context)
-  return reportOf(world, travel(world, podFor(world, from), target, Date.now()))
+  const now = Date.now()
+  const report = reportOf(world, travel(world, podFor(world, from), target, now))
+  const objects = [...report.steps, ...report.branches.flatMap(({ steps }) => steps)].flatMap(({ causes }) => causes)
+  return { ...report, notes: [...report.notes, ...findingsOf(world, objects, now)] }
 }

@@ -14,7 +14,7 @@ export interface EnforcedPolicy {
 const HTTP_RBAC = 'envoy.extensions.filters.http.rbac.v3.RBAC'
 const TCP_RBAC = 'envoy.extensions.filters.network.rbac.v3.RBAC'
 /** A filter without policies: an ALLOW that allows nothing. */
-const NOTHING = '_anonymous_match_nothing_'
+export const NOTHING = '_anonymous_match_nothing_'
 const CUSTOM_PREFIX = 'istio-ext-authz-'
 /** The order in which they are evaluated. */
 const ORDER = ['CUSTOM', 'DENY', 'ALLOW', 'LOG']

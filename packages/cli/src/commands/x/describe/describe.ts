@@ -7,7 +7,7 @@ import { type ConfigDump, readConfigDump } from '../../../config-dump/dump.ts'
 import type { Flag } from '../../../shell/command.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
 import { meshSettingsOfCluster } from '../../analyze/mesh-settings.ts'
-import { enforcedPolicies } from '../authz/policies.ts'
+import { enforcedPolicies, NOTHING } from '../authz/policies.ts'
 import { serviceLines } from './pod-text.ts'
 import { destinationRuleOf, virtualServicesOf } from './port-rules.ts'
 import { type Destination, type DestinationRule, destinationRuleLines, type Naming, NO_SUBSETS, subsetsOf, type VirtualService, virtualServiceLines } from './rule-text.ts'
@@ -68,7 +68,8 @@ const hostOf = ({ metadata }: KubeObject, { suffix }: Naming): string => `${meta
 
 async function portLines(cluster: Cluster, service: Service, view: View): Promise<string[]> {
   const ports = service.spec?.ports ?? []
-  const policies = [...new Set(enforcedPolicies(view.dump).map(({ policy }) => policy))]
+  const enforced = enforcedPolicies(view.dump).filter(({ policy }) => policy !== NOTHING)
+  const policies = [...new Set(enforced.map(({ policy }) => policy))]
   const lines: string[] = []
   for (const { port } of ports) {
     const rules = await rulesOfPort(cluster, { host: hostOf(service, view.naming), port }, view)
