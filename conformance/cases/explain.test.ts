@@ -24,7 +24,12 @@ interface Report {
     readonly result: string
     readonly status?: number
     readonly flag?: string
-    readonly steps: readonly { readonly stage: string; readonly name: string; readonly details: readonly string[]; readonly causes: readonly Cause[] }[]
+    readonly steps: readonly {
+      readonly stage: string
+      readonly name: string
+      readonly details: readonly string[]
+      readonly causes: readonly Cause[]
+    }[]
   }[]
   readonly notes: readonly string[]
 }
@@ -45,7 +50,11 @@ const rules = networking(
     http: [
       { match: [{ headers: { 'x-user': { exact: 'tester' } } }], route: [{ destination: { host: 'cart', subset: 'v2' } }] },
       { match: [{ uri: { prefix: '/old' } }], redirect: { uri: '/new', redirectCode: 308 } },
-      { match: [{ uri: { prefix: '/teapot' } }], fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }, route: [{ destination: { host: 'cart' } }] },
+      {
+        match: [{ uri: { prefix: '/teapot' } }],
+        fault: { abort: { httpStatus: 418, percentage: { value: 100 } } },
+        route: [{ destination: { host: 'cart' } }],
+      },
       { match: [{ uri: { prefix: '/said' } }], directResponse: { status: 203, body: { string: 'said' } } },
       {
         match: [{ uri: { prefix: '/shared' } }, { uri: { prefix: '/admin' } }],
@@ -70,11 +79,23 @@ const objects = [
   echoService({ name: 'strict', namespace: 'feat' }),
   rules,
   subsets,
-  networking('VirtualService', { name: 'shop', namespace: 'feat' }, { hosts: ['shop.example'], gateways: ['front'], http: [{ route: [{ destination: { host: 'cart', subset: 'v1' } }] }] }),
-  security('AuthorizationPolicy', 'no-admin', { selector: { matchLabels: { app: 'cart' } }, action: 'DENY', rules: [{ to: [{ operation: { methods: ['DELETE'] } }] }, { to: [{ operation: { paths: ['/admin*'] } }] }] }),
+  networking(
+    'VirtualService',
+    { name: 'shop', namespace: 'feat' },
+    { hosts: ['shop.example'], gateways: ['front'], http: [{ route: [{ destination: { host: 'cart', subset: 'v1' } }] }] },
+  ),
+  security('AuthorizationPolicy', 'no-admin', {
+    selector: { matchLabels: { app: 'cart' } },
+    action: 'DENY',
+    rules: [{ to: [{ operation: { methods: ['DELETE'] } }] }, { to: [{ operation: { paths: ['/admin*'] } }] }],
+  }),
   security('PeerAuthentication', 'strict', { selector: { matchLabels: { app: 'strict' } }, mtls: { mode: 'STRICT' } }),
   networking('DestinationRule', { name: 'strict', namespace: 'feat' }, { host: 'strict', trafficPolicy: { tls: { mode: 'DISABLE' } } }),
-  networking('Sidecar', { name: 'default', namespace: 'other' }, { egress: [{ hosts: ['feat/*'] }], outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }),
+  networking(
+    'Sidecar',
+    { name: 'default', namespace: 'other' },
+    { egress: [{ hosts: ['feat/*'] }], outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } },
+  ),
 ].join('')
 
 describeWithMesh('explain', (mesh) => {
@@ -124,7 +145,12 @@ describeWithMesh('explain', (mesh) => {
   async function logLine(pod: string, namespace: string, path: string): Promise<string> {
     const last = async () => {
       const logs = await mesh().kubectl('logs', pod, '-n', namespace, '-c', 'istio-proxy', '--tail=200')
-      return logs.split('\n').filter((line) => line.includes(`${path} HTTP`)).at(-1) ?? ''
+      return (
+        logs
+          .split('\n')
+          .filter((line) => line.includes(`${path} HTTP`))
+          .at(-1) ?? ''
+      )
     }
     await eventually(async () => expect(await last()).not.toBe(''))
     return last()
@@ -208,8 +234,19 @@ describeWithMesh('explain', (mesh) => {
   test('routing cases pass on the running mesh, and a wrong one fails with what decided', async () => {
     const file = join(folder, 'cases.yaml')
     const cases = [
-      { name: 'testers see the new cart', from: 'pod/caller.feat', request: 'GET http://cart.feat/shared', headers: { 'x-user': 'tester' }, expect: { destination: 'cart/v2' } },
-      { name: 'others share', from: 'pod/caller.feat', request: 'http://cart.feat/shared', expect: { weights: { 'cart/v1': 50, 'cart/v2': 50 } } },
+      {
+        name: 'testers see the new cart',
+        from: 'pod/caller.feat',
+        request: 'GET http://cart.feat/shared',
+        headers: { 'x-user': 'tester' },
+        expect: { destination: 'cart/v2' },
+      },
+      {
+        name: 'others share',
+        from: 'pod/caller.feat',
+        request: 'http://cart.feat/shared',
+        expect: { weights: { 'cart/v1': 50, 'cart/v2': 50 } },
+      },
       { name: 'wrong', from: 'pod/caller.feat', request: 'http://cart.feat/teapot', expect: { status: 200 } },
     ]
     writeFileSync(file, JSON.stringify({ cases }))
@@ -222,7 +259,11 @@ describeWithMesh('explain', (mesh) => {
   })
 
   test('applying a rule that names what is not there gives a warning, and is done', async () => {
-    const lost = networking('VirtualService', { name: 'lost', namespace: 'feat' }, { hosts: ['lost'], http: [{ route: [{ destination: { host: 'nobody', subset: 'v9' } }] }] })
+    const lost = networking(
+      'VirtualService',
+      { name: 'lost', namespace: 'feat' },
+      { hosts: ['lost'], http: [{ route: [{ destination: { host: 'nobody', subset: 'v9' } }] }] },
+    )
     const { code, stderr } = await mesh().tryKubectl(['apply', '-f', '-'], { stdin: lost })
     expect(code).toBe(0)
     expect(stderr).toMatch(/Warning: .*nobody.*IST0101/)

@@ -14,6 +14,7 @@ import {
 
 const HOUR_MS = 3_600_000
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
 
 export interface Issued {
   readonly certificate: string
@@ -24,6 +25,8 @@ export interface Issued {
 export interface IssueOptions {
   /** A name of another sort than a host's, as `spiffe://…`. */
   readonly uri?: string
+  /** The sort of its own key; else ECDSA. */
+  readonly keys?: 'RSA'
   /** Hours from now at which it begins and ends; else an hour ago and in a day. */
   readonly fromHours?: number
   readonly untilHours?: number
@@ -76,8 +79,8 @@ function imported(key: KeyObject, algorithm: Signer['algorithm']): Promise<webcr
 function authority(signer: Signer): Authority {
   const issuer = new X509Certificate(signer.certificate).subject.split('\n').reverse().join(', ')
   let serial = 1
-  const issue: Authority['issue'] = async (host, { uri, fromHours = -1, untilHours = 24 } = {}) => {
-    const subject = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+  const issue: Authority['issue'] = async (host, { uri, keys, fromHours = -1, untilHours = 24 } = {}) => {
+    const subject = await webcrypto.subtle.generateKey(keys === 'RSA' ? RSA : ALGORITHM, true, ['sign', 'verify'])
     const serialNumber = (++serial).toString(16).padStart(2, '0')
     const extensions: Extension[] = [
       new SubjectAlternativeNameExtension([uri ? { type: 'url', value: uri } : { type: 'dns', value: host }]),

@@ -37,6 +37,8 @@ export interface EchoPod {
   /** Secrets by where they are mounted. */
   readonly secrets?: Readonly<Record<string, string>>
   readonly terminationGracePeriodSeconds?: number
+  /** Lines of `/etc/hosts`: names by address. */
+  readonly hostAliases?: Readonly<Record<string, readonly string[]>>
 }
 
 export interface EchoService {
@@ -78,6 +80,7 @@ export function echoPod(pod: EchoPod): string {
     spec: {
       ...(serviceAccount ? { serviceAccountName: serviceAccount } : {}),
       terminationGracePeriodSeconds: pod.terminationGracePeriodSeconds ?? 1,
+      hostAliases: Object.entries(pod.hostAliases ?? {}).map(([ip, hostnames]) => ({ ip, hostnames })),
       containers: [
         {
           name: 'echo',
