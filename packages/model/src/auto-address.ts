@@ -65,12 +65,18 @@ function choicesOf(claim: string, count: number): readonly number[] {
  * the host to which it is the earlier choice, or, at the same choice, by the smaller name; so no two hosts get the same, and who
  * comes or goes elsewhere changes nothing. Where several entries name a host, each takes a slot, and the lowest is the address.
  */
-export function autoAddressesOf(context: Context, entries: Source<KubeObject>, entry: KubeObject, host: string): readonly string[] {
+export function autoAddressesOf(
+  context: Context,
+  entries: Source<KubeObject>,
+  entry: KubeObject,
+  host: string,
+  allocates = true,
+): readonly string[] {
   const spec = (entry.spec ?? {}) as ServiceEntrySpec
   if (isOptedOut(entry) || spec.addresses?.length) return []
   const assigned = assignedAddresses(context, entries, entry, host)
   if (assigned.length > 0) return assigned
-  if (!eligibleHosts(entry).includes(host)) return []
+  if (!allocates || !eligibleHosts(entry).includes(host)) return []
   const claim = claimKey(entry, host)
   const claims = Math.min(MOST_CLAIMS, context.list(entries, 'autoSlot', claim).length)
   const free = choicesOf(claim, claims + LEVELS).filter(

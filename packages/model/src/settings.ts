@@ -51,6 +51,8 @@ export interface MeshSwitches {
   readonly passesContinue: boolean
   /** Hosts are also known by their name with the last dot. */
   readonly dottedHosts: boolean
+  /** ServiceEntries without an address are given one. */
+  readonly allocatesAddresses: boolean
   /** Ingress listeners of a Sidecar stand beside the services' ports, not in their place. */
   readonly mergesIngress: boolean
   /** Connections that a listener takes at once before it looks at others; 0 for all there are. */
@@ -76,6 +78,7 @@ export const DEFAULT_SWITCHES: MeshSwitches = {
   usesRemoteAddress: false,
   passesContinue: true,
   dottedHosts: true,
+  allocatesAddresses: true,
   mergesIngress: false,
   acceptedAtOnce: 1,
   gatewayHandshake: 15_000,

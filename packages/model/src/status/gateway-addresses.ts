@@ -88,7 +88,9 @@ function absence(context: Context, sources: AddressSources, host: string, namesp
 }
 
 function hasEndpoints(context: Context, { endpoints }: AddressSources, service: Service, port: number): boolean {
-  return portOf(service, port) !== undefined && context.read(endpoints, `${service.key}|${port}`).length > 0
+  return (
+    portOf(service, port) !== undefined && context.read(endpoints, `${service.key}|${port}`).some(({ health }) => health !== 'unhealthy')
+  )
 }
 
 /** Why a service has no endpoint for a port; nothing where one is sure to come. */
@@ -98,8 +100,12 @@ function whyNone(
   service: Service,
   port: number,
 ): { readonly message: string; readonly isWrong: boolean } | undefined {
-  const all = service.ports.map(({ number }) => ({ number, endpoints: context.read(sources.endpoints, `${service.key}|${number}`) }))
-  if (all.every(({ endpoints }) => endpoints.length === 0)) return { message: `service ${service.host} has no endpoints`, isWrong: false }
+  const all = service.ports.map(({ number }) => ({
+    number,
+    endpoints: context.read(sources.endpoints, `${service.key}|${number}`).filter(({ health }) => health !== 'unhealthy'),
+  }))
+  if (all.every(({ endpoints }) => endpoints.length === 0))
+    return { message: `service ${service.host} has no endpoint that is ready`, isWrong: false }
   const meant = all.filter(({ endpoints }) => endpoints.some((endpoint) => endpoint.port === port)).map(({ number }) => number)
   if (meant.length > 0) {
     const hint = `${port} is the workload's port; listeners name the service's, here ${meant.join(' or ')}`

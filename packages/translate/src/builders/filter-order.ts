@@ -12,6 +12,7 @@ import { packAny } from '@lateen/envoy'
 import type { FilterSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { CorsSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import { HTTPFaultSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
+import { GrpcWebSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js'
 import { RouterSchema } from '@lateen/envoy/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import type { HttpFilterSchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import type { ProxyTraffic } from '@lateen/model'
@@ -32,6 +33,8 @@ export interface HttpFilterSlots {
   readonly authorization?: readonly HttpFilterInit[]
   /** What counts and changes requests that were let in. */
   readonly admitted?: readonly HttpFilterInit[]
+  /** Calls of gRPC-Web, as browsers make them, go on as gRPC. */
+  readonly grpcWeb?: boolean
 }
 
 /** Places for filters of connections, in order; the filter that passes bytes on comes after them. */
@@ -58,6 +61,7 @@ export const networkFilter = (name: string, value: Any): NetworkFilterInit => ({
 const ROUTER = httpFilter('envoy.filters.http.router', packAny(RouterSchema, {}))
 /** Adds no headers that tell of Envoy (`x-envoy-upstream-service-time` and the like). */
 const QUIET_ROUTER = httpFilter('envoy.filters.http.router', packAny(RouterSchema, { suppressEnvoyHeaders: true }))
+const GRPC_WEB = httpFilter('envoy.filters.http.grpc_web', packAny(GrpcWebSchema, {}))
 const CORS = httpFilter(CORS_FILTER, packAny(CorsSchema, {}))
 const FAULT = httpFilter(FAULT_FILTER, packAny(HTTPFaultSchema, {}))
 
@@ -67,6 +71,7 @@ export function httpFilters(chain: HttpChain, slots: HttpFilterSlots, { headers 
     ...(slots.authentication ?? []),
     ...(slots.authorization ?? []),
     ...(slots.admitted ?? []),
+    ...(slots.grpcWeb ? [GRPC_WEB] : []),
     ...(chain === 'inbound' ? [] : OFFER_FILTERS[chain]),
     FAULT,
     CORS,

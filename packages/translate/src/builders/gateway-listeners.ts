@@ -5,11 +5,11 @@ import { SocketAddress_Protocol as SocketProtocol } from '@lateen/envoy/gen/envo
 import { TrafficDirection } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import { ListenerSchema } from '@lateen/envoy/gen/envoy/config/listener/v3/listener_pb.js'
 import { ProxyProtocolSchema } from '@lateen/envoy/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
-import type { GatewayServer, MeshSettings, ServerListener } from '@lateen/model'
+import { type GatewayServer, type MeshSettings, parseProtocol, type ServerListener } from '@lateen/model'
 import { encode } from '../resource.ts'
 import { unroutedLogs } from './access-log.ts'
 import { gatewayManager } from './connection-manager.ts'
-import { networkFilters, type PolicyFilters } from './filter-order.ts'
+import { type HttpFilterSlots, networkFilters, type PolicyFilters } from './filter-order.ts'
 import { balanced, type FilterChainInit, listenAt, listenerFilter, TLS_INSPECTOR } from './listener-parts.ts'
 import { originMetadata } from './origin.ts'
 import { quicServerSocket, serverSocket } from './server-tls.ts'
@@ -56,7 +56,7 @@ function tcpListener(listener: ServerListener, input: GatewayListenerInput): Res
           input.settings,
           `outbound_${name}`,
           { rds: plain.routeName },
-          { topology: input.topology, filters: input.filters.http },
+          { topology: input.topology, filters: httpSlots(listener.plainHttp, input) },
         ),
       ],
     })
@@ -75,6 +75,9 @@ function tcpListener(listener: ServerListener, input: GatewayListenerInput): Res
     }),
   ]
 }
+
+const httpSlots = (servers: readonly GatewayServer[], { filters }: GatewayListenerInput): HttpFilterSlots =>
+  servers.some(({ server }) => parseProtocol(server.port.protocol ?? '') === 'grpc-web') ? { ...filters.http, grpcWeb: true } : filters.http
 
 /** A caller that does not get on with its handshake must not hold a connection for ever. */
 const handshakeLimit = ({ transportSocket }: FilterChainInit, { switches }: MeshSettings): FilterChainInit =>
@@ -110,7 +113,7 @@ function addServer(chains: ServerChains, entry: GatewayServer, listenerName: str
     if (routeName === undefined || !transportSocket) return
     const statPrefix = server.name || `outbound_${listenerName}`
     chains.add(names, {
-      filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: policies.http })],
+      filters: [gatewayManager(settings, statPrefix, { rds: routeName }, { topology, filters: httpSlots([entry], input) })],
       transportSocket,
       metadata: originMetadata(entry.gateway.origin),
     })
@@ -145,7 +148,7 @@ const serverNames = ({ hosts }: GatewayServer): string[] => [...new Set(hosts.ma
 
 /** HTTP/3 on the same port, by UDP, for the HTTPS servers that take it. */
 function quicListener(listener: ServerListener, input: GatewayListenerInput): Resource[] {
-  const { settings, topology, filters } = input
+  const { settings, topology } = input
   const addresses = addressesOf(listener, input)
   const name = `udp_${addresses[0]}_${listener.port}`
   const chains = new ServerChains()
@@ -153,7 +156,12 @@ function quicListener(listener: ServerListener, input: GatewayListenerInput): Re
     if (entry.kind !== 'https' || entry.routeName === undefined || !input.http3(entry)) continue
     const transportSocket = quicServerSocket(entry.server.tls, settings)
     const statPrefix = entry.server.name || `outbound_${name}`
-    const manager = gatewayManager(settings, statPrefix, { rds: entry.routeName }, { topology, http3: true, filters: filters.http })
+    const manager = gatewayManager(
+      settings,
+      statPrefix,
+      { rds: entry.routeName },
+      { topology, http3: true, filters: httpSlots([entry], input) },
+    )
     if (transportSocket) chains.add(serverNames(entry), { filters: [manager], transportSocket })
   }
   if (chains.all.length === 0) return []

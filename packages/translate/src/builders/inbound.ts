@@ -149,7 +149,10 @@ const chainName = (entry: InboundPort): string => `${entry.ingress?.bind ?? ANY}
 function portChains(entry: InboundPort, mesh: TransportSocketInit, { settings, filters }: InboundInput): Chain[] {
   const name = chainName(entry)
   const cluster = `inbound|${entry.port}||`
-  const http = inboundManager(settings, `inbound_${name}`, inlineRoute(cluster, entry), filters.http)
+  const http = inboundManager(settings, `inbound_${name}`, inlineRoute(cluster, entry), {
+    ...filters.http,
+    ...(entry.protocol === 'grpc-web' && { grpcWeb: true }),
+  })
   const tcp = networkFilters(filters.bytes, tcpProxy(settings, cluster))
   const own = entry.mode === 'DISABLE' && serverSocket(entry.ingress?.tls, settings, ['h2', 'http/1.1'])
   const speaksHttp = isHttp(entry.protocol) || entry.protocol === 'https'

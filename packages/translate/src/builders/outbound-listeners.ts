@@ -13,6 +13,7 @@ import {
   isTls,
   type MeshSettings,
   outboundPort,
+  type Protocol,
   type Service,
   type ServicePort,
   UNIX,
@@ -86,20 +87,19 @@ export function outboundListeners(input: PortInput): Resource[] {
     if (protocol === 'udp') continue
     const byName = entry.service.resolution === 'dynamic-dns'
     if (isHttp(protocol)) {
-      any.http = true
-      any.looksUp ||= byName
+      if (any.agreesTo(protocol)) any.takeHttp(protocol, byName)
       continue
     }
     // Nothing in the bytes says which name is meant.
     if (byName && protocol !== 'tls') continue
     if (entry.addresses.length === 0 || input.place.fixed) {
-      any.take(entry)
+      if (any.agreesTo(protocol)) any.take(entry)
       continue
     }
     for (const address of entry.addresses) {
       const range = canonicalRange(address)
       if (range !== undefined) {
-        any.takeRange(range, entry)
+        if (any.agreesTo(protocol)) any.takeRange(range, entry)
         continue
       }
       const name = `${address}_${port}`
@@ -111,16 +111,21 @@ export function outboundListeners(input: PortInput): Resource[] {
   return resources
 }
 
+const SERVER_FIRST: ReadonlySet<Protocol> = new Set<Protocol>(['mongo', 'mysql'])
+
 /** What the listener of a port on any address is made of. Where two services claim the same, the first has it. */
 class AnyAddress {
   /** There are services that speak HTTP. */
   http = false
+  /** Some of them speak gRPC-Web. */
+  grpcWeb = false
   /** Some of them are found by the name that a request asks for. */
   looksUp = false
   /** The route configuration of the first service of which it has to be found out whether it does. */
   sniffed: string | undefined
   readonly chains = new Map<string, FilterChainInit>()
   rest: NetworkFilterInit | undefined
+  private first: Protocol | undefined
   private readonly settings: MeshSettings
   private readonly families: AddressFamilies
 
@@ -136,6 +141,22 @@ class AnyAddress {
   /** Whether a server name has to be found out. */
   get asksForName(): boolean {
     return [...this.chains.values()].some((chain) => (chain.filterChainMatch?.serverNames?.length ?? 0) > 0)
+  }
+
+  /**
+   * Whether a protocol fits to those that are there. In some the server speaks first: where something has to be found out, their
+   * connections would wait for ever, so that they share a port with nothing else; the first has it.
+   */
+  agreesTo(protocol: Protocol): boolean {
+    this.first ??= protocol
+    return protocol === this.first || !(SERVER_FIRST.has(protocol) || SERVER_FIRST.has(this.first))
+  }
+
+  /** A service whose requests are in the routes of the port. */
+  takeHttp(protocol: Protocol, byName: boolean): void {
+    this.http = true
+    this.grpcWeb ||= protocol === 'grpc-web'
+    this.looksUp ||= byName
   }
 
   /** A service that may be meant by any address: TLS is told apart by its name. */
@@ -278,8 +299,11 @@ function anyListener(input: PortInput, any: AnyAddress): Resource {
   const name = `${nameAddress(place)}_${port}`
   const where = listenPlace(place, port)
   const rds = any.http ? input.routes : place.fixed ? any.sniffed : any.sniffed && input.routes
-  const lookup = lookupSlots(settings, input.families, any.looksUp || input.looksUp)
-  const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds }, lookup)
+  const slots = {
+    ...lookupSlots(settings, input.families, any.looksUp || input.looksUp),
+    ...(any.grpcWeb && { grpcWeb: true }),
+  }
+  const manager = rds === undefined ? undefined : outboundManager(settings, `outbound_${name}`, { rds }, slots)
   // At an address of its own a listener serves what its Sidecar says: nothing has to be found out where that is HTTP alone.
   if (manager && place.fixed && !any.sniffed && any.chains.size === 0 && !any.rest)
     return listener(name, { ...where, filterChains: [{ filters: [manager] }] }, input)

@@ -57,6 +57,7 @@ export const anySettings: fc.Arbitrary<Settings> = fc
         usesRemoteAddress: fc.boolean(),
         dottedHosts: fc.boolean(),
         mergesIngress: fc.boolean(),
+        allocatesAddresses: fc.boolean(),
         gatewaysOfOwnNamespace: fc.boolean(),
         severalAuthorizers: fc.boolean(),
       },
