@@ -20,9 +20,10 @@ export function runRbac({ name, config, perRoute }: FilterSettings, at: FilterCo
   const subject = { call: at.call, request: at.match.request, notes: at.notes }
   const shadow = settings.shadowRules && decideRbac(settings.shadowRules, subject)
   const notes = shadow ? { notes: noted(at.notes, settings.shadowRulesStatPrefix, shadow) } : {}
-  if (!settings.rules) return [{ share: 1, ...notes, ...(settings.shadowRules && shadow && trial(name, settings, { shadow, subject })) }]
+  const trial = shadow && trialOf(name, settings, { shadow, subject })
+  if (!settings.rules) return [{ share: 1, ...notes, ...(trial && { verdict: trial }) }]
   const decided = decideRbac(settings.rules, subject)
-  const verdict = { ...verdictOf(name, decided), asked: askedOf(settings.rules, subject, false) }
+  const verdict = { ...verdictOf(name, decided), asked: askedOf(settings.rules, subject, false), ...(trial && { trial }) }
   if (decided.allowed !== false) return [{ share: 1, verdict, ...notes }]
   return [
     { share: 1, verdict, end: { kind: 'answer', status: 403, why: verdict.says, body: 'RBAC: access denied', flag: '', headers: [] } },
@@ -40,14 +41,14 @@ export function networkRbacVerdict(name: string, settings: NetworkRbac, call: Tr
 const MARKS = 'istio_ext_authz_'
 
 /** What policies on trial would do. */
-function trial(
+function trialOf(
   name: string,
   { shadowRules, shadowRulesStatPrefix }: MessageShape<typeof RBACSchema>,
   { shadow, subject }: { readonly shadow: RbacVerdict; readonly subject: RbacSubject },
-): { readonly verdict?: FilterVerdict } {
-  if (!shadowRules || shadowRulesStatPrefix === MARKS) return {}
+): FilterVerdict | undefined {
+  if (!shadowRules || shadowRulesStatPrefix === MARKS) return undefined
   const would = verdictOf(name, shadow)
-  return { verdict: { ...would, result: 'allowed', says: `on trial, would be ${would.says}`, asked: askedOf(shadowRules, subject, true) } }
+  return { ...would, result: 'allowed', says: `on trial, would be ${would.says}`, asked: askedOf(shadowRules, subject, true) }
 }
 
 function askedOf(rules: RBAC, subject: RbacSubject, onTrial: boolean): AskedPolicies {
@@ -59,9 +60,14 @@ const ACTION = { [Action.ALLOW]: 'ALLOW', [Action.DENY]: 'DENY', [Action.LOG]: '
 
 function verdictOf(filter: string, { allowed, policy }: RbacVerdict): FilterVerdict {
   const origins = policy === undefined ? [] : policyOrigins(policy)
-  const by = policy === undefined ? 'no policy matches' : `policy ${policy}`
+  const by = policy === undefined ? 'no policy matches' : `policy ${policy}${policy.endsWith(UNUSABLE) ? UNUSABLE_TEXT : ''}`
   return { filter, result: RESULT(allowed), says: `${WORD(allowed)}: ${by}`, ...(policy !== undefined && { policy }), origins }
 }
+
+/** How translation marks CUSTOM policies whose provider cannot be used. */
+const UNUSABLE = '-deny-due-to-bad-CUSTOM-action'
+const UNUSABLE_TEXT =
+  ' (its provider is none of the extensionProviders of the mesh configuration, or cannot be used: what it speaks of is denied)'
 
 const RESULT = (allowed: Truth) => (allowed === 'unknown' ? 'unknown' : allowed ? 'allowed' : 'denied')
 const WORD = (allowed: Truth) => (allowed === 'unknown' ? 'cannot be decided from here' : allowed ? 'allowed' : 'denied')

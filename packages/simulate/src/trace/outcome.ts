@@ -51,6 +51,8 @@ export interface FilterVerdict {
   readonly policy?: string
   /** Of authorization: every policy that was asked, and whether it matches. */
   readonly asked?: AskedPolicies
+  /** What policies on trial in the same filter would do. */
+  readonly trial?: FilterVerdict
   readonly origins: readonly Origin[]
 }
 
