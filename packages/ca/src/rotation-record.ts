@@ -31,6 +31,8 @@ export interface Rotation {
   readonly phaseAt: number
   /** Whoever asked for it wants this phase over without waiting for proxies that do not answer. */
   readonly forced?: boolean
+  /** It was aborted and goes back: `old` and `next` have changed places, and so have the CAs that are kept. */
+  readonly back?: boolean
   /** What the phase waits for, in words. */
   readonly waitingFor?: string
 }
@@ -103,7 +105,7 @@ function parseObject(text: unknown): object | undefined {
 export const replicaKey = (name: string): string => REPLICA + name.replaceAll(/[^A-Za-z0-9._-]/g, '_')
 
 /** What reports are about in a phase. */
-export const subjectOf = ({ id, phase }: Pick<Rotation, 'id' | 'phase'>): string => `${id}/${phase}`
+export const subjectOf = ({ id, phase, back }: Pick<Rotation, 'id' | 'phase' | 'back'>): string => `${id}/${phase}${back ? '/back' : ''}`
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

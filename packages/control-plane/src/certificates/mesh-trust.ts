@@ -3,7 +3,7 @@
  * that the mesh configuration adds. Everything else in the control plane asks here and nowhere else.
  */
 import { logger } from '@lateen/base'
-import { type CertificateAuthority, joinTrustBundle, type TrustRoots } from '@lateen/ca'
+import { CaError, type CertificateAuthority, joinTrustBundle, type TrustRoots } from '@lateen/ca'
 import type { KubeClient } from '@lateen/kube'
 import type { ConnectionStatus } from '@lateen/xds'
 import { type CaSource, type CaSourceOptions, filesOf, newRoot, openCaSource } from './ca-source.ts'
@@ -175,7 +175,8 @@ class RunningMeshTrust implements MeshTrust {
     try {
       this.#view = keepAuthorities(viewOf(opened.source.current, opened.store, this.#view, this.#options), this.#view)
     } catch (error) {
-      log.error(`the CA of a change of the root cannot be used; what was in force stays: ${error instanceof Error ? error.message : String(error)}`)
+      if (!(error instanceof CaError) || !this.#view) throw error
+      log.error(`the CA of a change of the root cannot be used; what was in force stays: ${error.message}`)
     }
     const { enabled, externalCa } = this.#options
     if (!enabled) return false

@@ -8,7 +8,7 @@ import { logger } from '@lateen/base'
 import { type CaFiles, CertificateAuthority, type Phase, type Reason, type Rotation, type RotationRecord } from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
-import type { RotationStore } from './store.ts'
+import { casOf, type RotationStore } from './store.ts'
 import { factsOf, rootFacts } from './view.ts'
 
 export interface ConductorOptions {
@@ -116,7 +116,7 @@ export class Conductor {
 
   async #goOn(rotation: Rotation): Promise<void> {
     const { store, now } = this.#options
-    if (store.keys?.rotation !== rotation.id) {
+    if (!casOf(rotation, store.keys)) {
       log.error('the keys of the change of the root are gone; going on with the CA that is configured')
       await store.update((record) => withoutRotation(record, now()))
       return
@@ -124,7 +124,7 @@ export class Conductor {
     if (await this.#isReplacedAgain(rotation)) return
     const facts = { ...(await this.#options.facts()), now: now(), replicas: Object.values(store.record.replicas) }
     const { next, waitingFor } = progressOf(rotation, facts)
-    if (next === 'done') await this.#finish()
+    if (next === 'done') await this.#finish(rotation)
     else if (next) await this.#enter(rotation, next)
     else if (waitingFor !== rotation.waitingFor) {
       await store.update((record) => (record.rotation?.id === rotation.id ? { ...record, rotation: { ...record.rotation, waitingFor } } : undefined))
@@ -145,7 +145,7 @@ export class Conductor {
 
   async #enter(rotation: Rotation, phase: Phase): Promise<void> {
     const { store, source, now } = this.#options
-    const next = store.keys?.next
+    const next = casOf(rotation, store.keys)?.next
     // From here on the new root is the only one: whoever starts anew must find it.
     if (phase === 'retire' && next && source.current.ownSecret !== undefined) await source.replaceOwn(next)
     log.info(`the change of the root goes on: ${phase}`)
@@ -156,10 +156,11 @@ export class Conductor {
     })
   }
 
-  async #finish(): Promise<void> {
+  async #finish(rotation: Rotation): Promise<void> {
     const { store, source, now } = this.#options
-    if (!store.keys) return
-    const authority = CertificateAuthority.load(store.keys.next)
+    const cas = casOf(rotation, store.keys)
+    if (!cas) return
+    const authority = CertificateAuthority.load(cas.next)
     const holds = inForceOf({ authority, origin: source.current.origin })
     await store.update((record) => ({ ...withoutRotation(record, now()), inForce: holds }))
     await store.saveKeys(undefined)
@@ -203,12 +204,11 @@ export class Conductor {
   /** Proxies have both roots and some have certificates of the new one: they get certificates of the old one again. */
   async #turnBack(rotation: Rotation): Promise<string> {
     const { store, now } = this.#options
-    const { keys } = store
-    if (!keys?.old) return 'refused: the old CA is not at hand any more'
-    const id = randomBytes(4).toString('hex')
-    await store.saveKeys({ rotation: id, old: keys.next, next: keys.old })
-    const back: Rotation = { ...rotation, id, phase: 'issue', reason: 'aborted', old: rotation.next, next: rotation.old, phaseAt: now() }
-    await store.update((record) => ({ ...record, rotation: back, replicas: {} }))
+    if (!store.keys?.old) return 'refused: the old CA is not at hand any more'
+    if (rotation.back) return 'refused: the change goes back already'
+    const { forced: _, waitingFor: __, ...rest } = rotation
+    const back: Rotation = { ...rest, back: true, reason: 'aborted', old: rotation.next, next: rotation.old, phaseAt: now() }
+    await store.update((record) => (record.rotation?.id === rotation.id ? { ...record, rotation: back, replicas: {} } : undefined))
     return 'turned back: proxies get certificates of the old root again'
   }
 }

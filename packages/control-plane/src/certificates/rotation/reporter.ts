@@ -47,7 +47,7 @@ export function reportProgress(options: ReporterOptions): () => void {
 
 /** What the connections say of the phase that a change is in. */
 export function reportOf(
-  rotation: Pick<Rotation, 'id' | 'phase'>,
+  rotation: Pick<Rotation, 'id' | 'phase' | 'back'>,
   connections: readonly ConnectionStatus[],
   inForceSince: number,
   at: number,

@@ -1,7 +1,7 @@
 /** Where a change of the root is recorded: in the cluster, or in memory where there is none. */
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { type CaFiles, recordFromData, recordToData, replicaKey, type ReplicaReport, ROTATION_NAME, type RotationRecord } from '@lateen/ca'
+import { type CaFiles, recordFromData, recordToData, replicaKey, type ReplicaReport, ROTATION_NAME, type Rotation, type RotationRecord } from '@lateen/ca'
 import { isConflict, isNotFound, type KubeClient, listWatch } from '@lateen/kube'
 import { isFields } from '../../mesh-config/mesh-documents.ts'
 
@@ -10,6 +10,16 @@ export interface RotationKeys {
   readonly rotation: string
   readonly old?: CaFiles
   readonly next: CaFiles
+}
+
+/** The CAs of a change in the direction that it goes in; `undefined` when they are not at hand. */
+export function casOf(
+  { id, back }: Pick<Rotation, 'id' | 'back'>,
+  keys: RotationKeys | undefined,
+): { readonly old: CaFiles | undefined; readonly next: CaFiles } | undefined {
+  if (keys?.rotation !== id) return undefined
+  if (!back) return { old: keys.old, next: keys.next }
+  return keys.old && { old: keys.next, next: keys.old }
 }
 
 export interface RotationStore {

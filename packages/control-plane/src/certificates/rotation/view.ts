@@ -1,7 +1,7 @@
 /** What follows from a CA that was found and a change under way: who signs, and what is trusted. */
-import { CaError, type CaFiles, type CaOptions, CertificateAuthority, inspect, joinTrustBundle, type RootFacts, type RotationRecord } from '@lateen/ca'
+import { CaError, type CaFiles, type CaOptions, CertificateAuthority, inspect, joinTrustBundle, type RootFacts, type RotationRecord, splitCertificates } from '@lateen/ca'
 import type { OfferedCa } from '../ca-source.ts'
-import type { RotationKeys } from './store.ts'
+import { casOf, type RotationKeys } from './store.ts'
 
 export interface TrustView {
   /** Signs the control plane's own certificates. */
@@ -26,23 +26,26 @@ export function viewOf(
   options: CaOptions,
 ): TrustView {
   const { rotation, inForce } = record
-  if (!rotation || keys?.rotation !== rotation.id) {
+  const cas = rotation && casOf(rotation, keys)
+  // Of record and keys one is written first: nothing changes until both are there.
+  if (rotation && !cas && before) return before
+  if (!rotation || !cas) {
     if (!inForce || rootFacts(offered.authority).fingerprint === inForce.fingerprint) return steady(offered.authority, offered.files)
     if (before) return before
     // It was replaced while no control plane ran, and proxies know the old root alone.
     return { ...steady(offered.authority, undefined), signing: undefined, rootsPem: join(inForce.rootsPem, offered.authority.rootsPem) }
   }
-  const next = CertificateAuthority.load(keys.next, options)
-  const old = keys.old && loadIfUsable(keys.old, options)
+  const next = CertificateAuthority.load(cas.next, options)
+  const old = cas.old && loadIfUsable(cas.old, options)
   const both = join(old?.rootsPem ?? inForce?.rootsPem ?? '', next.rootsPem)
   const crlPem = [...new Set([old?.material.crlPem ?? '', next.material.crlPem])].join('')
   switch (rotation.phase) {
     case 'distribute':
-      return { serving: old ?? next, signing: old, rootsPem: both, issuerPem: old?.material.rootPem ?? '', crlPem, files: keys.old }
+      return { serving: old ?? next, signing: old, rootsPem: both, issuerPem: old?.material.rootPem ?? '', crlPem, files: cas.old }
     case 'issue':
-      return { serving: next, signing: next, rootsPem: both, issuerPem: next.material.rootPem, crlPem, files: keys.next }
+      return { serving: next, signing: next, rootsPem: both, issuerPem: next.material.rootPem, crlPem, files: cas.next }
     case 'retire':
-      return steady(next, keys.next)
+      return steady(next, cas.next)
   }
 }
 
@@ -61,7 +64,11 @@ function loadIfUsable(files: CaFiles, options: CaOptions): CertificateAuthority 
   }
 }
 
-const join = (...bundles: readonly string[]): string => joinTrustBundle(...bundles.filter((text) => text.trim() !== ''))
+/** In an order of their own: a change that turns back is no change of the roots. */
+function join(...bundles: readonly string[]): string {
+  const roots = splitCertificates(joinTrustBundle(...bundles.filter((text) => text.trim() !== '')), 'the roots')
+  return roots.toSorted((a, b) => (inspect(a).fingerprint < inspect(b).fingerprint ? -1 : 1)).join('')
+}
 
 /** The root that a CA signs under. */
 export function rootFacts({ material }: CertificateAuthority): RootFacts {
