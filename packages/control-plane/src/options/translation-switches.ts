@@ -19,6 +19,7 @@ export const translationSwitches = (environment: Environment): Partial<MeshSwitc
   usesRemoteAddress: environment.boolean('PILOT_SIDECAR_USE_REMOTE_ADDRESS', false),
   passesContinue: environment.boolean('ENABLE_100_CONTINUE_HEADERS', true),
   dottedHosts: environment.boolean('PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN', true),
+  allocatesAddresses: environment.boolean('PILOT_ENABLE_IP_AUTOALLOCATE', true),
   mergesIngress: environment.boolean('PILOT_ALLOW_SIDECAR_SERVICE_INBOUND_LISTENER_MERGE', false),
   acceptedAtOnce: environment.number('MAX_CONNECTIONS_PER_SOCKET_EVENT_LOOP', 1),
   gatewayHandshake: environment.duration('PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT', 15_000),

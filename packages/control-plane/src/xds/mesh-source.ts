@@ -126,6 +126,7 @@ class NodeSession implements Session, OpenSession {
   #onChange: () => void = () => undefined
   #workload: ConnectedWorkload | undefined
   #refusal: unknown
+  readonly #rightChanged = (): void => this.changed()
 
   constructor(node: XdsNode, proven: ProvenAccount | undefined, options: MeshSourceOptions, onClose: (session: NodeSession) => void) {
     this.node = node
@@ -177,6 +178,7 @@ class NodeSession implements Session, OpenSession {
   close(): void {
     this.#inner?.close()
     this.#inner = undefined
+    if (this.#proven) this.#options.secretAccess?.forget(this.#proven, this.#rightChanged)
     this.#workload?.close()
     this.#onClose(this)
   }
@@ -186,9 +188,7 @@ class NodeSession implements Session, OpenSession {
     const proven = this.#proven
     if (!proven) return false
     const { secretAccess } = this.#options
-    return secretAccess
-      ? secretAccess.mayRead(proven.namespace, proven.serviceAccount, () => this.#inner && this.#onChange()) === true
-      : true
+    return secretAccess ? secretAccess.mayRead(proven, this.#rightChanged) === true : true
   }
 }
 
