@@ -9,12 +9,22 @@ export const TREE: Tree = {
   kubeconfig: { summary: 'where kubectl finds the mesh', load: async () => (await import('./mesh/kubeconfig.ts')).kubeconfig },
   logs: { summary: 'logs of the mesh and of its parts', load: async () => (await import('./mesh/logs.ts')).logs },
   test: { summary: 'routing cases on files or a cluster', load: async () => (await import('./test.ts')).test },
+  check: { summary: 'one health check of everything', load: async () => (await import('./check/check.ts')).check },
   diff: {
     summary: "what applying files would change in the proxies' configuration",
     load: async () => (await import('./diff/diff.ts')).diff,
   },
   version: { summary: 'versions of this program and of the control plane', load: async () => (await import('./version.ts')).version },
-  completion: { summary: 'completion script for a shell', load: async () => (await import('./completion.ts')).completion },
+  completion: {
+    summary: 'completion script for a shell',
+    children: {
+      bash: { summary: 'for bash', load: async () => (await import('./completion/scripts.ts')).bash },
+      fish: { summary: 'for fish', load: async () => (await import('./completion/scripts.ts')).fish },
+      powershell: { summary: 'for PowerShell', load: async () => (await import('./completion/scripts.ts')).powershell },
+      zsh: { summary: 'for zsh', load: async () => (await import('./completion/scripts.ts')).zsh },
+    },
+  },
+  __complete: { summary: 'what may come next', hidden: true, load: async () => (await import('./completion/complete.ts')).complete },
   analyze: { summary: 'what is wrong with configuration', load: async () => (await import('./analyze/analyze.ts')).analyze },
   validate: {
     summary: 'whether files would be accepted',
@@ -111,6 +121,11 @@ export const TREE: Tree = {
     summary: 'the control plane itself',
     aliases: ['istiod'],
     children: { log: { summary: 'levels of its logs', aliases: ['l'], load: async () => (await import('./admin/log.ts')).log } },
+  },
+  'bug-report': {
+    summary: 'what is needed to understand a fault, in an archive',
+    load: async () => (await import('./bug-report/bug-report.ts')).bugReport,
+    children: { version: { summary: 'version of this program', load: async () => (await import('./version.ts')).clientVersion } },
   },
   'ztunnel-config': {
     summary: 'what configuration a ztunnel has',

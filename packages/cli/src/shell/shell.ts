@@ -109,7 +109,7 @@ function addChildren(parent: Commander, tree: Tree, options: ShellOptions): void
 }
 
 interface LeafPath {
-  readonly leaf: Leaf
+  readonly leaf: Pick<Leaf, 'load'>
   /** Proper names from the top. */
   readonly names: readonly string[]
   /** The arguments without the words that led here. */
@@ -120,16 +120,20 @@ interface LeafPath {
 function leafPath(argv: readonly string[], tree: Tree): LeafPath | undefined {
   const names: string[] = []
   const used = new Set<number>()
+  const pathTo = (leaf: LeafPath['leaf']): LeafPath => ({ leaf, names, rest: argv.filter((_, index) => !used.has(index)) })
   let level = tree
+  let own: LeafPath | undefined
   for (const position of plainWords(argv, KUBE_FLAGS)) {
     const found = childNamed(level, argv[position] ?? '')
-    if (!found) return undefined
+    if (!found) return own
     names.push(found.name)
     used.add(position)
-    if (!isBranch(found.node)) return { leaf: found.node, names, rest: argv.filter((_, index) => !used.has(index)) }
-    level = found.node.children
+    if (!isBranch(found.node)) return pathTo(found.node)
+    const { load, children } = found.node
+    own = load && pathTo({ load })
+    level = children
   }
-  return undefined
+  return own
 }
 
 function findCommand(program: Commander, words: readonly string[]): Commander {

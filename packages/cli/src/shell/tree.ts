@@ -14,6 +14,8 @@ export interface Branch {
   readonly aliases?: readonly string[]
   readonly hidden?: true
   readonly children: Tree
+  /** What the word does when none of the children follows it. */
+  readonly load?: Leaf['load']
 }
 
 export type Node = Leaf | Branch

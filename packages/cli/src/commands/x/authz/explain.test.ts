@@ -6,7 +6,12 @@ import { TREE } from '../../tree.ts'
 
 const root = resolve(import.meta.dirname, '../../../../../..')
 const shop = join(import.meta.dirname, 'testdata/shop.yaml')
-const guards = join(import.meta.dirname, 'testdata/guards.yaml')
+const guards = [
+  '-f',
+  join(import.meta.dirname, 'testdata/guards.yaml'),
+  '--meshConfigFile',
+  join(import.meta.dirname, 'testdata/mesh.yaml'),
+]
 
 async function explain(...argv: string[]) {
   let stdout = ''
@@ -44,11 +49,11 @@ test('a DENY rule decides before any other is asked', async () => {
 
 test('tokens, policies on trial and external authorizers have their place', async () => {
   const good = bearer({ iss: 'https://issuer.example.com', sub: 'ann', exp: 4e9 })
-  const { stdout } = await explain('-f', guards, 'POST', 'http://payments.shop/charges', '-H', good)
+  const { stdout } = await explain(...guards, 'POST', 'http://payments.shop/charges', '-H', good)
   expect(stdout).toContain('token: token of https://issuer.example.com accepted, if its signature is good')
   expect(stdout).toMatch(/authorizer: asks outbound\|9000\|\|opa\.shop\.svc\.cluster\.local, which decides, by policy .*policy\[asked\]/)
   expect(stdout).toMatch(/DENY on trial: on trial, would be denied: .*\n {4}matches, decides: AuthorizationPolicy shop\/trial/)
-  const none = await explain('-f', guards, 'POST', 'http://payments.shop/charges', '-H', bearer({ iss: 'https://else.example.com', exp: 4e9 }))
+  const none = await explain(...guards, 'POST', 'http://payments.shop/charges', '-H', bearer({ iss: 'https://else.example.com', exp: 4e9 }))
   expect(none.stdout).toContain('answers 401: token refused: Jwt issuer is not configured')
 })
 

@@ -85,7 +85,10 @@ function proxyOf(world: World, pod: PodView, caller: string, verdicts: readonly 
       .governing(pod)
       .filter(({ kind }) => kind === 'PeerAuthentication')
       .map(objectName),
-    steps: verdicts.filter(isAuthorization).map((verdict) => stepOf(world, verdict)),
+    steps: verdicts
+      .filter(isAuthorization)
+      .flatMap((verdict) => [verdict, ...(verdict.trial ? [verdict.trial] : [])])
+      .map((verdict) => stepOf(world, verdict)),
   }
 }
 
