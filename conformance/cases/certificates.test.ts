@@ -159,7 +159,10 @@ async function changedTo(mesh: Mesh, fingerprint: string): Promise<void> {
 /** What Envoy itself says it holds: these roots and no others. */
 async function everyProxyTrusts(mesh: Mesh, fingerprints: readonly string[]): Promise<void> {
   for (const proxy of PROXIES) {
-    expect((await secretOf(mesh, proxy, 'ROOTCA')).map((root) => root.fingerprint256), proxy).toEqual(fingerprints)
+    expect(
+      (await secretOf(mesh, proxy, 'ROOTCA')).map((root) => root.fingerprint256),
+      proxy,
+    ).toEqual(fingerprints)
   }
 }
 

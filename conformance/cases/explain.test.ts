@@ -1,4 +1,4 @@
-/** What `x explain` and `test` say of a running mesh is what its traffic does. */
+/** What the mesh says of itself, by `x explain`, by `test`, in statuses and in warnings, is what its traffic does. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -267,5 +267,61 @@ describeWithMesh('explain', (mesh) => {
     const { code, stderr } = await mesh().tryKubectl(['apply', '-f', '-'], { stdin: lost })
     expect(code).toBe(0)
     expect(stderr).toMatch(/Warning: .*nobody.*IST0101/)
+  })
+
+  test('the addresses in the status of a ServiceEntry lead to its endpoints', async () => {
+    const spec = {
+      hosts: ['pay.example'],
+      resolution: 'STATIC',
+      workloadSelector: { labels: { app: 'cart', version: 'v2' } },
+      ports: [{ number: 8085, name: 'tcp', protocol: 'TCP', targetPort: 8080 }],
+    }
+    await mesh().apply(networking('ServiceEntry', { name: 'pay', namespace: 'feat' }, spec))
+    const path = 'jsonpath={.status.addresses[?(@.host=="pay.example")].value}'
+    const addresses = async () => (await mesh().kubectl('get', 'serviceentry', 'pay', '-n', 'feat', '-o', path)).split(' ')
+    await eventually(async () => expect((await addresses())[0]).toMatch(/^240\.240\./))
+    const [address] = await addresses()
+    await eventually(async () => expect((await call(CALLER, '/', { url: `http://${address}:8085/said` })).pod).toBe('cart-v2'))
+  })
+
+  test('a Gateway, a route and an Ingress say whether they work and where they are reached', async () => {
+    const gatewayApi = (kind: string, name: string, spec: unknown) =>
+      documents({ apiVersion: 'gateway.networking.k8s.io/v1', kind, metadata: { name, namespace: 'feat' }, spec })
+    const ingress = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'door', namespace: 'feat', annotations: { 'kubernetes.io/ingress.class': 'istio' } },
+      spec: { defaultBackend: { service: { name: 'cart', port: { number: 80 } } } },
+    }
+    await mesh().apply(
+      [
+        gatewayApi('Gateway', 'edge', { gatewayClassName: 'istio', listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }] }),
+        gatewayApi('HTTPRoute', 'good', { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: [{ name: 'cart', port: 80 }] }] }),
+        gatewayApi('HTTPRoute', 'bad', {
+          parentRefs: [{ name: 'edge', sectionName: 'no-such' }],
+          rules: [{ backendRefs: [{ name: 'nobody', port: 80 }] }],
+        }),
+        documents(ingress),
+      ].join(''),
+    )
+    await mesh().kubectl('wait', '--for=condition=Programmed', 'gateway.gateway.networking.k8s.io/edge', '-n', 'feat', '--timeout=55s')
+    const status = async (object: string, path: string) => mesh().kubectl('get', object, '-n', 'feat', '-o', `jsonpath=${path}`)
+    const conditions = '{range .status.parents[0].conditions[*]}{.type}={.reason} {end}'
+    await eventually(async () => expect(await status('httproute/good', conditions)).toBe('Accepted=Accepted ResolvedRefs=ResolvedRefs '))
+    await eventually(async () =>
+      expect(await status('httproute/bad', conditions)).toBe('Accepted=NoMatchingParent ResolvedRefs=BackendNotFound '),
+    )
+    await eventually(async () => {
+      expect(await status('gateway.gateway.networking.k8s.io/edge', '{.status.listeners[0].attachedRoutes}')).toBe('1')
+    })
+    const given = await mesh().kubectl(
+      'get',
+      'service/istio-ingressgateway',
+      '-n',
+      'istio-system',
+      '-o',
+      'jsonpath={.status.loadBalancer.ingress[0].ip}',
+    )
+    await eventually(async () => expect(await status('ingress/door', '{.status.loadBalancer.ingress[0].ip}')).toBe(given))
   })
 })

@@ -10,6 +10,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
   X509CrlGenerator,
+  X509CrlReason,
 } from '@peculiar/x509'
 
 const HOUR_MS = 3_600_000
@@ -109,9 +110,15 @@ function authority(signer: Signer): Authority {
         nextUpdate: hoursFromNow(24),
         signingKey: signer.key,
         signingAlgorithm: signer.algorithm,
-        entries: revoked.map(({ serialNumber }) => ({ serialNumber, revocationDate: hoursFromNow(-1) })),
+        // Without a reason each has an empty list of extensions, which Envoy does not read.
+        entries: revoked.map(({ serialNumber }) => ({
+          serialNumber,
+          revocationDate: hoursFromNow(-1),
+          reason: X509CrlReason.keyCompromise,
+        })),
       })
-      return list.toString('pem')
+      // As others read it; the library's own label is another.
+      return PemConverter.encode(list.rawData, 'X509 CRL')
     },
   }
 }

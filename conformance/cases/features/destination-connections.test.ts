@@ -37,6 +37,7 @@ const BARE: Readonly<Record<string, object>> = {
   'proxy-v1': { proxyProtocol: { version: 'V1' } },
   'proxy-v2': { proxyProtocol: { version: 'V2' } },
   tunnel: { tunnel: { protocol: 'CONNECT', targetHost: 'far.example', targetPort: 9443 } },
+  'post-tunnel': { tunnel: { protocol: 'POST', targetHost: 'tunnel.example', targetPort: 9443 } },
   ports: {
     portLevelSettings: [
       { port: { number: 81 }, ...H2 },
@@ -96,7 +97,7 @@ const service = (name: string, app: string, target = 8080) =>
       'http-more': [81, target],
       'http-last': [82, target],
       'http-tls': [443, 8443],
-      tcp: [9000, name === 'tunnel' ? 8080 : 9000],
+      tcp: [9000, name.endsWith('tunnel') ? 8080 : 9000],
     },
   })
 
@@ -325,6 +326,14 @@ describeWithMesh('connections to destinations', (mesh) => {
       const { body } = await call('tunnel', { url: `tcp://${outside('tunnel')}:9000`, version: 'tcp', body: line })
       expect(body).toBe(`bare ${line}`)
       expect(await echo.received('outside/bare', { path: 'far.example:9443' })).toMatchObject([{ method: 'CONNECT' }])
+    })
+
+    test('a tunnel by POST carries the bytes in the bodies of a request and its answer', async () => {
+      const line = randomUUID()
+      const { body } = await call('post-tunnel', { url: `tcp://${outside('post-tunnel')}:9000`, version: 'tcp', body: line })
+      expect(body).toBe(`bare ${line}`)
+      const asked = await echo.received('outside/bare', { protocol: 'http/1.1', path: '/' })
+      expect(asked.filter(({ method }) => method === 'POST')).toMatchObject([{ authority: 'tunnel.example:9443' }])
     })
   })
 

@@ -27,7 +27,10 @@ const TLS: Readonly<Record<string, object>> = {
   'revoked.example': { ...mutual, caCrl: file('crl.pem') },
   'several.example': {
     mode: 'SIMPLE',
-    tlsCertificates: [ownCertificate, { serverCertificate: file('rsa.crt'), privateKey: file('rsa.key') }],
+    tlsCertificates: [
+      { serverCertificate: file('ecdsa.crt'), privateKey: file('ecdsa.key') },
+      { serverCertificate: file('rsa.crt'), privateKey: file('rsa.key') },
+    ],
   },
   'several-mutual.example': {
     mode: 'MUTUAL',

@@ -1,4 +1,5 @@
 /** What a Gateway's servers do with connections: TLS of every mode, several servers on a port, bytes, certificates that change. */
+import { createHash, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, type Issued, newAuthority } from '../../harness/authority.ts'
 import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
@@ -11,7 +12,19 @@ const WEB = 'web.feat.svc.cluster.local'
 const SECURE = 'secure.feat.svc.cluster.local'
 
 /** Ports that the gateway listens on by themselves, since no Service of it has them. */
-const PORT = { http: 9080, redirect: 9081, tcp: 9000, tls: 9443, mesh: 9444, sni: 15443, strict: 9445 } as const
+const PORT = {
+  http: 9080,
+  redirect: 9081,
+  tcp: 9000,
+  tls: 9443,
+  mesh: 9444,
+  sni: 15443,
+  strict: 9445,
+  bound: 9090,
+  local: 9091,
+  odd: 9092,
+  odder: 9093,
+} as const
 
 const tls = (mode: string, name: string, more: object = {}) => ({ mode, credentialName: `${name}-cert`, ...more })
 const server = (protocol: string, number: number, hosts: readonly string[], more: object = {}) => ({
@@ -45,6 +58,27 @@ const EDGE = networking(
     ],
   },
 )
+
+/** Servers whose TLS looks more closely at certificates; `pinned` is that of the one client that some of them let in. */
+const closely = (pinned: X509Certificate): Readonly<Record<string, object>> => {
+  const spki = pinned.publicKey.export({ type: 'spki', format: 'der' })
+  return {
+    'several.example': { mode: 'SIMPLE', credentialNames: ['several-ecdsa', 'several-rsa'] },
+    'trusting.example': { mode: 'MUTUAL', credentialName: 'simple-cert', caCertCredentialName: 'clients' },
+    'names.example': tls('MUTUAL', 'mutual', { subjectAltNames: ['client.example'] }),
+    'spki.example': tls('MUTUAL', 'mutual', { verifyCertificateSpki: [createHash('sha256').update(spki).digest('base64')] }),
+    'hash.example': tls('MUTUAL', 'mutual', { verifyCertificateHash: [createHash('sha256').update(pinned.raw).digest('hex')] }),
+  }
+}
+const closer = (pinned: X509Certificate): string => {
+  const servers = Object.entries(closely(pinned)).map(([host, settings]) => server('HTTPS', PORT.tls, [host], { tls: settings }))
+  const name = { name: 'closer', namespace: 'feat' }
+  const hosts = Object.keys(closely(pinned))
+  return (
+    networking('Gateway', name, { selector: { istio: 'ingressgateway' }, servers }) +
+    networking('VirtualService', name, { hosts, gateways: ['closer'], http: route(WEB) })
+  )
+}
 
 const route = (host: string, port = 80) => [{ route: [{ destination: { host, port: { number: port } } }] }]
 const https = ['simple.example', 'a.wild.example', 'mutual.example', 'optional.example', 'new.example', 'old.example', 'mesh.example']
@@ -96,6 +130,7 @@ describeWithMesh('a Gateway', (mesh) => {
   let echo: Echo
   let authority: Authority
   let strangers: Authority
+  let client: Issued
   let address = ''
   beforeAll(async () => {
     if (whySkipped()) return
@@ -108,7 +143,11 @@ describeWithMesh('a Gateway', (mesh) => {
       secret('wild-cert', 'istio-system', pem(await authority.issue('*.wild.example'))),
       secret('mutual-cert', 'istio-system', pem(await authority.issue('mutual.example'), { 'ca.crt': authority.certificate })),
       secret('secure', 'feat', { cert: pass.certificate, key: pass.key }),
+      secret('several-ecdsa', 'istio-system', pem(await authority.issue('several.example'))),
+      secret('several-rsa', 'istio-system', pem(await authority.issue('several.example', { keys: 'RSA' }))),
+      secret('clients', 'istio-system', { 'ca.crt': strangers.certificate }),
     ]
+    client = await authority.issue('client.example')
     echo = await deployEcho(
       mesh(),
       [
@@ -123,7 +162,7 @@ describeWithMesh('a Gateway', (mesh) => {
         },
         { name: 'caller', namespace: 'feat' },
       ],
-      OBJECTS + credentials.join(''),
+      OBJECTS + credentials.join('') + closer(new X509Certificate(client.certificate)),
     )
     address = await gatewayAddress(mesh())
     await eventually(async () => expect(await secured('simple.example')).toMatchObject({ status: 200, pod: 'web' }))
@@ -201,6 +240,78 @@ describeWithMesh('a Gateway', (mesh) => {
     })
     expect(await secured('old.example', { ...anyCertificate, minVersion: 'TLSv1.3' })).toMatchObject({ status: 0 })
     expect(await secured('old.example', { ...anyCertificate, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).toMatchObject({ status: 0 })
+  })
+
+  test('credentialNames: each client gets the certificate that it understands', async () => {
+    for (const cipher of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'])
+      expect(await secured('several.example', { maxVersion: 'TLSv1.2', ciphers: cipher })).toMatchObject({ status: 200, cipher })
+  })
+
+  describe('clients of MUTUAL servers', () => {
+    const as = ({ certificate: cert, key }: Issued) => ({ ...anyCertificate, cert, key })
+
+    test('caCertCredentialName: their authority is in a Secret of its own', async () => {
+      expect(await secured('trusting.example', as(client))).toMatchObject({ status: 0 })
+      const stranger = await strangers.issue('client.example')
+      expect(await secured('trusting.example', as(stranger))).toMatchObject({ status: 200, pod: 'web', peer: 'DNS:simple.example' })
+    })
+
+    test('subjectAltNames: only the names that are listed are served', async () => {
+      expect(await secured('names.example', as(client))).toMatchObject({ status: 200, pod: 'web' })
+      expect(await secured('names.example', as(await authority.issue('another.example')))).toMatchObject({ status: 0 })
+    })
+
+    test.each(['spki', 'hash'])(
+      'verifyCertificateSpki and verifyCertificateHash: only the certificate that is pinned is served: %s',
+      async (by) => {
+        expect(await secured(`${by}.example`, as(client))).toMatchObject({ status: 200, pod: 'web' })
+        // Of the same name, but with a key of its own.
+        expect(await secured(`${by}.example`, as(await authority.issue('client.example')))).toMatchObject({ status: 0 })
+      },
+    )
+  })
+
+  test('bind: a server listens on the address that it names alone', async () => {
+    const bound = { name: 'bound', namespace: 'feat' }
+    const servers = [
+      server('HTTP', PORT.bound, ['bound.example'], { bind: address }),
+      server('HTTP', PORT.local, ['bound.example'], { bind: '127.0.0.1' }),
+    ]
+    await mesh().apply(
+      networking('Gateway', bound, { selector: { istio: 'ingressgateway' }, servers }) +
+        networking('VirtualService', bound, { hosts: ['bound.example'], gateways: ['bound'], http: route(WEB) }),
+    )
+    await eventually(async () => expect(await plain('bound.example', PORT.bound)).toMatchObject({ status: 200, pod: 'web' }))
+    const here = `http://127.0.0.1:${PORT.local}/`
+    const gateway = ['deployment/istio-ingressgateway', '-n', 'istio-system']
+    await eventually(async () =>
+      expect(await mesh().kubectl('exec', ...gateway, '--', 'curl', '-s', '-H', 'host: bound.example', here)).toContain('"pod":"web"'),
+    )
+    expect(await plain('bound.example', PORT.local)).toMatchObject({ status: 0 })
+  })
+
+  test('name and defaultEndpoint: a server counts under its name; where requests go is for routes alone to say', async () => {
+    const odd = { name: 'odd', namespace: 'feat' }
+    const more = { tls: tls('SIMPLE', 'simple'), name: 'odd-one', defaultEndpoint: '127.0.0.1:1' }
+    const servers = [server('HTTPS', PORT.odd, ['odd.example'], more)]
+    await mesh().apply(
+      networking('Gateway', odd, { selector: { istio: 'ingressgateway' }, servers }) +
+        networking('VirtualService', odd, { hosts: ['odd.example'], gateways: ['odd'], http: route(WEB) }),
+    )
+    const call = { url: `https://gateway:${PORT.odd}/`, headers: { host: 'odd.example' }, servername: 'odd.example', ...anyCertificate }
+    await eventually(async () => expect(await at(call)).toMatchObject({ status: 200, pod: 'web' }))
+    const request = ['pilot-agent', 'request', 'GET', `config_dump?resource=dynamic_listeners&name_regex=.*_${PORT.odd}`]
+    const listener = await mesh().kubectl('exec', 'deployment/istio-ingressgateway', '-n', 'istio-system', '--', ...request)
+    expect(listener).toMatch(/"stat_prefix": "odd-one"/)
+  })
+
+  test('targetPort, which a Gateway has no use for, is refused by name', async () => {
+    const odder = server('HTTP', PORT.odder, ['odder.example'])
+    const servers = [{ ...odder, port: { ...odder.port, targetPort: 8080 } }]
+    const text = networking('Gateway', { name: 'odder', namespace: 'feat' }, { selector: { istio: 'ingressgateway' }, servers })
+    const { code, output } = await mesh().tryKubectl(['apply', '-f', '-'], { stdin: text })
+    expect(code).not.toBe(0)
+    expect(output).toContain('spec.servers[0].port.targetPort')
   })
 
   test('PASSTHROUGH: TLS goes through to the app, which shows its own certificate', async () => {

@@ -53,6 +53,25 @@ const OBJECTS = [
   ),
 ].join('')
 
+/** The route of gRPC calls, which marks its answers. */
+const seasoned = (way: (typeof WAYS)[number], season: string) =>
+  networking(
+    'VirtualService',
+    { name: way === 'gateway' ? 'grpc' : 'web-mesh', namespace: 'feat' },
+    {
+      hosts: [way === 'gateway' ? 'grpc.example' : HOST],
+      gateways: [way === 'gateway' ? 'front' : 'mesh'],
+      http: [
+        {
+          ...(way === 'gateway' ? {} : { match: [{ port: 83 }] }),
+          headers: { response: { set: { 'x-season': season } } },
+          route: [{ destination: { host: HOST, port: { number: 83 } } }],
+        },
+        ...(way === 'gateway' ? [] : [{ route: [{ destination: { host: HOST } }] }]),
+      ],
+    },
+  )
+
 describeWithMesh('protocols', (mesh) => {
   let echo: Echo
   beforeAll(async () => {
@@ -107,6 +126,32 @@ describeWithMesh('protocols', (mesh) => {
     expect(answer.echo).toMatchObject({ protocol: 'grpc', body: 'hello' })
     const failed = await call(way, { version: 'grpc', headers: { host, 'x-echo-grpc-status': '9' } }, host, 83)
     expect(failed).toMatchObject({ grpcStatus: 9, grpcMessage: 'as asked' })
+  })
+
+  test.each(WAYS)('gRPC: by %s, a call with messages both ways outlives changes of its route', async (way) => {
+    const host = way === 'gateway' ? 'grpc.example' : HOST
+    const version = 'grpc-stream'
+    const stream = call(way, { version, body: `${way}-stream`, messages: 40, everyMs: 150, timeoutMs: 60_000 }, host, 83)
+    for (const season of ['spring', 'summer']) {
+      await mesh().apply(seasoned(way, season))
+      await eventually(async () => expect((await call(way, { version: 'grpc' }, host, 83)).headers).toMatchObject({ 'x-season': season }))
+    }
+    const answer = await stream
+    expect(answer, answer.error).toMatchObject({ status: 200, grpcStatus: 0 })
+    expect(answer.body.split('\n')).toEqual(Array.from({ length: 40 }, (_, at) => `web ${way}-stream-${at}`))
+    // It began before the changes, by the route that was.
+    expect(answer.headers).not.toHaveProperty('x-season')
+  })
+
+  test('HTTP/2 without TLS: who asks for it by an upgrade is answered by HTTP/1.1, and the app is not asked', async () => {
+    const upgrade = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQCAAAAAAIAAAAA' }
+    for (const way of WAYS) {
+      const host = way === 'gateway' ? 'web.example' : HOST
+      const answer = await call(way, { version: 'h1', headers: { host, ...upgrade } }, host)
+      expect(answer, answer.error).toMatchObject({ status: 200, pod: 'web', echo: { protocol: 'http/1.1' } })
+      expect(answer.echo?.headers).not.toHaveProperty('upgrade')
+      expect(answer.echo?.headers).not.toHaveProperty('http2-settings')
+    }
   })
 
   test.each(WAYS)('HTTP/2 without TLS: by %s, with prior knowledge', async (way) => {

@@ -1,0 +1,228 @@
+/**
+ * Credentials of gateways: every form in which a Secret may hold them, and that they are given only to a gateway whose service account may
+ * read them.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Authority, type Issued, newAuthority } from '../harness/authority.ts'
+import { type CallSpec, documents, type Echo, echoService } from '../harness/echo.ts'
+import { DRIVER, deployEcho } from '../harness/echo-mesh.ts'
+import { eventually } from '../harness/eventually.ts'
+import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
+import { namespaces, networking, secret } from '../harness/objects.ts'
+
+const WEB = 'web.feat.svc.cluster.local'
+const TLS_PORT = 9443
+const HTTP_PORT = 9080
+const RBAC = 'rbac.authorization.k8s.io'
+
+/** Forms of credentials; the name of each is the first label of its host. */
+interface Form {
+  readonly name: string
+  readonly mode: 'SIMPLE' | 'MUTUAL'
+  /** Secrets by the ends of their names. */
+  readonly secrets: (own: Issued, authority: Authority, revoked: string) => Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly type?: string
+}
+
+const FORMS: readonly Form[] = [
+  { name: 'opaque', mode: 'SIMPLE', secrets: (own) => ({ '': { 'tls.crt': own.certificate, 'tls.key': own.key } }) },
+  {
+    name: 'typed',
+    mode: 'SIMPLE',
+    type: 'kubernetes.io/tls',
+    secrets: (own) => ({ '': { 'tls.crt': own.certificate, 'tls.key': own.key } }),
+  },
+  { name: 'generic', mode: 'SIMPLE', secrets: (own) => ({ '': { cert: own.certificate, key: own.key } }) },
+  {
+    name: 'generic-mutual',
+    mode: 'MUTUAL',
+    secrets: (own, { certificate }) => ({ '': { cert: own.certificate, key: own.key, cacert: certificate } }),
+  },
+  {
+    name: 'with-ca',
+    mode: 'MUTUAL',
+    secrets: (own, { certificate }) => ({ '': { 'tls.crt': own.certificate, 'tls.key': own.key, 'ca.crt': certificate } }),
+  },
+  {
+    name: 'ca-apart',
+    mode: 'MUTUAL',
+    secrets: (own, { certificate }) => ({ '': { 'tls.crt': own.certificate, 'tls.key': own.key }, '-cacert': { 'ca.crt': certificate } }),
+  },
+  {
+    name: 'generic-apart',
+    mode: 'MUTUAL',
+    secrets: (own, { certificate }) => ({ '': { cert: own.certificate, key: own.key }, '-cacert': { cacert: certificate } }),
+  },
+  {
+    name: 'revoking',
+    mode: 'MUTUAL',
+    secrets: (own, { certificate }, revoked) => ({
+      '': { 'tls.crt': own.certificate, 'tls.key': own.key, 'ca.crt': certificate, 'ca.crl': revoked },
+    }),
+  },
+]
+
+const hostOf = (form: string) => `${form}.example`
+const route = { route: [{ destination: { host: WEB } }] }
+
+const server = (protocol: string, number: number, hosts: readonly string[], more: object = {}) => ({
+  port: { number, name: `${protocol.toLowerCase()}-${number}-${hosts[0]?.replaceAll('.', '-')}`, protocol },
+  hosts,
+  ...more,
+})
+
+/** A gateway of a team's own, whose service account may do nothing. */
+function edge(namespace: string): string {
+  const labels = { istio: 'edge' }
+  const spec = {
+    serviceAccountName: 'edge',
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'istio-proxy', image: 'auto' }],
+  }
+  const template = { metadata: { labels, annotations: { 'inject.istio.io/templates': 'gateway' } }, spec }
+  return documents(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'edge', namespace } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'edge', namespace },
+      spec: { selector: { matchLabels: labels }, template },
+    },
+  )
+}
+
+function reader(namespace: string): string {
+  const metadata = { name: 'edge', namespace }
+  return documents(
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: 'edge' },
+      subjects: [{ kind: 'ServiceAccount', name: 'edge', namespace }],
+    },
+  )
+}
+
+describeWithMesh('credentials of gateways', (mesh) => {
+  let echo: Echo
+  let authority: Authority
+  let strangers: Authority
+  let client: Issued
+  let revoked: Issued
+  let address = ''
+
+  beforeAll(async () => {
+    if (whySkipped()) return
+    authority = await newAuthority('example')
+    strangers = await newAuthority('strangers')
+    client = await authority.issue('client.example')
+    revoked = await authority.issue('revoked.example')
+    const list = await authority.revoke(revoked)
+    const secrets: string[] = []
+    for (const { name, secrets: of, type } of FORMS) {
+      const own = await authority.issue(hostOf(name))
+      for (const [end, data] of Object.entries(of(own, authority, list))) {
+        const object = {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name: `${name}${end}`, namespace: 'istio-system' },
+          stringData: data,
+        }
+        secrets.push(documents(end === '' && type ? { ...object, type } : object))
+      }
+    }
+    const own = await authority.issue('edge.example')
+    const objects = [
+      networking(
+        'Gateway',
+        { name: 'forms', namespace: 'feat' },
+        {
+          selector: { istio: 'ingressgateway' },
+          servers: FORMS.map(({ name, mode }) => server('HTTPS', TLS_PORT, [hostOf(name)], { tls: { mode, credentialName: name } })),
+        },
+      ),
+      networking(
+        'Gateway',
+        { name: 'edge', namespace: 'edge' },
+        {
+          selector: { istio: 'edge' },
+          servers: [
+            server('HTTP', HTTP_PORT, ['edge.example']),
+            server('HTTPS', TLS_PORT, ['edge.example'], { tls: { mode: 'SIMPLE', credentialName: 'edge' } }),
+            // Of another namespace, whatever this one may read.
+            server('HTTPS', TLS_PORT, ['stolen.example'], { tls: { mode: 'SIMPLE', credentialName: 'kubernetes://istio-system/opaque' } }),
+          ],
+        },
+      ),
+      networking(
+        'VirtualService',
+        { name: 'web', namespace: 'feat' },
+        { hosts: FORMS.map(({ name }) => hostOf(name)), gateways: ['forms'], http: [route] },
+      ),
+      networking(
+        'VirtualService',
+        { name: 'edge', namespace: 'edge' },
+        { hosts: ['edge.example', 'stolen.example'], gateways: ['edge'], http: [route] },
+      ),
+      namespaces({ edge: 'injected' }),
+      secret('edge', 'edge', { 'tls.crt': own.certificate, 'tls.key': own.key }),
+      edge('edge'),
+      ...secrets,
+      echoService({ name: 'web', namespace: 'feat' }),
+    ]
+    await mesh().apply(namespaces({ edge: 'injected', feat: 'injected' }))
+    echo = await deployEcho(mesh(), [{ name: 'web', namespace: 'feat' }], objects.join(''))
+    await mesh().rolledOut('edge', 'edge')
+    address = await addressOf(mesh(), 'istio-system', 'ingressgateway')
+  })
+  afterAll(() => echo?.close())
+
+  const secured = (gateway: string, host: string, more: Partial<CallSpec> = {}) =>
+    echo.callOnce(DRIVER, {
+      url: `https://${gateway}:${TLS_PORT}/`,
+      headers: { host },
+      servername: host,
+      ca: authority.certificate,
+      newConnections: true,
+      ...more,
+    })
+  const shown = ({ certificate, key }: Issued) => ({ cert: certificate, key })
+
+  describe.each(FORMS)('as $name', ({ name, mode }) => {
+    test('the credential is served, and asks of clients what it should', async () => {
+      const host = hostOf(name)
+      const good = mode === 'MUTUAL' ? shown(client) : {}
+      await eventually(async () => expect(await secured(address, host, good)).toMatchObject({ status: 200, pod: 'web' }))
+      if (mode === 'SIMPLE') return
+      const stranger = await strangers.issue('client.example')
+      expect(await secured(address, host)).toMatchObject({ status: 0 })
+      expect(await secured(address, host, shown(stranger))).toMatchObject({ status: 0 })
+      expect((await secured(address, host, shown(revoked))).status).toBe(name === 'revoking' ? 0 : 200)
+    })
+  })
+
+  test('a gateway without the right to read Secrets gets none, and serves what needs none; others go on', async () => {
+    const own = await addressOf(mesh(), 'edge', 'edge')
+    const plain = () => echo.callOnce(DRIVER, { url: `http://${own}:${HTTP_PORT}/`, headers: { host: 'edge.example' } })
+    await eventually(async () => expect(await plain()).toMatchObject({ status: 200, pod: 'web' }))
+    expect(await secured(own, 'edge.example')).toMatchObject({ status: 0 })
+    expect(await secured(address, hostOf('opaque'))).toMatchObject({ status: 200 })
+
+    await mesh().apply(reader('edge'))
+    // The right is asked for again by itself, ever less often.
+    await eventually(async () => expect(await secured(own, 'edge.example')).toMatchObject({ status: 200, pod: 'web' }), {
+      withinMs: 60_000,
+    })
+    expect(await secured(own, 'stolen.example')).toMatchObject({ status: 0 })
+  })
+})
+
+const addressOf = (mesh: Mesh, namespace: string, gateway: string): Promise<string> =>
+  mesh.kubectl('get', 'pod', '-n', namespace, '-l', `istio=${gateway}`, '-o', 'jsonpath={.items[0].status.podIP}')
