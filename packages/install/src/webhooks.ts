@@ -117,7 +117,7 @@ function webhook(
   }
 }
 
-/** ValidatingWebhookConfiguration `istio-validator-<namespace>`. istiod turns `Ignore` into `Fail` once it can answer. */
+/** ValidatingWebhookConfiguration `istio-validator-<namespace>`. `Ignore`: objects can be written before istiod answers. */
 export function validationWebhooks(installation: Installation): KubeObject {
   const { namespace, revision } = installation
   const client = clientConfig(installation, '/validate')
