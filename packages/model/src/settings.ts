@@ -17,6 +17,8 @@ export interface MeshSettings {
   readonly rootNamespace: string
   readonly trustDomain: string
   readonly trustDomainAliases: readonly string[]
+  /** Other meshes' trust domains whose authorities are known: their workloads may come in, as themselves. */
+  readonly federatedDomains: readonly string[]
   /** The mesh configuration as given, merged over the defaults; fields by their JSON names. */
   readonly mesh: MeshConfigView
   readonly networks: unknown
@@ -128,6 +130,7 @@ export interface MeshConfigView {
   readonly proxyInboundListenPort?: number
   readonly trustDomain?: string
   readonly trustDomainAliases?: readonly string[]
+  readonly caCertificates?: readonly { readonly trustDomains?: readonly string[] }[]
   readonly rootNamespace?: string
   readonly extensionProviders?: readonly ExtensionProvider[]
   readonly ingressControllerMode?: 'OFF' | 'DEFAULT' | 'STRICT'

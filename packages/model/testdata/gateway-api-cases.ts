@@ -98,6 +98,7 @@ export function modelOf(objects: readonly KubeObject[]): { readonly graph: Graph
       rootNamespace: 'istio-system',
       trustDomain: 'cluster.local',
       trustDomainAliases: [],
+      federatedDomains: [],
       mesh: {},
       networks: undefined,
       switches: DEFAULT_SWITCHES,

@@ -149,6 +149,7 @@ function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unkn
     rootNamespace: mesh.rootNamespace || options.rootNamespace,
     trustDomain: mesh.trustDomain || options.trustDomain,
     trustDomainAliases: mesh.trustDomainAliases ?? [],
+    federatedDomains: (mesh.caCertificates ?? []).flatMap(({ trustDomains }) => trustDomains ?? []),
     mesh,
     networks,
     switches,

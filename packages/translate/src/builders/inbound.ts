@@ -87,7 +87,7 @@ const MESH_TCP = ['istio-peer-exchange', 'istio']
 export function inboundListeners(input: InboundInput): Resource[] {
   const { settings } = input
   const mesh = meshServerSocket({
-    trustDomains: [settings.trustDomain, ...settings.trustDomainAliases],
+    trustDomains: [...new Set([settings.trustDomain, ...settings.trustDomainAliases, ...settings.federatedDomains])],
     minimum: settings.mesh.meshMTLS?.minProtocolVersion,
     ciphers: settings.mesh.meshMTLS?.cipherSuites,
   })
