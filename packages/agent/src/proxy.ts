@@ -8,8 +8,7 @@ import { HEALTH_REPORT } from '@lateen/envoy'
 import type { XdsRelay } from '@lateen/xds/client'
 import { buildBootstrap } from './bootstrap/bootstrap.ts'
 import { mergeBootstrap, readBootstrapFile } from './bootstrap/override.ts'
-import { openIdentity, signedByControlPlane } from './certs/identity-source.ts'
-import { trustWatches } from './certs/trust-watches.ts'
+import { openIdentity } from './certs/identity-source.ts'
 import { createRelay } from './discovery/relay.ts'
 import { openDns } from './dns/mesh-dns.ts'
 import { EnvoyAdmin } from './envoy/admin.ts'
@@ -131,10 +130,7 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   stack.defer(() => secrets.close())
   const sds = await startSecretServer(settings.files.sdsSocket, secrets)
   stack.defer(() => sds.close())
-  const trust = steered
-    ? trustWatches({ identity: steered, complete: signedByControlPlane(settings), settled: (name) => sds.settled(name) })
-    : []
-  const relay = createRelay(settings, { identity, steered, trust, onNames: (table) => dns?.setTable(table) })
+  const relay = createRelay(settings, { identity, steered, settled: (name) => sds.settled(name), onNames: (table) => dns?.setTable(table) })
   await relay.start()
   stack.defer(() => relay.close())
   const health = watchHealth(settings, readiness, relay)

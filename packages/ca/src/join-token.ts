@@ -50,7 +50,11 @@ export function createJoinToken(
       apiVersion: 'v1',
       kind: 'Secret',
       type: JOIN_SECRET_TYPE,
-      metadata: { name: NAME_PREFIX + id, namespace: options.controlPlaneNamespace, labels: { 'lateen.io/join-token': claim.workloadGroup } },
+      metadata: {
+        name: NAME_PREFIX + id,
+        namespace: options.controlPlaneNamespace,
+        labels: { 'lateen.io/join-token': claim.workloadGroup },
+      },
       data: Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
     },
   }
@@ -76,7 +80,9 @@ export function checkJoinToken(
   now: number,
 ): { readonly claim: JoinClaim } | { readonly refused: string } {
   const field = (key: string) => (typeof data[key] === 'string' ? Buffer.from(data[key], 'base64').toString('utf8') : '')
-  const [namespace, workloadGroup, serviceAccount, hash, expires] = ['namespace', 'workloadGroup', 'serviceAccount', 'hash', 'expires'].map(field)
+  const [namespace, workloadGroup, serviceAccount, hash, expires] = ['namespace', 'workloadGroup', 'serviceAccount', 'hash', 'expires'].map(
+    field,
+  )
   const known = Buffer.from(hash ?? '', 'hex')
   const given = hashOf(token)
   if (known.length !== given.length || !timingSafeEqual(known, given)) return { refused: 'the join token is not known' }

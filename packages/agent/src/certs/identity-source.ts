@@ -38,7 +38,12 @@ export function openIdentity(settings: AgentSettings): {
 function caClientSettings(settings: AgentSettings, identity: SteeredIdentity) {
   const { certificates: c, env, pod } = settings
   const { rootFile } = c
-  const labels = { workload: env.ISTIO_META_WORKLOAD_NAME, version: pod.labels.version, cluster: settings.clusterId, CertSigner: env.ISTIO_META_CERT_SIGNER }
+  const labels = {
+    workload: env.ISTIO_META_WORKLOAD_NAME,
+    version: pod.labels.version,
+    cluster: settings.clusterId,
+    CertSigner: env.ISTIO_META_CERT_SIGNER,
+  }
   return {
     address: c.caAddress,
     serverName: c.serverName,
@@ -67,9 +72,12 @@ export function serverRoots(file: string, identity: SteeredIdentity | undefined)
   try {
     return identity ? identity.serverRoots(file) : readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new Error(`cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`, {
-      cause,
-    })
+    throw new Error(
+      `cannot read the roots that the control plane is checked against, ${file}; it is mounted from ConfigMap istio-ca-root-cert`,
+      {
+        cause,
+      },
+    )
   }
 }
 

@@ -6,7 +6,16 @@
 
 import { readFileSync } from 'node:fs'
 import { logger } from '@lateen/base'
-import { type CertificateInfo, inspect, inspectAll, joinTrustBundle, leadsTo, rotationTime, type TrustIssuer, type TrustRoots } from '@lateen/ca'
+import {
+  type CertificateInfo,
+  inspect,
+  inspectAll,
+  joinTrustBundle,
+  leadsTo,
+  rotationTime,
+  type TrustIssuer,
+  type TrustRoots,
+} from '@lateen/ca'
 import { exponentialBackoff } from './backoff.ts'
 import { watchFiles } from './file-watch.ts'
 import type { SteeredIdentity, WorkloadIdentity } from './identity.ts'

@@ -6,20 +6,21 @@ import { TYPE_URL } from '@lateen/envoy'
 import { type Watch, XdsRelay } from '@lateen/xds/client'
 import { readToken } from '../certs/ca-client.ts'
 import type { IdentitySource, SteeredIdentity } from '../certs/identity.ts'
-import { serverRoots } from '../certs/identity-source.ts'
+import { serverRoots, signedByControlPlane } from '../certs/identity-source.ts'
+import { trustWatches } from '../certs/trust-watches.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 
 export interface RelayParts {
   readonly identity: IdentitySource
   readonly steered: SteeredIdentity | undefined
-  /** What the control plane says of trust, for the identity. */
-  readonly trust: readonly Watch[]
+  /** Fulfilled once Envoy has taken the present version of a secret. */
+  readonly settled: (secret: string) => Promise<void>
   /** Given each name table, as encoded, where the agent answers DNS. */
   readonly onNames: (table: Buffer) => void
 }
 
 /** Makes the relay. */
-export function createRelay(settings: AgentSettings, { identity, steered, trust, onNames }: RelayParts): XdsRelay {
+export function createRelay(settings: AgentSettings, { identity, steered, settled, onNames }: RelayParts): XdsRelay {
   const { discovery, files, dns } = settings
   const names: Watch = {
     typeUrl: TYPE_URL.NDS,
@@ -27,6 +28,7 @@ export function createRelay(settings: AgentSettings, { identity, steered, trust,
       for (const { bytes } of changed) if (bytes) onNames(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
     },
   }
+  const trust = steered ? trustWatches({ identity: steered, complete: signedByControlPlane(settings), settled }) : []
   return new XdsRelay({
     listen: `unix:${files.xdsSocket}`,
     cacheFile: join(files.configFolder, 'last-good', 'configuration.bin'),

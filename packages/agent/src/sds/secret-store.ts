@@ -62,7 +62,9 @@ export class SecretStore {
     try {
       const [first = '', second] = files.map((file) => readFileSync(file, 'utf8'))
       inspect(first)
-      return second === undefined ? rootSecret(name, { rootsPem: first, domains: {}, crlPem: '' }, this.#trustDomain) : certificateSecret(name, first, second)
+      return second === undefined
+        ? rootSecret(name, { rootsPem: first, domains: {}, crlPem: '' }, this.#trustDomain)
+        : certificateSecret(name, first, second)
     } catch (error) {
       log.warn(`cannot serve the secret "${name}": ${error instanceof Error ? error.message : String(error)}`)
       return undefined

@@ -27,13 +27,16 @@ export interface StatusServer {
 
 const METRIC_PATHS = ['/stats/prometheus', '/metrics']
 
+/** Node looks for connections whose time is over only as often as `connectionsCheckingInterval` says. */
+const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024 }
+
 /**
  * Listens on all addresses, since the kubelet calls from outside the pod.
  *
  * @throws Error when the port is taken
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const server = http.createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 }, (request, response) => {
+  const server = http.createServer(LIMITS, (request, response) => {
     answer(options, request, response).catch((error: Error) => {
       log.warn(`${request.url} could not be answered: ${error.message}`)
       response.destroy()

@@ -59,7 +59,9 @@ const POLL_MS = 2_000
 
 /** @throws CaError naming what is wrong with a CA that is there but cannot be used */
 export async function openCaSource(options: CaSourceOptions): Promise<CaSource> {
-  if (hasFiles(options.directory)) return fromDirectory(options)
+  // What the control plane has made itself it also replaces, which it can in the Secret and not in the folder that it is mounted as.
+  const isOwn = options.client && existsSync(join(options.directory, SELF_SIGNED_MARK))
+  if (hasFiles(options.directory) && !isOwn) return fromDirectory(options)
   if (options.client) return fromSecrets(options, options.client)
   log.warn(`no Kubernetes and no CA in ${options.directory}: made a root that ends with this process; put one there to keep identities`)
   const holder = new Holder(filesOf(newRoot(options)), { origin: 'self-signed, in memory', ownSecret: '' }, options)
@@ -70,7 +72,10 @@ export async function openCaSource(options: CaSourceOptions): Promise<CaSource> 
 }
 
 /** A new root of the mesh's own, by its settings. */
-export function newRoot({ trustDomain, rootTtlMs, rootKey }: Pick<CaSourceOptions, 'trustDomain' | 'rootTtlMs' | 'rootKey'>, commonName?: string) {
+export function newRoot(
+  { trustDomain, rootTtlMs, rootKey }: Pick<CaSourceOptions, 'trustDomain' | 'rootTtlMs' | 'rootKey'>,
+  commonName?: string,
+) {
   return createSelfSignedRoot({
     organization: trustDomain,
     now: Date.now(),
@@ -185,7 +190,10 @@ async function replaceOwn(client: KubeClient, namespace: string, holder: Holder,
   if (!ownSecret) throw notOwn(origin)
   const secret = await client.get(RESOURCE_TYPES.Secret, namespace, ownSecret)
   // The resource version of what was read goes along: of two writers one is told so.
-  const updated = await client.update(RESOURCE_TYPES.Secret, { ...secret, data: { ...dataOf(secret), ...selfSignedData(files, ownSecret) } })
+  const updated = await client.update(RESOURCE_TYPES.Secret, {
+    ...secret,
+    data: { ...dataOf(secret), ...selfSignedData(files, ownSecret) },
+  })
   holder.offer(() => filesOfSecret(updated), originOf(updated))
 }
 

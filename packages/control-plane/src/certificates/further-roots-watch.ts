@@ -1,8 +1,8 @@
 /** Follows the roots that the mesh configuration adds; bundles at URLs are fetched, and fetched again from time to time. */
 import { logger } from '@lateen/base'
-import { isFields, type MeshDocuments } from '../mesh-config/mesh-documents.ts'
-import { addressCheck } from '../keys/forbidden-addresses.ts'
 import { boundedFetch } from '../keys/bounded-fetch.ts'
+import { addressCheck } from '../keys/forbidden-addresses.ts'
+import { isFields, type MeshDocuments } from '../mesh-config/mesh-documents.ts'
 import { type FurtherEntry, type FurtherRoots, furtherEntries, furtherRoots } from './further-roots.ts'
 
 export interface FurtherRootsWatch {
@@ -73,9 +73,13 @@ export function followFurtherRoots(onRoots: (roots: FurtherRoots) => void): Furt
 export function certificatesOfBundle(text: string): string {
   const value: unknown = JSON.parse(text)
   const keys = isFields(value) && Array.isArray(value.keys) ? value.keys.filter(isFields) : []
-  const certificates = keys.flatMap(({ use, x5c }) => (use === 'x509-svid' && Array.isArray(x5c) && typeof x5c[0] === 'string' ? [x5c[0]] : []))
+  const certificates = keys.flatMap(({ use, x5c }) =>
+    use === 'x509-svid' && Array.isArray(x5c) && typeof x5c[0] === 'string' ? [x5c[0]] : [],
+  )
   if (certificates.length === 0) throw new Error('the bundle holds no key of use x509-svid with a certificate')
   return certificates
-    .map((base64) => `-----BEGIN CERTIFICATE-----\n${(base64.match(/[A-Za-z0-9+/=]{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`)
+    .map(
+      (base64) => `-----BEGIN CERTIFICATE-----\n${(base64.match(/[A-Za-z0-9+/=]{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`,
+    )
     .join('')
 }

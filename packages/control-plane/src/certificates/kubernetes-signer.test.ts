@@ -33,7 +33,12 @@ beforeAll(async () => {
     K8S_SIGNER: 'example.test/default',
     CERT_SIGNER_DOMAIN: 'example.test',
   })
-  const map = await cluster.until(ConfigMap, 'shop', 'istio-ca-root-cert', ({ data }) => String(Object.values(data ?? {})[0]).split('BEGIN').length > 3)
+  const map = await cluster.until(
+    ConfigMap,
+    'shop',
+    'istio-ca-root-cert',
+    ({ data }) => String(Object.values(data ?? {})[0]).split('BEGIN').length > 3,
+  )
   roots = String(Object.values(map.data ?? {})[0])
 }, 60_000)
 afterAll(async () => {
@@ -108,11 +113,21 @@ function startSigners({ client }: TestCluster, names: readonly string[]): Signer
     expect(parseIdentity(uris[0] ?? '')).toBeDefined()
     const next = spec.signerName.endsWith('/refusing')
       ? { ...status, conditions: [...status.conditions, failed] }
-      : { ...status, certificate: Buffer.from(authority.signWorkload(csr, { identities: uris, ttlMs: spec.expirationSeconds * 1000 }).chainPem).toString('base64') }
+      : {
+          ...status,
+          certificate: Buffer.from(
+            authority.signWorkload(csr, { identities: uris, ttlMs: spec.expirationSeconds * 1000 }).chainPem,
+          ).toString('base64'),
+        }
     await client.update(CSR, { ...object, status: next }, { subresource: 'status' })
   }
   const onObject = (object: KubeObject) => void sign(object)
-  const watch: ListWatch = listWatch(client, CSR, {}, { replace: (objects) => objects.forEach(onObject), set: onObject, delete: () => undefined })
+  const watch: ListWatch = listWatch(
+    client,
+    CSR,
+    {},
+    { replace: (objects) => objects.forEach(onObject), set: onObject, delete: () => undefined },
+  )
   return {
     roots: new Map([...authorities].map(([name, { rootsPem }]) => [name, rootsPem])),
     seen,

@@ -69,7 +69,10 @@ function checkNames({ csr, identities }: SigningRequest): void {
 
 function ttlOf(asked: number, { defaultTtlMs, maxTtlMs }: KubernetesSignerOptions): number {
   if (asked > maxTtlMs) {
-    throw new CaError('SUBJECT_REFUSED', `a lifetime of ${asked / 3_600_000} h is asked for; at most ${maxTtlMs / 3_600_000} h are granted (MAX_WORKLOAD_CERT_TTL)`)
+    throw new CaError(
+      'SUBJECT_REFUSED',
+      `a lifetime of ${asked / 3_600_000} h is asked for; at most ${maxTtlMs / 3_600_000} h are granted (MAX_WORKLOAD_CERT_TTL)`,
+    )
   }
   return asked > 0 ? asked : defaultTtlMs
 }
@@ -91,7 +94,9 @@ async function signByApi(csr: string, signerName: string, ttlMs: number, options
     await approve(client, created)
     return await answered(client, name, signerName, options.timeoutMs ?? TIMEOUT_MS)
   } finally {
-    client.delete(CSR, undefined, name).catch((error: unknown) => log.warn(`CertificateSigningRequest ${name} was not deleted: ${String(error)}`))
+    client
+      .delete(CSR, undefined, name)
+      .catch((error: unknown) => log.warn(`CertificateSigningRequest ${name} was not deleted: ${String(error)}`))
   }
 }
 
@@ -117,10 +122,16 @@ async function answered(client: KubeClient, name: string, signer: string, timeou
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const look = (object: KubeObject | undefined) => {
     const status = isFields(object?.status) ? object.status : {}
-    if (typeof status.certificate === 'string' && status.certificate !== '') return resolve(Buffer.from(status.certificate, 'base64').toString('utf8'))
+    if (typeof status.certificate === 'string' && status.certificate !== '')
+      return resolve(Buffer.from(status.certificate, 'base64').toString('utf8'))
     for (const condition of Array.isArray(status.conditions) ? status.conditions.filter(isFields) : []) {
       if (condition.type === 'Denied' || condition.type === 'Failed') {
-        reject(new CaError('CA_UNUSABLE', `the signer ${signer} answered ${condition.type}: ${String(condition.message ?? condition.reason ?? '')}`))
+        reject(
+          new CaError(
+            'CA_UNUSABLE',
+            `the signer ${signer} answered ${condition.type}: ${String(condition.message ?? condition.reason ?? '')}`,
+          ),
+        )
       }
     }
   }
@@ -128,10 +139,20 @@ async function answered(client: KubeClient, name: string, signer: string, timeou
     client,
     CSR,
     { fieldSelector: `metadata.name=${name}`, log },
-    { replace: ([object]) => look(object), set: look, delete: () => reject(new CaError('CA_UNUSABLE', `CertificateSigningRequest ${name} was deleted before it was signed`)) },
+    {
+      replace: ([object]) => look(object),
+      set: look,
+      delete: () => reject(new CaError('CA_UNUSABLE', `CertificateSigningRequest ${name} was deleted before it was signed`)),
+    },
   )
   const timer = setTimeout(
-    () => reject(new CaError('CA_UNUSABLE', `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${timeoutMs / 1000} s; is its controller running?`)),
+    () =>
+      reject(
+        new CaError(
+          'CA_UNUSABLE',
+          `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${timeoutMs / 1000} s; is its controller running?`,
+        ),
+      ),
     timeoutMs,
   )
   try {
@@ -148,10 +169,16 @@ function checkAnswer(certificate: string, { identities }: SigningRequest, signer
   const { chainPem, rootsPem } = partChain(entries)
   const { uris } = inspect(chainPem)
   if (uris.length !== 1 || !identities.includes(uris[0] ?? '')) {
-    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identities.join(', ')}`)
+    throw new CaError(
+      'CA_UNUSABLE',
+      `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identities.join(', ')}`,
+    )
   }
   if (!leadsTo(chainPem, rootsPem)) {
-    throw new CaError('CA_UNUSABLE', `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`)
+    throw new CaError(
+      'CA_UNUSABLE',
+      `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`,
+    )
   }
   return [chainPem, rootsPem]
 }

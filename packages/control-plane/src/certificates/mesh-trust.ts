@@ -9,8 +9,8 @@ import type { ConnectionStatus } from '@lateen/xds'
 import { type CaSource, type CaSourceOptions, filesOf, newRoot, openCaSource } from './ca-source.ts'
 import { type FurtherRoots, NO_FURTHER_ROOTS } from './further-roots.ts'
 import { kubernetesSigner } from './kubernetes-signer.ts'
-import { countProxyPods } from './rotation/proxy-pods.ts'
 import { Conductor } from './rotation/conductor.ts'
+import { countProxyPods } from './rotation/proxy-pods.ts'
 import { reportProgress } from './rotation/reporter.ts'
 import { kubeStore, memoryStore, type RotationStore } from './rotation/store.ts'
 import { type TrustView, viewOf } from './rotation/view.ts'
@@ -29,6 +29,8 @@ export interface MeshTrustOptions extends Omit<CaSourceOptions, 'onChange'> {
   readonly externalCa: ExternalCa | undefined
   /** Whether this control plane is the CA of the workloads; else it says nothing of their roots. */
   readonly enabled: boolean
+  /** Whether revocation lists are passed on. */
+  readonly revocation: boolean
   readonly replica: string
   readonly graceRatio: number
   readonly connections: () => readonly ConnectionStatus[]
@@ -128,7 +130,7 @@ class RunningMeshTrust implements MeshTrust {
   }
 
   get crlPem(): string {
-    return this.#inForce.crlPem
+    return this.#options.revocation ? this.#inForce.crlPem : ''
   }
 
   get origin(): string {
@@ -162,10 +164,10 @@ class RunningMeshTrust implements MeshTrust {
   #changed(): void {
     if (!this.#opened) return
     const before = this.#view
-    const rootsBefore = this.rootsPem
+    const filesBefore = this.rootsPem + this.crlPem
     const differs = this.#recompute()
     this.#opened.conductor.wake()
-    if (differs || before?.serving !== this.#view?.serving || rootsBefore !== this.rootsPem) this.#options.onChange(this)
+    if (differs || before?.serving !== this.#view?.serving || filesBefore !== this.rootsPem + this.crlPem) this.#options.onChange(this)
   }
 
   /** @returns whether proxies are told something else now */
@@ -180,11 +182,11 @@ class RunningMeshTrust implements MeshTrust {
     }
     const { enabled, externalCa } = this.#options
     if (!enabled) return false
-    const { issuerPem, crlPem } = this.#inForce
+    const { issuerPem } = this.#inForce
     const rootPem = externalCa ? '' : issuerPem
     // The time that proxies are given is no reason to tell them again.
     if (rootPem !== this.#issuer.rootPem) this.#issuer = { rootPem, spreadMs: this.#spread() }
-    return this.resources.set(this.#proxyRoots(crlPem), this.#issuer)
+    return this.resources.set(this.#proxyRoots(), this.#issuer)
   }
 
   #spread(): number {
@@ -192,12 +194,12 @@ class RunningMeshTrust implements MeshTrust {
   }
 
   /** With a signer outside, the own CA vouches for the control plane alone. */
-  #proxyRoots(crlPem: string): TrustRoots | undefined {
+  #proxyRoots(): TrustRoots | undefined {
     const { externalCa } = this.#options
     const { ownPem, domains, bySigner } = this.#further
     const own = externalCa ? [externalCa.rootPem, ...Object.values(bySigner)] : [this.#inForce.rootsPem]
     const rootsPem = join(...own, ownPem)
-    return rootsPem === '' ? undefined : { rootsPem, domains, crlPem }
+    return rootsPem === '' ? undefined : { rootsPem, domains, crlPem: this.crlPem }
   }
 }
 
@@ -205,7 +207,9 @@ class RunningMeshTrust implements MeshTrust {
 function keepAuthorities(next: TrustView, before: TrustView | undefined): TrustView {
   if (!before) return next
   const keep = (authority: CertificateAuthority): CertificateAuthority =>
-    authority.material.certPem === before.serving.material.certPem && authority.rootsPem === before.serving.rootsPem ? before.serving : authority
+    authority.material.certPem === before.serving.material.certPem && authority.rootsPem === before.serving.rootsPem
+      ? before.serving
+      : authority
   return { ...next, serving: keep(next.serving), signing: next.signing && keep(next.signing) }
 }
 

@@ -1,5 +1,6 @@
 /**
- * ConfigMap `istio-ca-root-cert` in every namespace: what workloads verify the control plane and each other with.
+ * A ConfigMap in every namespace: `istio-ca-root-cert`, what workloads verify the control plane and each other with, and
+ * `istio-ca-crl`, what has been revoked.
  *
  * A missing one is made by any replica at once, because pods wait for it; one that differs is changed by the leader alone, so that
  * replicas that see a new root at different times do not fight.
@@ -7,11 +8,15 @@
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { isConflict, isNotFound, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
+import { isFields } from '../mesh-config/mesh-documents.ts'
 
 export interface RootDistributionOptions {
   readonly client: KubeClient
   readonly configMap: string
-  readonly roots: () => string
+  /** The entry that holds the text. */
+  readonly key: 'root-cert.pem' | 'ca-crl.pem'
+  /** The text; while it is empty no ConfigMap is made, but one that is there is emptied. */
+  readonly text: () => string
   /** Whether the mesh looks into a namespace. */
   readonly isSelected: (labels: Readonly<Record<string, string>>) => boolean
 }
@@ -19,14 +24,13 @@ export interface RootDistributionOptions {
 export interface RootDistribution {
   /** Looks at all namespaces again: the roots, the selection or the leadership have changed. */
   refresh(): void
-  /** Every namespace has the present roots, as far as is known. */
+  /** Every namespace has the present text, as far as is known. */
   readonly settled: boolean
   lead(signal: AbortSignal): void
   stop(): void
 }
 
 const log = logger('ca')
-const KEY = 'root-cert.pem'
 const LABEL = { 'istio.io/config': 'true' }
 const CONCURRENCY = 8
 const RETRY_MS = 2_000
@@ -58,10 +62,10 @@ class RootDistributor implements RootDistribution {
       {
         replace: (objects) => {
           this.#maps.clear()
-          for (const object of objects) this.#maps.set(object.metadata.namespace ?? '', rootsOf(object))
+          for (const object of objects) this.#maps.set(object.metadata.namespace ?? '', textOf(object, options.key))
           this.refresh()
         },
-        set: (object) => this.#seen(object.metadata.namespace ?? '', rootsOf(object)),
+        set: (object) => this.#seen(object.metadata.namespace ?? '', textOf(object, options.key)),
         delete: (object) => this.#seen(object.metadata.namespace ?? '', undefined),
       },
     )
@@ -90,8 +94,8 @@ class RootDistributor implements RootDistribution {
   }
 
   get settled(): boolean {
-    const roots = this.#options.roots()
-    return [...this.#namespaces].every(([name, labels]) => !this.#concerns(name, labels) || this.#maps.get(name) === roots)
+    const text = this.#options.text()
+    return [...this.#namespaces].every(([name, labels]) => !this.#concerns(name, labels) || (this.#maps.get(name) ?? '') === text)
   }
 
   lead(signal: AbortSignal): void {
@@ -124,7 +128,8 @@ class RootDistributor implements RootDistribution {
     const labels = this.#namespaces.get(namespace)
     if (!labels || !this.#concerns(namespace, labels)) return false
     const known = this.#maps.get(namespace)
-    return known === undefined || (this.#leading && known !== this.#options.roots())
+    const text = this.#options.text()
+    return known === undefined ? text !== '' : this.#leading && known !== text
   }
 
   #concerns(namespace: string, labels: Readonly<Record<string, string>>): boolean {
@@ -145,8 +150,8 @@ class RootDistributor implements RootDistribution {
   }
 
   async #write(namespace: string): Promise<void> {
-    const { client, configMap, roots } = this.#options
-    const data = { [KEY]: roots() }
+    const { client, configMap, key, text } = this.#options
+    const data = { [key]: text() }
     try {
       if (this.#maps.has(namespace)) await client.patch(RESOURCE_TYPES.ConfigMap, namespace, configMap, { data })
       else
@@ -156,12 +161,14 @@ class RootDistributor implements RootDistribution {
           metadata: { name: configMap, namespace, labels: LABEL },
           data,
         })
-      this.#maps.set(namespace, data[KEY] ?? '')
+      this.#maps.set(namespace, data[key] ?? '')
     } catch (error) {
       // Another replica was faster, or the namespace is going away.
       if (isConflict(error) || isNotFound(error)) return
       if (error instanceof Error && error.message.includes('being terminated')) return
-      log.warn(`the root certificate was not written to namespace ${namespace}: ${error instanceof Error ? error.message : String(error)}`)
+      log.warn(
+        `ConfigMap ${configMap} was not written to namespace ${namespace}: ${error instanceof Error ? error.message : String(error)}`,
+      )
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined
         this.refresh()
@@ -176,8 +183,7 @@ function projectNamespace({ apiVersion, kind, metadata }: KubeObject): KubeObjec
   return { apiVersion, kind, metadata: { name: metadata.name, ...(metadata.labels ? { labels: metadata.labels } : {}) } }
 }
 
-function rootsOf(object: KubeObject): string {
-  const { data } = object
-  const text = typeof data === 'object' && data !== null && KEY in data ? data[KEY] : undefined
+function textOf({ data }: KubeObject, key: string): string {
+  const text = isFields(data) ? data[key] : undefined
   return typeof text === 'string' ? text : ''
 }

@@ -32,7 +32,9 @@ export function withJoinTokens(others: Authenticator, options: JoinTokenOptions)
       try {
         return await redeem(token, name, options)
       } catch (cause) {
-        throw new ReviewUnavailable(`the join token cannot be checked now: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+        throw new ReviewUnavailable(`the join token cannot be checked now: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        })
       } finally {
         pending--
       }

@@ -127,7 +127,9 @@ export class Conductor {
     if (next === 'done') await this.#finish(rotation)
     else if (next) await this.#enter(rotation, next)
     else if (waitingFor !== rotation.waitingFor) {
-      await store.update((record) => (record.rotation?.id === rotation.id ? { ...record, rotation: { ...record.rotation, waitingFor } } : undefined))
+      await store.update((record) =>
+        record.rotation?.id === rotation.id ? { ...record, rotation: { ...record.rotation, waitingFor } } : undefined,
+      )
     }
   }
 
@@ -182,7 +184,8 @@ export class Conductor {
     const { ownSecret, origin, files } = source.current
     if (action === 'rotate') {
       if (rotation) return `a change of the root is under way already (${rotation.phase})`
-      if (ownSecret === undefined) return `refused: the CA of ${origin} was plugged in; replace it there, and the root is changed without further ado`
+      if (ownSecret === undefined)
+        return `refused: the CA of ${origin} was plugged in; replace it there, and the root is changed without further ado`
       await this.#begin('requested', this.#options.makeRoot(), files)
       return 'begun'
     }
@@ -192,7 +195,8 @@ export class Conductor {
       return `the phase ${rotation.phase} ends without waiting for proxies`
     }
     if (rotation.reason === 'replaced') return `refused: put the former CA back to ${origin}, and the root is changed back`
-    if (rotation.phase === 'retire') return 'refused: the old root is being taken away already; ask for another change when this one is over'
+    if (rotation.phase === 'retire')
+      return 'refused: the old root is being taken away already; ask for another change when this one is over'
     if (rotation.phase === 'distribute') {
       await store.update((record) => withoutRotation(record, now()))
       await store.saveKeys(undefined)

@@ -28,6 +28,8 @@ export function countProxyPods(client: KubeClient | undefined): () => Promise<nu
 /** A container `istio-proxy`, native sidecars among them, that runs in a pod that is not going. */
 function runsProxy({ metadata, status }: KubeObject): boolean {
   if (metadata.deletionTimestamp || !isFields(status) || status.phase !== 'Running') return false
-  const statuses = [status.containerStatuses, status.initContainerStatuses].flatMap((list) => (Array.isArray(list) ? list.filter(isFields) : []))
+  const statuses = [status.containerStatuses, status.initContainerStatuses].flatMap((list) =>
+    Array.isArray(list) ? list.filter(isFields) : [],
+  )
   return statuses.some(({ name, state }) => name === 'istio-proxy' && isFields(state) && state.running !== undefined)
 }

@@ -57,7 +57,11 @@ interface Proxy {
 
 async function connect(name: string): Promise<Proxy> {
   const caller: Caller = { port: plane.ports.secureGrpc ?? 0, roots: await mounted(), token: await cluster.token('shop', 'cart') }
-  const stream = openStream(caller, { id: `sidecar~10.0.0.7~${name}.shop~shop.svc.cluster.local`, namespace: 'shop', serviceAccount: 'cart' })
+  const stream = openStream(caller, {
+    id: `sidecar~10.0.0.7~${name}.shop~shop.svc.cluster.local`,
+    namespace: 'shop',
+    serviceAccount: 'cart',
+  })
   stream.subscribe(TRUST_TYPE.roots)
   stream.subscribe(TRUST_TYPE.issuer)
   const next = async (typeUrl: string, read: (bytes: Uint8Array) => string) => {
@@ -114,7 +118,11 @@ test('no phase ends before every proxy has what the next one needs', async () =>
   expect(ended).toMatchObject({ reason: 'requested', next: { fingerprint: rootsIn(issuer.pem)[0] } })
   expect(inForce?.fingerprint).toBe(rootsIn(issuer.pem)[0])
   const secret = await cluster.client.get(Secret, 'istio-system', 'istio-ca-secret')
-  expect(Buffer.from(String(Object(secret.data)['ca-cert.pem']), 'base64').toString().trim()).toBe(issuer.pem.trim())
+  expect(
+    Buffer.from(String(Object(secret.data)['ca-cert.pem']), 'base64')
+      .toString()
+      .trim(),
+  ).toBe(issuer.pem.trim())
   await expect(cluster.client.get(Secret, 'istio-system', ROTATION_NAME)).rejects.toHaveProperty('code', 404)
   proxy.close()
 })
@@ -194,7 +202,14 @@ test('a CA that was replaced while no control plane ran signs nothing until the 
     spec: { containers: [{ name: 'istio-proxy', image: 'proxy' }] },
   })
   const containerStatuses = [
-    { name: 'istio-proxy', image: 'proxy', imageID: '', ready: true, restartCount: 0, state: { running: { startedAt: new Date().toISOString() } } },
+    {
+      name: 'istio-proxy',
+      image: 'proxy',
+      imageID: '',
+      ready: true,
+      restartCount: 0,
+      state: { running: { startedAt: new Date().toISOString() } },
+    },
   ]
   await cluster.client.update(RESOURCE_TYPES.Pod, { ...pod, status: { phase: 'Running', containerStatuses } }, { subresource: 'status' })
   const secret: KubeObject = await cluster.client.get(Secret, 'istio-system', 'istio-ca-secret')

@@ -1,7 +1,16 @@
 /** Where a change of the root is recorded: in the cluster, or in memory where there is none. */
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { type CaFiles, recordFromData, recordToData, replicaKey, type ReplicaReport, ROTATION_NAME, type Rotation, type RotationRecord } from '@lateen/ca'
+import {
+  type CaFiles,
+  type ReplicaReport,
+  ROTATION_NAME,
+  type Rotation,
+  type RotationRecord,
+  recordFromData,
+  recordToData,
+  replicaKey,
+} from '@lateen/ca'
 import { isConflict, isNotFound, type KubeClient, listWatch } from '@lateen/kube'
 import { isFields } from '../../mesh-config/mesh-documents.ts'
 

@@ -1,5 +1,15 @@
 /** What follows from a CA that was found and a change under way: who signs, and what is trusted. */
-import { CaError, type CaFiles, type CaOptions, CertificateAuthority, inspect, joinTrustBundle, type RootFacts, type RotationRecord, splitCertificates } from '@lateen/ca'
+import {
+  CaError,
+  type CaFiles,
+  type CaOptions,
+  CertificateAuthority,
+  inspect,
+  joinTrustBundle,
+  type RootFacts,
+  type RotationRecord,
+  splitCertificates,
+} from '@lateen/ca'
 import type { OfferedCa } from '../ca-source.ts'
 import { casOf, type RotationKeys } from './store.ts'
 
