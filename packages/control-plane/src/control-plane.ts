@@ -281,6 +281,7 @@ class RunningControlPlane implements ControlPlane {
       metrics: this.#metrics,
       isRefused: (object) => this.#meshSource?.isRefused(object) ?? false,
       watchStatuses: (onChange) => this.mesh.watchStatuses(onChange),
+      world: this.#world,
       mesh: () => this.#documents(),
       proxyConfig: (namespace, labels) => this.#mesh?.proxyConfig(namespace, labels) ?? {},
     })
@@ -322,6 +323,7 @@ class RunningControlPlane implements ControlPlane {
       maxTtlMs: ca.maxTtlMs,
       graceRatio: ca.graceRatio,
       enabled: ca.enabled,
+      revocation: ca.revocation,
       externalCa: ca.external && { ...ca.external, rootPem: readIfThere(ca.external.rootFile) },
       replica: replicaName(this.#options),
       connections: () => this.#xds?.connections() ?? [],
@@ -347,7 +349,10 @@ class RunningControlPlane implements ControlPlane {
   }
 
   #beginDuties(trust: MeshTrust): void {
-    this.#duties?.begin({ roots: () => trust.rootsPem, discoverySelectors: () => this.#view().discoverySelectors })
+    const { ca, tls } = this.#options
+    // A control plane that is no CA is checked by the roots of whoever gave it its certificate.
+    const roots = () => (!ca.enabled && tls.caCertFile ? readIfThere(tls.caCertFile) : trust.rootsPem)
+    this.#duties?.begin({ roots, revoked: () => trust.crlPem, discoverySelectors: () => this.#view().discoverySelectors })
     const client = this.#client
     const { leaderElection, namespace } = this.#options
     if (!client || !leaderElection) return trust.lead(new AbortController().signal)

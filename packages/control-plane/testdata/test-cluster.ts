@@ -13,7 +13,7 @@ export interface TestCluster {
   readonly kubeconfig: string
   readonly directory: string
   /** Starts a control plane on free ports; it is closed with the cluster. */
-  startControlPlane(env?: NodeJS.ProcessEnv): Promise<ControlPlane>
+  startControlPlane(env?: NodeJS.ProcessEnv, flags?: readonly string[]): Promise<ControlPlane>
   createNamespace(name: string, labels?: Record<string, string>): Promise<void>
   /** A token of a service account, which is made when it is missing. */
   token(namespace: string, serviceAccount: string, audience?: string): Promise<string>
@@ -41,8 +41,9 @@ export async function startTestCluster(): Promise<TestCluster> {
     client,
     kubeconfig,
     directory,
-    startControlPlane: async (env = {}) => {
-      const plane = await startControlPlane(readOptions([`--kubeconfig=${kubeconfig}`, '--shutdownDuration=200ms', ...ADDRESSES], env))
+    startControlPlane: async (env = {}, flags = []) => {
+      const all = [`--kubeconfig=${kubeconfig}`, '--shutdownDuration=200ms', ...ADDRESSES, ...flags]
+      const plane = await startControlPlane(readOptions(all, env))
       planes.push(plane)
       return plane
     },

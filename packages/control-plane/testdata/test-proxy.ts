@@ -116,6 +116,7 @@ export interface NodeClaim {
   readonly id: string
   readonly namespace: string
   readonly serviceAccount?: string
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 export interface TestStream {
@@ -138,7 +139,7 @@ export function openStream(caller: Caller, claim: NodeClaim): TestStream {
     identity,
     metadataOf(caller),
   )
-  const metadata = { NAMESPACE: claim.namespace, ...(claim.serviceAccount ? { SERVICE_ACCOUNT: claim.serviceAccount } : {}) }
+  const metadata = { NAMESPACE: claim.namespace, ...(claim.serviceAccount ? { SERVICE_ACCOUNT: claim.serviceAccount } : {}), ...(claim.labels ? { LABELS: { ...claim.labels } } : {}) }
   let node: ReturnType<typeof create<typeof NodeSchema>> | undefined = create(NodeSchema, {
     id: claim.id,
     metadata,

@@ -20,6 +20,8 @@ export interface LiveWorldOptions {
 export interface LiveWorld {
   /** The world as it is, or as it would be with a resource in place of the one of its name. */
   read(instead?: AnyResource): World
+  /** What there is now; the same objects as in a world read now. */
+  resources(): readonly AnyResource[]
 }
 
 export function createLiveWorld({ objects, mesh }: LiveWorldOptions): LiveWorld {
@@ -30,11 +32,10 @@ export function createLiveWorld({ objects, mesh }: LiveWorldOptions): LiveWorld 
     return resource === 'other' ? undefined : resource
   }
   const settings = settingsReader()
+  const resources = () => [...objects()].flatMap((object) => resourceOf(object) ?? [])
   return {
-    read: (instead) => {
-      const live = [...objects()].flatMap((object) => resourceOf(object) ?? [])
-      return new World(instead ? [instead, ...live] : live, { ...settings(mesh()), now: Date.now() })
-    },
+    read: (instead) => new World(instead ? [instead, ...resources()] : resources(), { ...settings(mesh()), now: Date.now() }),
+    resources,
   }
 }
 

@@ -2,8 +2,9 @@
  * What a proxy is sent, in the shape of Envoy's own `/config_dump`, from the bytes that are sent. Private keys are never shown.
  */
 import { create, type DescMessage, fromBinary, type MessageInitShape, type Registry, toBinary, toJson } from '@bufbuild/protobuf'
-import { type Any, anyPack, AnySchema } from '@bufbuild/protobuf/wkt'
+import { type Any, AnySchema, anyPack } from '@bufbuild/protobuf/wkt'
 import { TYPE_URL } from '@lateen/envoy'
+import { BootstrapConfigDumpSchema, SecretsConfigDumpSchema } from '@lateen/envoy/gen/envoy/admin/v3/config_dump_pb.js'
 import {
   ClustersConfigDumpSchema,
   EcdsConfigDumpSchema,
@@ -12,10 +13,9 @@ import {
   RoutesConfigDumpSchema,
   ScopedRoutesConfigDumpSchema,
 } from '@lateen/envoy/gen/envoy/admin/v3/config_dump_shared_pb.js'
-import { BootstrapConfigDumpSchema, SecretsConfigDumpSchema } from '@lateen/envoy/gen/envoy/admin/v3/config_dump_pb.js'
 import { DataSourceSchema } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
-import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
+import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import { SecretSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import type { OpenSession } from '../xds/mesh-source.ts'
 
@@ -74,7 +74,11 @@ function jsonOf(part: Any, registry: Registry): unknown {
   } catch (error) {
     // A user's EnvoyFilter may name a message that is not known here.
     const { typeUrl } = part
-    return { '@type': typeUrl, unreadable: error instanceof Error ? error.message : String(error), value: Buffer.from(part.value).toString('base64') }
+    return {
+      '@type': typeUrl,
+      unreadable: error instanceof Error ? error.message : String(error),
+      value: Buffer.from(part.value).toString('base64'),
+    }
   }
 }
 

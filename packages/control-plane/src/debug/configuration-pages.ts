@@ -1,5 +1,5 @@
 /** Pages about the configuration in force. */
-import { type KubeObject, KINDS, refOf, splitApiVersion } from '@lateen/api'
+import { KINDS, type KubeObject, refOf, splitApiVersion } from '@lateen/api'
 import { type Diagnostic, formatDiagnostic, objectName } from '@lateen/base'
 import { MESH_KINDS } from '@lateen/config'
 import type { DebugContext } from './debug-context.ts'
@@ -90,6 +90,8 @@ const fieldOf = (value: unknown, name: string): unknown => (isRecord(value) && O
 
 /** Clusters whose services are in the mesh. */
 export function clusterz({ clusterId, source }: DebugContext): unknown {
-  const synced = source().status().every(({ state }) => state === 'watching' || state === 'unavailable' || state === 'synced')
+  const synced = source()
+    .status()
+    .every(({ state }) => state === 'watching' || state === 'unavailable' || state === 'synced')
   return [{ id: clusterId, syncStatus: synced ? 'synced' : 'syncing' }]
 }

@@ -1,7 +1,8 @@
 /** Pages about connected proxies, in the shapes of istiod's. */
-import type { Service } from '@lateen/model'
+
 import { hasLabels } from '@lateen/api'
 import { TYPE_URL } from '@lateen/envoy'
+import type { Service } from '@lateen/model'
 import type { ConnectionStatus } from '@lateen/xds'
 import type { DebugContext } from './debug-context.ts'
 

@@ -107,7 +107,12 @@ test('services and their endpoints have the field names that dashboards read', a
     expect.objectContaining({
       hostname: 'cart.shop.svc.cluster.local',
       ports: [{ name: 'http', port: 80, protocol: 'HTTP' }],
-      Attributes: expect.objectContaining({ Name: 'cart', Namespace: 'shop', ServiceRegistry: 'Kubernetes', LabelSelectors: { app: 'cart' } }),
+      Attributes: expect.objectContaining({
+        Name: 'cart',
+        Namespace: 'shop',
+        ServiceRegistry: 'Kubernetes',
+        LabelSelectors: { app: 'cart' },
+      }),
     }),
   )
 })

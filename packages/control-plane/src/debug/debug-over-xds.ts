@@ -41,7 +41,8 @@ export function debugInquiries({ context, namespaces }: DebugInquiryOptions): In
 /** @throws SessionRefused when nobody is proven to be there */
 function accessOf({ identities }: PeerIdentity, namespaces: readonly string[]): Access & { readonly scope: string } {
   const namespace = identities.map((identity) => parseIdentity(identity)?.namespace).find((found) => found !== undefined)
-  if (namespace === undefined) throw new SessionRefused('debug pages need a proven identity: connect over TLS, with a token or a certificate')
+  if (namespace === undefined)
+    throw new SessionRefused('debug pages need a proven identity: connect over TLS, with a token or a certificate')
   return namespaces.includes(namespace) ? { scope: 'all' } : { scope: 'namespace', namespace }
 }
 

@@ -127,7 +127,9 @@ async function aboutProxy(
   return jsonReply(await dumpAsJson(of(session, query)))
 }
 
-const SHORT_TYPES: Readonly<Record<string, string>> = Object.fromEntries(Object.entries(TYPE_URL).map(([name, url]) => [name.toLowerCase(), url]))
+const SHORT_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(TYPE_URL).map(([name, url]) => [name.toLowerCase(), url]),
+)
 
 /** `?types=cds,eds`: resources of these types alone; else the whole dump, with endpoints when `?include_eds` is there. */
 function requested(session: OpenSession, query: URLSearchParams): ReturnType<typeof configDump> {

@@ -4,9 +4,13 @@ import type { DebugContext } from './debug-context.ts'
 /** Names of resources by type; with `?sizes=true`, bytes by type. */
 export function cachez(context: DebugContext, query: URLSearchParams): unknown {
   const byType = resources(context)
-  if (!query.get('sizes')) return Object.fromEntries([...byType].map(([type, found]) => [type, [...found.keys()].map(({ name }) => name).sort()]))
+  if (!query.get('sizes'))
+    return Object.fromEntries([...byType].map(([type, found]) => [type, [...found.keys()].map(({ name }) => name).sort()]))
   const sizes = [...byType].map(([type, found]) => [type, sumOf(found.values())] as const)
-  return { ...Object.fromEntries(sizes.map(([type, bytes]) => [type, sizeText(bytes)])), total: sizeText(sumOf(sizes.map(([, bytes]) => bytes))) }
+  return {
+    ...Object.fromEntries(sizes.map(([type, bytes]) => [type, sizeText(bytes)])),
+    total: sizeText(sumOf(sizes.map(([, bytes]) => bytes))),
+  }
 }
 
 type Counted = Map<{ readonly name: string }, number>

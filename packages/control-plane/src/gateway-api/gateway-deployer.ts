@@ -10,7 +10,7 @@ import { type GatewayRequest, MANAGED_LABEL, readMesh, renderGateway } from '@la
 import { isNotFound, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
 import { type InjectorConfigWatcher, watchInjectorConfig } from '../webhooks/injector-config.ts'
-import { CONTROLLER_VERSION, OWN_VERSION, ownership } from './controller-version.ts'
+import { isForNewerController } from './controller-version.ts'
 import { type ServedClass, servedClass } from './gateway-classes.ts'
 import { type GatewayQueue, gatewayQueue } from './gateway-queue.ts'
 import { gatewayRequest, type NamespaceFacts } from './gateway-request.ts'
@@ -210,10 +210,7 @@ class Term {
     if (!gateway || gateway.metadata.deletionTimestamp) return
     const spec = gatewaySpec(gateway)
     const served = servedClass(spec.gatewayClassName ?? '', this.#classes.get(spec.gatewayClassName ?? ''))
-    if (!served || !isOwn(served) || !isDeployed(spec) || !this.#isOfRevision(gateway)) return
-    const owner = ownership(gateway)
-    if (owner === 'theirs') return
-    if (owner === 'take') await this.#take(gateway)
+    if (!served || !isOwn(served) || !isDeployed(spec) || !this.#isOfRevision(gateway) || isForNewerController(gateway)) return
     for (const object of await this.#render(key, gateway, served)) {
       if (this.#signal.aborted) return
       await this.#apply(object)
@@ -268,14 +265,6 @@ class Term {
     const own = await found(client.get(RESOURCE_TYPES.ConfigMap, gateway.metadata.namespace, name))
     if (!own) throw new RangeError(`its infrastructure.parametersRef names ConfigMap ${name}, which is not there`)
     return [...overlays, textsOf(own)]
-  }
-
-  /** By way of the status, for which alone the control plane may write Gateways. */
-  async #take({ metadata: { name, namespace = '' } }: KubeObject): Promise<void> {
-    const annotations = { [CONTROLLER_VERSION]: String(OWN_VERSION) }
-    const type = RESOURCE_TYPES.KubernetesGateway
-    const object = { apiVersion: `${type.group}/${type.version}`, kind: type.kind, metadata: { name, namespace, annotations } }
-    await this.#options.client.apply(type, object, { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' })
   }
 
   async #apply(object: KubeObject): Promise<void> {

@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   readonly address: Address
   readonly handler: HttpHandler
   readonly maxBodyBytes?: number
+  /** Times (milliseconds), sizes (bytes) and counts that are others than usual. */
+  readonly limits?: Partial<typeof LIMITS>
   readonly tls?: {
     readonly cert: string
     readonly key: string
@@ -59,8 +61,16 @@ export class ListenError extends Error {
 }
 
 const log = logger('http')
-const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 60_000, maxHeaderSize: 32 << 10 }
-const MAX_CONNECTIONS = 1_000
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // Node looks for connections whose time is over only as often as this.
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 60_000,
+  maxHeaderSize: 32 << 10,
+  handshakeTimeout: 10_000,
+  maxConnections: 1_000,
+}
 const DEFAULT_MAX_BODY = 1 << 20
 /** Requests under way at the end: a page or a review takes milliseconds. */
 const CLOSE_MS = 500
@@ -68,21 +78,22 @@ const CLOSE_MS = 500
 /** @throws ListenError */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { tls } = options
+  const { handshakeTimeout, maxConnections, ...limits } = { ...LIMITS, ...options.limits }
   const listener = (request: IncomingMessage, response: ServerResponse) => void answer(options, request, response)
   const server = tls
     ? https.createServer(
         {
-          ...LIMITS,
+          ...limits,
           cert: tls.cert,
           key: tls.key,
           minVersion: tls.minVersion,
           ...(tls.ciphers.length > 0 ? { ciphers: tls.ciphers.join(':') } : {}),
-          handshakeTimeout: 10_000,
+          handshakeTimeout,
         },
         listener,
       )
-    : http.createServer(LIMITS, listener)
-  server.maxConnections = MAX_CONNECTIONS
+    : http.createServer(limits, listener)
+  server.maxConnections = maxConnections
   server.on('clientError', (_: Error, socket: Duplex) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(options.name, options.flag, options.address, error)))

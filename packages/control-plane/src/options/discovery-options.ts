@@ -62,6 +62,9 @@ export interface DiscoveryOptions {
     readonly external: { readonly signer: string; readonly signerDomain: string; readonly rootFile: string } | undefined
     readonly audiences: readonly string[]
     readonly rootConfigMap: string
+    /** ConfigMap of revocation lists; they are not distributed where PILOT_ENABLE_CA_CRL is false. */
+    readonly crlConfigMap: string
+    readonly revocation: boolean
     readonly customHost: string | undefined
   }
   readonly xds: {
@@ -91,6 +94,8 @@ export interface DiscoveryOptions {
   }
   /** Whose status is written: of the Gateway API's objects; addresses that hosts of ServiceEntries are given. */
   readonly statuses: { readonly gatewayApi: boolean; readonly autoAddresses: boolean }
+  /** Findings of analysis are written to the status of Istio's objects, so often at most; undefined where they are not. */
+  readonly analysisIntervalMs: number | undefined
   readonly gatewayApi: {
     /** Gateways get Deployments and Services of their own. */
     readonly deploys: boolean
@@ -160,6 +165,8 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       external: externalCa(environment),
       audiences: list(environment.text('TOKEN_AUDIENCES', 'istio-ca')),
       rootConfigMap: environment.text('PILOT_CA_CERT_CONFIGMAP', 'istio-ca-root-cert'),
+      crlConfigMap: environment.text('PILOT_CRL_CONFIGMAP', 'istio-ca-crl'),
+      revocation: environment.boolean('PILOT_ENABLE_CA_CRL', true),
       customHost: environment.text('ISTIOD_CUSTOM_HOST', '') || undefined,
     },
     xds: {
@@ -176,6 +183,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       http3: environment.boolean('PILOT_ENABLE_QUIC_LISTENERS', false),
     },
     gatewayApi: gatewayApiOptions(environment),
+    analysisIntervalMs: environment.boolean('PILOT_ENABLE_ANALYSIS', false)
+      ? environment.duration('PILOT_ANALYSIS_INTERVAL', 10_000)
+      : undefined,
     statuses: {
       gatewayApi: environment.boolean('PILOT_ENABLE_GATEWAY_API', true) && environment.boolean('PILOT_ENABLE_GATEWAY_API_STATUS', true),
       autoAddresses: environment.boolean('PILOT_ENABLE_IP_AUTOALLOCATE', true),

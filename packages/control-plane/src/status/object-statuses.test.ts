@@ -18,7 +18,11 @@ beforeAll(async () => {
   cluster = await startTestCluster()
   for (const crd of gatewayApiCrds()) await cluster.client.create(CustomResourceDefinition, crd)
   await cluster.createNamespace('shop')
-  await cluster.startControlPlane({ PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER: 'false' })
+  await cluster.startControlPlane({
+    PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER: 'false',
+    PILOT_ENABLE_ANALYSIS: 'true',
+    PILOT_ANALYSIS_INTERVAL: '50ms',
+  })
 }, 60_000)
 afterAll(() => cluster.close(), 60_000)
 
@@ -143,4 +147,27 @@ test('what somebody takes out of a status is written again, but not for ever', a
   )
   await cluster.until(KubernetesGateway, 'shop', 'late', isWritten)
   expect(status(await cluster.client.get(KubernetesGateway, 'shop', 'edge'))['conditions']).toEqual([])
+})
+
+test('findings of analysis come and go in the status, where that is asked for', async () => {
+  const VirtualService: ResourceType = { ...ServiceEntry, kind: 'VirtualService', plural: 'virtualservices' }
+  const spec = (host: string) => ({ hosts: ['web'], http: [{ route: [{ destination: { host } }] }] })
+  const rule: KubeObject = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: spec('nobody'),
+  }
+  await cluster.client.create(VirtualService, rule)
+  const told = await cluster.until(VirtualService, 'shop', 'web', (object) => Array.isArray(status(object)['validationMessages']))
+  expect(status(told)['validationMessages']).toEqual([
+    expect.objectContaining({ type: { name: 'ReferencedResourceNotFound', code: 'IST0101' }, level: 'ERROR' }),
+  ])
+  await cluster.client.create(Service, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'nobody', namespace: 'shop' },
+    spec: { ports: [{ port: 80 }] },
+  })
+  await cluster.until(VirtualService, 'shop', 'web', (object) => status(object)['validationMessages'] === undefined)
 })

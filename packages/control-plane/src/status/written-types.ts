@@ -13,3 +13,6 @@ export function writtenTypes({ gatewayApi, autoAddresses }: DiscoveryOptions['st
   const byKind = new Map(types.map((type) => [`${type.group}/${type.kind}`, type]))
   return (kind) => byKind.get(kind)
 }
+
+/** How a kind of Istio's API is addressed, by `group/kind`. */
+export const istioType = (kind: string): ResourceType | undefined => ISTIO_TYPES.find((type) => `${type.group}/${type.kind}` === kind)
