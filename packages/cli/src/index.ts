@@ -1,4 +1,7 @@
 /** The command line: everything that `lateen COMMAND` does, but for the programs that the dispatcher starts itself. */
+import { WORDS } from './commands/absent.ts'
+import { withFormerNames } from './commands/former-names.ts'
+import { INTRODUCTION, SECTIONS } from './commands/help-sections.ts'
 import { FOREIGN, TREE } from './commands/tree.ts'
 import { runShell } from './shell/shell.ts'
 
@@ -9,7 +12,10 @@ export async function runCli(argv: readonly string[], env: NodeJS.ProcessEnv): P
   // `lateen logs | head`: the reader has gone, and that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   return runShell(argv, {
-    tree: TREE,
+    tree: withFormerNames(TREE),
+    introduction: INTRODUCTION,
+    sections: SECTIONS,
+    words: WORDS,
     foreign: FOREIGN,
     env,
     streams: { stdout: process.stdout, stderr: process.stderr },

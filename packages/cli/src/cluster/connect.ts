@@ -30,7 +30,7 @@ export function connect({ flags, env, home }: Pick<Context, 'flags' | 'env' | 'h
     client: createKubeClient(connection, { timeoutMs }),
     connection,
     namespace: flags.text('namespace') || connection.namespace,
-    istioNamespace: flags.text('istioNamespace') || 'istio-system',
+    istioNamespace: (flags.given('istioNamespace') && flags.text('istioNamespace')) || env['ISTIOCTL_ISTIONAMESPACE'] || 'istio-system',
     timeoutMs,
   }
 }

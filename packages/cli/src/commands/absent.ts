@@ -15,7 +15,33 @@ export const ABSENT_COMMANDS: Readonly<Record<string, string>> = {
 }
 
 /** Flags by command, with the reason. */
-export const ABSENT_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
+export const ABSENT_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'ztunnel-config log': { file: 'levels are set in a running ztunnel: there are none in a dump' },
+}
 
 /** Flags with another default than istioctl's, and why. */
 export const OTHER_DEFAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
+
+const INSTALLATION = 'installing into a cluster of your own is not part of this version; "lateen up" starts a whole mesh on this machine'
+
+/** What to say of words that guides for istioctl use and that are no commands here; the longest that fits counts. */
+export const WORDS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.keys(ABSENT_COMMANDS).map((name) => [name, INSTALLATION])),
+  operator: 'Istio has given up its operator; an IstioOperator is read by "lateen validate" and "lateen kube-inject --operatorFileName"',
+  profile: 'profiles belong to installation, which is not part of this version',
+  'x uninstall': INSTALLATION,
+  'x upgrade': INSTALLATION,
+  'x add-to-mesh':
+    'label the namespace (kubectl label namespace NAMESPACE istio-injection=enabled) and restart the workloads, or use "lateen kube-inject"',
+  'x remove-from-mesh': 'remove the label (kubectl label namespace NAMESPACE istio-injection-) and restart the workloads',
+  'x kube-uninject': 'apply the object that was injected, as it was before',
+  'x revision': 'use "lateen tag list", and "lateen proxy-status -r REVISION"',
+  register: 'apply a ServiceEntry with a WorkloadEntry; "lateen x workload" makes them',
+  deregister: 'delete the WorkloadEntry',
+  'convert-ingress': 'a Gateway and a VirtualService say the same as an Ingress, which works as it is',
+  auth: 'use "lateen x authz check", or "lateen authn tls-check"',
+  get: 'use kubectl get',
+  create: 'use kubectl apply',
+  replace: 'use kubectl apply',
+  delete: 'use kubectl delete',
+}

@@ -3,7 +3,7 @@ import { withCluster } from '../cluster/connect.ts'
 import { askIstiods, findIstiods } from '../cluster/istiod.ts'
 import type { Context } from '../shell/command.ts'
 import { readSyncStatus } from './proxy-status/sync-status.ts'
-import { type MeshVersions, type VersionInfo, versionInfo } from './version.ts'
+import { type MeshVersions, type VersionInfo, versionInfo } from './version-info.ts'
 
 const VERSION_LABEL = 'app.kubernetes.io/version'
 

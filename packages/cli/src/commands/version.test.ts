@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { startFakeApi } from '../../testdata/fake-api.ts'
 import { runShell } from '../shell/shell.ts'
-import { TREE } from './tree.ts'
 import { readVersion } from './mesh-versions.ts'
+import { TREE } from './tree.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'lateen-version-'))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
@@ -23,7 +23,9 @@ test('without a cluster there is the version of the program', async () => {
   expect(await version()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^client version: \d+\.\d+\.\d+\n$/) })
   expect((await version('--remote=false', '--short')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   expect((await version('--short=false')).stdout).toMatch(/^client version: version\.BuildInfo\{Version:"/)
-  expect(JSON.parse((await version('-o', 'json')).stdout)).toEqual({ clientVersion: expect.objectContaining({ version: expect.any(String), golang_version: '' }) })
+  expect(JSON.parse((await version('-o', 'json')).stdout)).toEqual({
+    clientVersion: expect.objectContaining({ version: expect.any(String), golang_version: '' }),
+  })
 })
 
 test('a cluster without a control plane is told on standard error; the rest is still there', async () => {

@@ -2,33 +2,11 @@
 import { PRODUCT_VERSION } from '../product.ts'
 import { type Command, type Context, command, type Flag, HOME_FLAG, OUTPUT_FLAG } from '../shell/command.ts'
 import { KUBE_FLAGS } from '../shell/kube-flags.ts'
+import { XDS_FLAGS } from '../shell/xds-flags.ts'
+import { type MeshVersions, type VersionInfo, versionInfo } from './version-info.ts'
 
 /** With istioctl's field names; `golang_version` stays empty. */
-export interface VersionInfo {
-  readonly version: string
-  readonly revision: string
-  readonly golang_version: string
-  readonly status: string
-  readonly tag: string
-}
-
-/** What is known of a build; a control plane tells more than a label of its pod. */
-export const versionInfo = (version: string, revision = 'unknown', status = 'unknown'): VersionInfo => ({
-  version,
-  revision,
-  golang_version: '',
-  status,
-  tag: version,
-})
-
-const OWN = versionInfo(PRODUCT_VERSION, 'lateen', 'Clean')
-
-export interface MeshVersions {
-  readonly meshVersion?: readonly { readonly Component: string; readonly Revision?: string; readonly Info: VersionInfo }[]
-  readonly dataPlaneVersion?: readonly { readonly ID: string; readonly IstioVersion: string }[]
-}
-
-interface Versions extends MeshVersions {
+export interface Versions extends MeshVersions {
   readonly clientVersion: VersionInfo
 }
 
@@ -36,6 +14,8 @@ interface Versions extends MeshVersions {
 interface LongVersions {
   readonly lines: readonly string[]
 }
+
+const OWN = versionInfo(PRODUCT_VERSION)
 
 const SHORT: Flag = { name: 'short', short: 's', help: 'only the numbers' }
 const OUTPUT: Flag = { ...OUTPUT_FLAG, help: 'short, json or yaml' }
@@ -47,6 +27,7 @@ export const version: Command = command<Versions | LongVersions>({
     { name: 'remote', help: 'whether to ask the mesh; when not given, it is asked and need not answer' },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'only control planes of this revision' },
     OUTPUT,
+    ...XDS_FLAGS,
     ...KUBE_FLAGS,
     HOME_FLAG,
   ],

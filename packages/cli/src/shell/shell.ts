@@ -14,7 +14,7 @@ import { collect, collectCommas, parseDuration, parseInteger, plainWords, splitS
 import { KUBE_FLAGS } from './kube-flags.ts'
 import { progressOn } from './progress.ts'
 import { renderResult } from './render.ts'
-import { childNamed, type Foreign, isBranch, type Leaf, type Tree } from './tree.ts'
+import { childNamed, type Foreign, isBranch, type Leaf, type Node, type Tree } from './tree.ts'
 
 export interface Streams {
   readonly stdout: NodeJS.WriteStream | Writer
@@ -26,9 +26,20 @@ export interface Writer {
   write(text: string): unknown
 }
 
+/** Commands of the program's own help that stand together. */
+export interface HelpSection {
+  readonly heading: string
+  readonly commands: readonly string[]
+}
+
 export interface ShellOptions {
   readonly tree: Tree
   readonly foreign: readonly Foreign[]
+  /** The first lines of the program's help. */
+  readonly introduction?: string
+  readonly sections?: readonly HelpSection[]
+  /** What to say of words that are no commands, by these words. */
+  readonly words?: Readonly<Record<string, string>>
   readonly env: NodeJS.ProcessEnv
   readonly streams: Streams
   readonly signal: AbortSignal
@@ -54,15 +65,19 @@ export async function runShell(argv: readonly string[], options: ShellOptions): 
 }
 
 async function dispatch(argv: readonly string[], options: ShellOptions): Promise<ExitCode> {
-  const program = newCommand(NAME, options).description("A service mesh with Istio's API, on Kubernetes or on one machine.")
-  addChildren(program, options.tree, options)
-  for (const { name, summary } of options.foreign) program.command(name).summary(summary)
+  const program = newCommand(NAME, options).description(options.introduction ?? '')
+  addCommands(program, options)
   if (argv.length === 0) {
     program.outputHelp()
     return EXIT.ok
   }
   const path = leafPath(argv, options.tree)
   if (!path) {
+    const advice = adviceFor(
+      plainWords(argv, KUBE_FLAGS).map((position) => argv[position] ?? ''),
+      options,
+    )
+    if (advice !== undefined) throw new CommandError(advice, { exitCode: EXIT.usage })
     // Commander says which word is unknown, and which was probably meant.
     await program.parseAsync([...argv], { from: 'user' })
     return EXIT.ok
@@ -78,6 +93,43 @@ async function dispatch(argv: readonly string[], options: ShellOptions): Promise
   })
   await target.parseAsync([...rest], { from: 'user' })
   return exitCode
+}
+
+/** All commands, in the order and under the headings of the sections; what is in none comes last. */
+function addCommands(program: Commander, options: ShellOptions): void {
+  const { tree, foreign, sections = [] } = options
+  const order = sections.flatMap(({ commands }) => commands)
+  const rank = ([name]: readonly [string, unknown]) => (order.includes(name) ? order.indexOf(name) : order.length)
+  const all: (readonly [string, Node | Foreign])[] = [...Object.entries(tree), ...foreign.map((each) => [each.name, each] as const)]
+  for (const [name, node] of all.sort((a, b) => rank(a) - rank(b))) {
+    if ('name' in node) program.command(name).summary(node.summary)
+    else addChildren(program, { [name]: node }, options)
+    const heading = sections.find(({ commands }) => commands.includes(name))?.heading
+    if (heading) program.commands.find((command) => command.name() === name)?.helpGroup(heading)
+  }
+}
+
+/** What is known of words that are no command: what replaces them, or where they are. */
+function adviceFor(words: readonly string[], { tree, words: known = {} }: ShellOptions): string | undefined {
+  const usual = words.map((word, index) => (index === 0 ? (childNamed(tree, word)?.name ?? word) : word))
+  for (let count = usual.length; count > 0; count--) {
+    const text = usual.slice(0, count).join(' ')
+    const advice = Object.hasOwn(known, text) ? known[text] : undefined
+    if (advice !== undefined) return `there is no command "${text}": ${advice}`
+  }
+  const [first = ''] = words
+  if (first === '' || childNamed(tree, first)) return undefined
+  const [elsewhere] = pathsTo(first, tree, NAME)
+  return elsewhere && `there is no command "${first}"; did you mean "${elsewhere}"?`
+}
+
+/** Visible commands of that name below the top. */
+function pathsTo(name: string, tree: Tree, path: string): string[] {
+  return Object.entries(tree).flatMap(([word, node]) => {
+    if (node.hidden || !isBranch(node)) return []
+    const found = childNamed(node.children, name)
+    return [...(found && !found.node.hidden ? [`${path} ${word} ${found.name}`] : []), ...pathsTo(name, node.children, `${path} ${word}`)]
+  })
 }
 
 function newCommand(name: string, options: ShellOptions): Commander {

@@ -1,6 +1,6 @@
 /** What the pods behind a service accept, by their PeerAuthentications. */
 import { hasLabels, type KubeObject, type Pod, type Service } from '@lateen/api'
-import { modeOfPort, type MutualTls } from '@lateen/model'
+import { type MutualTls, modeOfPort } from '@lateen/model'
 import { acceptedTls } from '../x/describe/mutual-tls.ts'
 import { hasProxy, targetOf } from '../x/describe/pod-text.ts'
 

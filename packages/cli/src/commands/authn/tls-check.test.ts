@@ -47,12 +47,19 @@ const NAMES = ['strict', 'permissive', 'disable', 'plain']
 const SERVERS: Servers = {
   services: NAMES.map(service),
   pods: NAMES.map((name) => pod(name, name === 'plain' ? ['app'] : ['app', 'istio-proxy'])),
-  policies: [policy('strict', { mtls: { mode: 'STRICT' } }), policy('disable', { mtls: { mode: 'STRICT' }, portLevelMtls: { 8080: { mode: 'DISABLE' } } })],
+  policies: [
+    policy('strict', { mtls: { mode: 'STRICT' } }),
+    policy('disable', { mtls: { mode: 'STRICT' }, portLevelMtls: { 8080: { mode: 'DISABLE' } } }),
+  ],
   rootNamespace: 'istio-system',
 }
 
 function rowOf(client: keyof typeof CLIENTS, server: string) {
-  const cluster = { name: `outbound|80||${server}.shop.svc.cluster.local`, ...CLIENTS[client], metadata: madeFrom('destination-rule', 'shop', 'tls') }
+  const cluster = {
+    name: `outbound|80||${server}.shop.svc.cluster.local`,
+    ...CLIENTS[client],
+    metadata: madeFrom('destination-rule', 'shop', 'tls'),
+  }
   const [row] = tlsRows(dumpOf({ clusters: [cluster] }), SERVERS)
   return row
 }

@@ -36,7 +36,10 @@ export const tlsCheck = command<readonly TlsRow[]>({
     return withCluster(context, async (cluster) => {
       const [dump, servers] = await Promise.all([dumpOf(cluster, reference), readServers(cluster)])
       const rows = tlsRows(dump, servers).filter(({ destination }) => only === undefined || isOf(destination, only))
-      if (rows.length === 0) throw new CommandError(`the proxy of ${reference} knows no service${only === undefined ? '' : ` "${only}"`}; see: lateen proxy-config clusters ${reference}`)
+      if (rows.length === 0)
+        throw new CommandError(
+          `the proxy of ${reference} knows no service${only === undefined ? '' : ` "${only}"`}; see: lateen proxy-config clusters ${reference}`,
+        )
       return rows
     })
   },
@@ -47,7 +50,8 @@ export const tlsCheck = command<readonly TlsRow[]>({
     ),
 })
 
-const isOf = (destination: string, service: string): boolean => destination.startsWith(`${service}.`) || destination.startsWith(`${service}:`)
+const isOf = (destination: string, service: string): boolean =>
+  destination.startsWith(`${service}.`) || destination.startsWith(`${service}:`)
 
 async function readServers(cluster: Cluster): Promise<Servers> {
   const { client } = cluster

@@ -34,7 +34,9 @@ export async function request(cluster: Cluster, action: RotationRequest['action'
       return answer.message
     }
     if (Date.now() > until) {
-      throw new CommandError(`no control plane has answered within ${timeoutMs / 1000} s; it goes on with it once one runs: see "lateen ca status"`)
+      throw new CommandError(
+        `no control plane has answered within ${timeoutMs / 1000} s; it goes on with it once one runs: see "lateen ca status"`,
+      )
     }
     await pause(300, signal)
   }

@@ -1,6 +1,6 @@
 /** `ca rotate`: a new root for the mesh, phase by phase, while traffic goes on. */
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
-import { command, type Context, HOME_FLAG, OUTPUT_FLAG } from '../../shell/command.ts'
+import { type Context, command, HOME_FLAG, OUTPUT_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { pause, readRecord, request } from './record.ts'
@@ -62,7 +62,9 @@ async function follow(cluster: Cluster, { flags, signal, progress }: Context): P
     if (report?.rotation) show(report.rotation)
     if (Date.now() > until) {
       step?.shown.fail()
-      throw new CommandError(`not over yet: ${report?.rotation ? progressLine(report.rotation) : 'nothing is known'}. It goes on by itself; "lateen ca rotate" shows it again`)
+      throw new CommandError(
+        `not over yet: ${report?.rotation ? progressLine(report.rotation) : 'nothing is known'}. It goes on by itself; "lateen ca rotate" shows it again`,
+      )
     }
     await pause(LOOK_MS, signal)
   }

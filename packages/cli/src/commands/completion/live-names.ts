@@ -11,19 +11,19 @@ const TIMEOUT_MS = 2_000
 
 /** The flags about the cluster among the words, as far as they are written. */
 function flagsOf(words: readonly string[]): Flags {
-  const valueOf = (name: string): string | undefined => {
+  const given = (name: string): string | undefined => {
     const flag = KUBE_FLAGS.find((each) => each.name === name)
     const position = words.findIndex((word) => word === `--${name}` || word === `-${flag?.short}`)
     const inline = words.find((word) => word.startsWith(`--${name}=`))
     return inline?.slice(name.length + 3) ?? (position >= 0 && position < words.length - 1 ? words[position + 1] : undefined)
   }
   return {
-    text: (name) => valueOf(name) ?? (name === 'istioNamespace' ? 'istio-system' : undefined),
+    text: (name) => given(name) ?? (name === 'istioNamespace' ? 'istio-system' : undefined),
     integer: () => undefined,
     duration: () => TIMEOUT_MS,
-    list: (name) => [valueOf(name) ?? []].flat(),
+    list: (name) => [given(name) ?? []].flat(),
     on: () => false,
-    given: (name) => valueOf(name) !== undefined,
+    given: (name) => given(name) !== undefined,
   }
 }
 

@@ -8,21 +8,12 @@ import { sortedYaml } from '../../render/sorted-yaml.ts'
 import { command, type Flag } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
+import { XDS_FLAGS } from '../../shell/xds-flags.ts'
 import { readSettings } from './settings.ts'
 
 const MOST_DOCUMENTS = 10_000
 
 const file = (name: string, what: string): Flag => ({ name, value: 'FILE', help: what })
-
-/** Ways to a control plane, which is not asked: the settings are the same wherever they are applied. */
-const UNUSED: readonly Flag[] = [
-  ...['authority', 'cert-dir', 'xds-address', 'xds-label'].map((name): Flag => ({ name, value: 'TEXT', hidden: true, help: 'accepted' })),
-  { name: 'xds-port', value: 'PORT', type: 'integer', default: 15012, hidden: true, help: 'accepted' },
-  { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', hidden: true, help: 'accepted' },
-  { name: 'insecure', hidden: true, help: 'accepted' },
-  { name: 'plaintext', hidden: true, help: 'accepted' },
-  { name: 'webhookConfig', value: 'NAME', default: 'istio-sidecar-injector', hidden: true, help: 'accepted' },
-]
 
 export const kubeInject = command<string>({
   help: 'Puts proxies into the pods of workloads, as the admission webhook does, and writes the result. Everything else in the files comes out as it was. The settings are those of the cluster, or those of files: with --injectConfigFile, --valuesFile and --meshConfigFile no cluster is needed.',
@@ -35,7 +26,8 @@ export const kubeInject = command<string>({
     file('operatorFileName', 'an IstioOperator, for values and mesh configuration'),
     { name: 'meshConfigMapName', value: 'NAME', default: 'istio', help: 'ConfigMap of the mesh configuration' },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'settings of the control plane of this revision' },
-    ...UNUSED,
+    { name: 'webhookConfig', value: 'NAME', default: 'istio-sidecar-injector', hidden: true, help: 'accepted' },
+    ...XDS_FLAGS,
     ...KUBE_FLAGS,
   ],
   examples: [

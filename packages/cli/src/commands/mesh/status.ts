@@ -6,6 +6,7 @@ import { askMesh, listDeployments, notReadyPods } from '../../mesh/workloads.ts'
 import { table } from '../../render/table.ts'
 import { command, HOME_FLAG, OUTPUT_FLAG, Outcome } from '../../shell/command.ts'
 import { EXIT } from '../../shell/exit-codes.ts'
+import { rootPart } from '../ca/root-part.ts'
 
 interface Part {
   readonly component: string
@@ -83,6 +84,8 @@ function processParts(state: MeshState): Part[] {
   ]
 }
 
+const EXPIRING: ReadonlySet<string> = new Set(['expired', 'expires soon'])
+
 async function workloadParts(root: string): Promise<{ parts: Part[]; problems: string[] }> {
   try {
     return await askMesh(homeAt(root), async (client) => {
@@ -92,7 +95,12 @@ async function workloadParts(root: string): Promise<{ parts: Part[]; problems: s
         status: ready >= wanted ? 'ready' : 'not ready',
         detail: `${ready}/${wanted} pods`,
       }))
-      return { parts, problems: await notReadyPods(client) }
+      const root = await rootPart(client)
+      const problems = [
+        ...(await notReadyPods(client)),
+        ...(root && EXPIRING.has(root.status) ? [`the root certificate ${root.status}: ${root.detail}; see "lateen ca rotate"`] : []),
+      ]
+      return { parts: root ? [...parts, root] : parts, problems }
     })
   } catch (error) {
     return { parts: [], problems: [`the API server does not answer: ${error instanceof Error ? error.message : String(error)}`] }

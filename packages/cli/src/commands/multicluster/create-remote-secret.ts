@@ -20,10 +20,20 @@ export const createRemoteSecret = command<string>({
     { name: 'name', value: 'NAME', help: 'name of this cluster in the mesh (default: the uid of kube-system)' },
     { name: 'server', value: 'URL', help: "address of this cluster's API server, as the other cluster reaches it" },
     { name: 'tls-server-name', value: 'NAME', help: "name in the API server's certificate, when it is reached by another" },
-    { name: 'service-account', value: 'NAME', help: `account whose token is used (default: ${READER_ACCOUNT}; with --type config: ${CONFIG_ACCOUNT})` },
+    {
+      name: 'service-account',
+      value: 'NAME',
+      help: `account whose token is used (default: ${READER_ACCOUNT}; with --type config: ${CONFIG_ACCOUNT})`,
+    },
     { name: 'create-service-account', default: true, help: 'make the account when it is missing' },
     { name: 'secret-name', value: 'NAME', help: 'the secret that holds the token, when the account has several' },
-    { name: 'type', value: 'TYPE', choices: ['remote', 'config'], default: 'remote', help: 'remote: for endpoints; config: the whole configuration is read from here' },
+    {
+      name: 'type',
+      value: 'TYPE',
+      choices: ['remote', 'config'],
+      default: 'remote',
+      help: 'remote: for endpoints; config: the whole configuration is read from here',
+    },
     { name: 'auth-type', value: 'TYPE', choices: ['bearer-token', 'plugin'], default: 'bearer-token', help: 'bearer-token or plugin' },
     { name: 'auth-plugin-name', value: 'NAME', help: 'with --auth-type plugin: the plugin' },
     { name: 'auth-plugin-config', value: 'K=V,…', type: 'commas', help: "with --auth-type plugin: the plugin's settings" },
@@ -42,14 +52,22 @@ async function secretText(context: Context, cluster: Cluster): Promise<string> {
   const { flags } = context
   const name = flags.text('name') || (await clusterUid(cluster))
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
-    throw new CommandError(`--name: "${name}" is no DNS label: lower-case letters, digits and - are allowed, at most 63`, { exitCode: EXIT.usage })
+    throw new CommandError(`--name: "${name}" is no DNS label: lower-case letters, digits and - are allowed, at most 63`, {
+      exitCode: EXIT.usage,
+    })
   }
   const isConfig = flags.text('type') === 'config'
   const namespace = flags.given('namespace') ? cluster.namespace : cluster.istioNamespace
   const account = flags.text('service-account') || (isConfig ? CONFIG_ACCOUNT : READER_ACCOUNT)
   await ensureAccount(context, cluster, { namespace, account })
   const credentials = await credentialsOf(context, cluster, { namespace, account })
-  const kubeconfig = kubeconfigOf({ name, server: serverOf(context, cluster), ca: credentials.ca, user: userOf(flags, credentials.token), tlsServerName: flags.text('tls-server-name') })
+  const kubeconfig = kubeconfigOf({
+    name,
+    server: serverOf(context, cluster),
+    ca: credentials.ca,
+    user: userOf(flags, credentials.token),
+    tlsServerName: flags.text('tls-server-name'),
+  })
   const secretName = isConfig ? CONFIG_SECRET : `istio-remote-secret-${name}`
   const secret = {
     apiVersion: 'v1',
@@ -83,7 +101,9 @@ async function ensureAccount({ flags, progress }: Context, { client }: Cluster, 
     if (!isNotFound(error)) throw error
   }
   if (!flags.on('create-service-account') || account !== READER_ACCOUNT) {
-    throw new CommandError(`there is no service account "${account}" in namespace "${namespace}": install a mesh there first, or use --create-service-account for ${READER_ACCOUNT}`)
+    throw new CommandError(
+      `there is no service account "${account}" in namespace "${namespace}": install a mesh there first, or use --create-service-account for ${READER_ACCOUNT}`,
+    )
   }
   for (const [type, object] of readerObjects(namespace)) await createUnlessThere(client, type, object)
   progress.note(`made service account ${namespace}/${account}, which may read the cluster`)
@@ -141,14 +161,20 @@ async function whenFilled(client: Cluster['client'], namespace: string, name: st
 
 const YEAR_SECONDS = 365 * 24 * 3600
 
-async function requestedToken({ progress }: Context, { client, connection }: Cluster, { namespace, account }: Account): Promise<Credentials> {
+async function requestedToken(
+  { progress }: Context,
+  { client, connection }: Cluster,
+  { namespace, account }: Account,
+): Promise<Credentials> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: YEAR_SECONDS } }
   const answer = await client.request('POST', path, request)
   const token = text(at(answer, 'status', 'token'))
   const until = text(at(answer, 'status', 'expirationTimestamp'))
   if (token === '' || connection.ca === undefined) {
-    throw new CommandError(`the cluster gives service account ${namespace}/${account} no token; make a Secret of type ${TOKEN_TYPE} for it and name it with --secret-name`)
+    throw new CommandError(
+      `the cluster gives service account ${namespace}/${account} no token; make a Secret of type ${TOKEN_TYPE} for it and name it with --secret-name`,
+    )
   }
   progress.note(`warn: this cluster keeps no tokens in Secrets; the one used here is valid until ${until}: make the secret anew before`)
   return { token, ca: connection.ca }

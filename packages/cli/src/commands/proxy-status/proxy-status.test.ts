@@ -31,14 +31,18 @@ const ANSWERS = [
 ]
 
 test('types are in the order of istioctl, then by name; states follow from nonces and refusals', () => {
-  expect(readSyncStatus(ANSWERS).map(({ proxy, istiod, types }) => [proxy, istiod, types.map(({ type, state }) => `${type} ${state}`)])).toEqual([
+  expect(
+    readSyncStatus(ANSWERS).map(({ proxy, istiod, types }) => [proxy, istiod, types.map(({ type, state }) => `${type} ${state}`)]),
+  ).toEqual([
     ['api-1.shop', 'istiod-1', ['RDS STALE (Never Acknowledged)']],
     ['cart-1.shop', 'istiod-2', ['CDS STALE', 'RDS STALE', 'Custom NOT SENT', 'WDS SYNCED']],
   ])
 })
 
 test('a control plane that tells nonces alone is understood', () => {
-  const old = [answer('pilot', [{ cluster_id: '', proxy: 'a.b', proxy_version: '1.1', cluster_sent: 'n', cluster_acked: 'n', route_sent: 'n' }])]
+  const old = [
+    answer('pilot', [{ cluster_id: '', proxy: 'a.b', proxy_version: '1.1', cluster_sent: 'n', cluster_acked: 'n', route_sent: 'n' }]),
+  ]
   expect(readSyncStatus(old)[0]).toMatchObject({
     version: '1.1',
     types: [
@@ -48,7 +52,8 @@ test('a control plane that tells nonces alone is understood', () => {
   })
 })
 
-const text = (detail: boolean) => proxyStatus.render?.({ proxies: readSyncStatus(ANSWERS), faults: ['istiod-4 did not answer'], detail }, 'table') ?? ''
+const text = (detail: boolean) =>
+  proxyStatus.render?.({ proxies: readSyncStatus(ANSWERS), faults: ['istiod-4 did not answer'], detail }, 'table') ?? ''
 const table = (found: string) => found.split('\n').map((line) => line.split(/ {2,}/))
 
 test('the table counts the types; below it stands what is behind, what was refused and why, and who did not answer', () => {

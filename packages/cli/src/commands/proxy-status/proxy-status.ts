@@ -9,8 +9,8 @@ import { table } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
-import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
 import { type ClientStatuses, clientStatuses } from './client-statuses.ts'
+import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
 import { type ProxyState, readSyncStatus, type TypeState } from './sync-status.ts'
 
 interface Overview {
@@ -32,7 +32,14 @@ export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string
     { name: 'output', short: 'o', value: 'FORMAT', choices: ['table', 'json', 'yaml'], default: 'table', help: 'table, json or yaml' },
     { name: 'file', value: 'FILE', help: "the proxy's config dump, instead of asking the pod" },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'only control planes of this revision' },
-    { name: 'verbosity', short: 'v', value: 'N', type: 'integer', default: 0, help: '1: a column for every type, with the age of the last push' },
+    {
+      name: 'verbosity',
+      short: 'v',
+      value: 'N',
+      type: 'integer',
+      default: 0,
+      help: '1: a column for every type, with the age of the last push',
+    },
     { name: 'all-namespaces', short: 'A', help: 'accepted: all namespaces are shown unless --namespace is given' },
     { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', help: 'longest wait for an answer' },
     { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: 'accepted' },
@@ -46,7 +53,12 @@ export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string
     ...['insecure', 'plaintext'].map((name) => ({ name, hidden: true as const, help: 'accepted' })),
     ...KUBE_FLAGS,
   ],
-  examples: ['lateen proxy-status', 'lateen proxy-status -n shop -v 1', 'lateen proxy-status -o json', 'lateen proxy-status deployment/reviews-v1.shop'],
+  examples: [
+    'lateen proxy-status',
+    'lateen proxy-status -n shop -v 1',
+    'lateen proxy-status -o json',
+    'lateen proxy-status deployment/reviews-v1.shop',
+  ],
   run: (context) => (context.args[0] === undefined ? overview(context) : oneProxy(context, context.args[0])),
   render: (found) => {
     if (typeof found === 'string' || 'resources' in found) return typeof found === 'string' ? found : ''
@@ -71,7 +83,9 @@ function overviewText({ proxies, faults, detail }: Overview): string {
   const refusals = proxies.flatMap(({ proxy, types }) =>
     types.flatMap(({ type, error }) => (error ? [`${proxy}: ${type} refused: ${error}`] : [])),
   )
-  const behind = detail ? [] : proxies.flatMap(({ proxy, types }) => types.filter(isBehind).map((type) => `${proxy}: ${type.type} ${cellOf(type)}`))
+  const behind = detail
+    ? []
+    : proxies.flatMap(({ proxy, types }) => types.filter(isBehind).map((type) => `${proxy}: ${type.type} ${cellOf(type)}`))
   const remarks = [...refusals, ...behind, ...faults]
   return [detail ? detailTable(proxies) : summaryTable(proxies), ...(remarks.length > 0 ? ['', ...remarks] : [])].join('\n')
 }

@@ -81,7 +81,13 @@ function typeState(typeUrl: string, resource: unknown): TypeState {
   const state = error ? 'STALE' : syncState(sent ?? '', acked ?? '')
   // Go writes a time that never was as the year 1.
   const was = sentAt && !sentAt.startsWith('0001-')
-  return { type: SHORT[url] ?? url.slice(url.lastIndexOf('.') + 1), typeUrl, state, ...(was ? { sentAt } : {}), ...(error ? { error } : {}) }
+  return {
+    type: SHORT[url] ?? url.slice(url.lastIndexOf('.') + 1),
+    typeUrl,
+    state,
+    ...(was ? { sentAt } : {}),
+    ...(error ? { error } : {}),
+  }
 }
 
 function syncState(sent: string, acked: string): string {

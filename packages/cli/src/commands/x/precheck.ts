@@ -4,9 +4,8 @@ import { RESOURCE_TYPES } from '@lateen/api'
 import { isNotFound } from '@lateen/kube'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
-import { type Context, command } from '../../shell/command.ts'
+import { type Context, command, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
-import { Outcome } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { AnalysisOutput, renderLog, takesColor } from '../analyze/output.ts'
 
@@ -19,7 +18,13 @@ export const precheck = command<AnalysisOutput>({
   flags: [
     { name: 'from-version', short: 'f', value: 'VERSION', help: 'also tell what changed since this version, such as 1.21' },
     { name: 'output', short: 'o', value: 'FORMAT', choices: ['log', 'json', 'yaml'], default: 'log', help: 'log, json or yaml' },
-    { name: 'output-threshold', value: 'LEVEL', choices: LEVELS, default: 'Warning', help: 'least level that is shown: Info, Warning or Error' },
+    {
+      name: 'output-threshold',
+      value: 'LEVEL',
+      choices: LEVELS,
+      default: 'Warning',
+      help: 'least level that is shown: Info, Warning or Error',
+    },
     { name: 'skip-controlplane', help: 'leave the checks of the cluster out' },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'the control plane that is upgraded' },
     ...KUBE_FLAGS,
@@ -53,7 +58,12 @@ function conclude({ flags, env, progress }: Context, found: readonly Finding[]):
   return new Outcome(new AnalysisOutput(shown, takesColor(env)), failed ? EXIT.failure : EXIT.ok)
 }
 
-const finding = (message: Finding['message'], { code, level }: { readonly code: string; readonly level: Level }, words: string, origin = 'Cluster'): Finding => ({
+const finding = (
+  message: Finding['message'],
+  { code, level }: { readonly code: string; readonly level: Level },
+  words: string,
+  origin = 'Cluster',
+): Finding => ({
   message,
   code,
   level,
@@ -123,7 +133,9 @@ async function gatewayApiFindings({ client }: Cluster): Promise<Finding[]> {
   return items
     .filter(({ spec }) => text(at(spec, 'group')) === 'gateway.networking.k8s.io' && BETA_KINDS.has(text(at(spec, 'names', 'kind'))))
     .flatMap(({ spec, metadata }) => {
-      const served = list(at(spec, 'versions')).filter((version) => at(version, 'served') === true).map((version) => text(at(version, 'name')))
+      const served = list(at(spec, 'versions'))
+        .filter((version) => at(version, 'served') === true)
+        .map((version) => text(at(version, 'name')))
       if (served.includes(LEAST_GATEWAY_API) || served.includes('v1')) return []
       const words = message.text({ version: served.sort().join(',') || 'none', minimumVersion: LEAST_GATEWAY_API })
       return [finding('UnsupportedGatewayAPIVersion', message, words, `CustomResourceDefinition ${metadata.name}`)]

@@ -63,8 +63,17 @@ test('a saved dump is enough; one that was cut off is refused in one line', asyn
     const file = join(folder, 'dump.json')
     writeFileSync(file, text)
     let [stdout, stderr] = ['', '']
-    const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
-    const code = await runShell(['x', 'authz', 'check', '-f', file], { tree: TREE, foreign: [], env: {}, streams, signal: new AbortController().signal })
+    const streams = {
+      stdout: { write: (more: string) => void (stdout += more) },
+      stderr: { write: (more: string) => void (stderr += more) },
+    }
+    const code = await runShell(['x', 'authz', 'check', '-f', file], {
+      tree: TREE,
+      foreign: [],
+      env: {},
+      streams,
+      signal: new AbortController().signal,
+    })
     return { code, stdout, stderr }
   }
   const whole = dumpText({ listeners: [LISTENER] })
@@ -73,5 +82,7 @@ test('a saved dump is enough; one that was cut off is refused in one line', asyn
   expect(cut.code).toBe(1)
   expect(cut.stderr).toContain('is no config dump')
   expect(cut.stderr.trim().split('\n')).toHaveLength(1)
-  expect((await run('{"configs": []}')).stderr).toContain('config dump has no configuration type type.googleapis.com/envoy.admin.v3.ListenersConfigDump')
+  expect((await run('{"configs": []}')).stderr).toContain(
+    'config dump has no configuration type type.googleapis.com/envoy.admin.v3.ListenersConfigDump',
+  )
 })

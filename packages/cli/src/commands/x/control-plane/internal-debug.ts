@@ -12,18 +12,32 @@ export const internalDebug = command<string>({
     { name: 'all', help: 'every replica, as a JSON object by name' },
     { name: 'revision', short: 'r', value: 'REVISION', help: 'only control planes of this revision' },
     { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', help: 'longest wait for an answer' },
-    ...['xds-address', 'xds-label', 'cert-dir', 'authority'].map((name) => ({ name, value: 'TEXT', hidden: true as const, help: 'accepted' })),
+    ...['xds-address', 'xds-label', 'cert-dir', 'authority'].map((name) => ({
+      name,
+      value: 'TEXT',
+      hidden: true as const,
+      help: 'accepted',
+    })),
     { name: 'xds-port', value: 'PORT', type: 'integer', default: 15012, hidden: true, help: 'accepted' },
     ...['insecure', 'plaintext'].map((name) => ({ name, hidden: true as const, help: 'accepted' })),
     ...KUBE_FLAGS,
   ],
-  examples: ['lateen x internal-debug list', 'lateen x internal-debug syncz', 'lateen x internal-debug "config_dump?proxyID=cart-v1-x7k2.shop"'],
+  examples: [
+    'lateen x internal-debug list',
+    'lateen x internal-debug syncz',
+    'lateen x internal-debug "config_dump?proxyID=cart-v1-x7k2.shop"',
+  ],
   run: (context) => {
     const [page] = context.args
-    if (page === undefined) throw new CommandError('debug type is required: name a page; "lateen x internal-debug list" names all', { exitCode: EXIT.usage })
+    if (page === undefined)
+      throw new CommandError('debug type is required: name a page; "lateen x internal-debug list" names all', { exitCode: EXIT.usage })
     return withCluster(context, async (cluster) => {
       const path = `/debug/${page.replace(/^\/?(debug\/)?/, '')}`
-      const { answers, faults } = await askIstiods({ ...cluster, timeoutMs: context.flags.duration('timeout') ?? cluster.timeoutMs }, path, context.flags.text('revision'))
+      const { answers, faults } = await askIstiods(
+        { ...cluster, timeoutMs: context.flags.duration('timeout') ?? cluster.timeoutMs },
+        path,
+        context.flags.text('revision'),
+      )
       if (!context.flags.on('all')) return answers[0]?.body ?? ''
       for (const fault of faults) context.progress.note(fault)
       return JSON.stringify(Object.fromEntries(answers.map(({ istiod, body }) => [istiod, body])), null, 2)

@@ -1,10 +1,14 @@
 /** `x wait`: what it is told to wait for, and when that is reached. */
 import { expect, test } from 'vitest'
 import type { Answer } from '../../../cluster/istiod.ts'
-import { readDistribution, reached } from './distribution.ts'
+import { reached, readDistribution } from './distribution.ts'
 import { subjectOf } from './wait.ts'
 
-const answer = (body: unknown): Answer => ({ istiod: 'istiod-1', revision: 'default', body: typeof body === 'string' ? body : JSON.stringify(body) })
+const answer = (body: unknown): Answer => ({
+  istiod: 'istiod-1',
+  revision: 'default',
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+})
 const proxies = (...states: string[]) => states.map((state, index) => ({ proxy: `p${index}.shop`, state }))
 
 test.each([

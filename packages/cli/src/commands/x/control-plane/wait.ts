@@ -7,7 +7,7 @@ import { findPods, kindOfWord, parsePodReference, proxyContainerOf } from '../..
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
-import { type Distribution, readDistribution, type Reached, reached } from './distribution.ts'
+import { type Distribution, type Reached, reached, readDistribution } from './distribution.ts'
 
 interface ConfigSubject {
   readonly type: ResourceType
@@ -61,7 +61,10 @@ export function subjectOf({ args: [first = '', second] }: Pick<Context, 'args'>,
   const kind = KINDS.find((each) => [each.kind.toLowerCase(), each.plural].includes(word.toLowerCase().replaceAll('-', '')))
   if (!kind) {
     const known = KINDS.map((each) => each.kind.toLowerCase()).join(', ')
-    throw new CommandError(`type ${word} is not recognized: it is no configuration of the mesh; use one of ${known}, or a workload such as deployment`, { exitCode: EXIT.usage })
+    throw new CommandError(
+      `type ${word} is not recognized: it is no configuration of the mesh; use one of ${known}, or a workload such as deployment`,
+      { exitCode: EXIT.usage },
+    )
   }
   if (!reference) throw new CommandError(`name the ${kind.kind}: <name>[.<namespace>]`, { exitCode: EXIT.usage })
   const dot = reference.lastIndexOf('.')
@@ -100,10 +103,12 @@ const nameOf = (subject: Subject): string =>
   'workload' in subject ? subject.workload : `${subject.type.kind}/${subject.namespace}/${subject.name}`
 
 async function progressOf(context: Context, cluster: Cluster, subject: Subject): Promise<Reached> {
-  if (!('workload' in subject)) return context.flags.text('for') === 'delete' ? whetherGone(context, cluster, subject) : whetherThere(context, cluster, subject)
+  if (!('workload' in subject))
+    return context.flags.text('for') === 'delete' ? whetherGone(context, cluster, subject) : whetherThere(context, cluster, subject)
   const pods = await findPods(cluster.client, subject.workload, cluster.namespace)
   const proxies = pods.filter((pod) => proxyContainerOf(pod) !== undefined).map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
-  if (proxies.length === 0) throw new CommandError(`${subject.workload} has no running pod with a proxy; see: lateen x check-inject ${subject.workload}`)
+  if (proxies.length === 0)
+    throw new CommandError(`${subject.workload} has no running pod with a proxy; see: lateen x check-inject ${subject.workload}`)
   const { proxies: known } = await distributionOf(context, cluster)
   const states = proxies.map((proxy) => ({ proxy, state: known.find((each) => each.proxy === proxy)?.state ?? 'not connected' }))
   return reached({ generation: 0, proxies: states }, 0, thresholdOf(context.flags))
@@ -115,7 +120,9 @@ async function generationOf({ client }: Cluster, { type, namespace, name }: Conf
     return object.metadata.generation ?? 0
   } catch (error) {
     if (!isNotFound(error)) throw error
-    throw new CommandError(`there is no ${type.kind} "${name}" in namespace "${namespace}"; see: kubectl get ${type.plural} -n ${namespace}`)
+    throw new CommandError(
+      `there is no ${type.kind} "${name}" in namespace "${namespace}"; see: kubectl get ${type.plural} -n ${namespace}`,
+    )
   }
 }
 

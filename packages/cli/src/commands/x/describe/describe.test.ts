@@ -67,7 +67,11 @@ describe('a VirtualService', () => {
   test('tells the share of the pod, under which conditions, and how many routes go elsewhere', () => {
     const service = virtualService({
       http: [
-        { match: [{ uri: { prefix: '/beta' }, headers: { user: { exact: 'jason' } } }], route: [to('v1', 100)], fault: { abort: { httpStatus: 500, percentage: { value: 5 } } } },
+        {
+          match: [{ uri: { prefix: '/beta' }, headers: { user: { exact: 'jason' } } }],
+          route: [to('v1', 100)],
+          fault: { abort: { httpStatus: 500, percentage: { value: 5 } } },
+        },
         { route: [to('v2')] },
         { route: [to('v1', 80), { destination: { host: 'ratings.shop.svc.cluster.local' }, weight: 20 }] },
       ],
@@ -116,7 +120,13 @@ describe('a proxy', () => {
       {
         name: '9080',
         virtual_hosts: [
-          { domains: [HOST, 'reviews'], routes: [{ metadata: madeFrom('virtual-service', 'shop', 'reviews') }, { metadata: madeFrom('virtual-service', 'shop', 'reviews') }] },
+          {
+            domains: [HOST, 'reviews'],
+            routes: [
+              { metadata: madeFrom('virtual-service', 'shop', 'reviews') },
+              { metadata: madeFrom('virtual-service', 'shop', 'reviews') },
+            ],
+          },
           { domains: ['ratings'], routes: [{ metadata: madeFrom('virtual-service', 'shop', 'ratings') }] },
         ],
       },
@@ -125,7 +135,12 @@ describe('a proxy', () => {
         virtual_hosts: [
           {
             domains: ['*'],
-            routes: [{ metadata: madeFrom('virtual-service', 'shop', 'front'), route: { weighted_clusters: { clusters: [{ name: `outbound|9080|v1|${HOST}` }] } } }],
+            routes: [
+              {
+                metadata: madeFrom('virtual-service', 'shop', 'front'),
+                route: { weighted_clusters: { clusters: [{ name: `outbound|9080|v1|${HOST}` }] } },
+              },
+            ],
           },
         ],
       },
@@ -146,14 +161,27 @@ const pod: Pod = {
   kind: 'Pod',
   metadata: { name: 'reviews-1', namespace: 'shop', labels: V1, annotations: { 'istio.io/rev': 'default' } },
   spec: { containers: [{ name: 'reviews', ports: [{ name: 'web', containerPort: 9080 }] }, { name: 'istio-proxy' }] },
-  status: Object.assign({ phase: 'Running' as const }, { containerStatuses: [{ name: 'istio-proxy', ready: true }, { name: 'reviews', ready: false }] }),
+  status: Object.assign(
+    { phase: 'Running' as const },
+    {
+      containerStatuses: [
+        { name: 'istio-proxy', ready: true },
+        { name: 'reviews', ready: false },
+      ],
+    },
+  ),
 }
 
 describe('a pod', () => {
   const lines = (changed: Partial<Pod>) => podLines({ ...pod, ...changed }, NAMING.name, { quiet: false })
 
   test('is told with its ports and what is not ready', () => {
-    expect(lines({})).toEqual(['Pod: reviews-1', '   Pod Revision: default', '   Pod Ports: 9080 (reviews)', 'WARNING: Pod reviews-1 Container reviews NOT READY'])
+    expect(lines({})).toEqual([
+      'Pod: reviews-1',
+      '   Pod Revision: default',
+      '   Pod Ports: 9080 (reviews)',
+      'WARNING: Pod reviews-1 Container reviews NOT READY',
+    ])
     expect(proxyReady(pod)).toBe(true)
   })
 

@@ -10,11 +10,27 @@ import { meshSettingsOfCluster } from '../../analyze/mesh-settings.ts'
 import { enforcedPolicies, NOTHING } from '../authz/policies.ts'
 import { serviceLines } from './pod-text.ts'
 import { destinationRuleOf, virtualServicesOf } from './port-rules.ts'
-import { type Destination, type DestinationRule, destinationRuleLines, type Naming, NO_SUBSETS, subsetsOf, type VirtualService, virtualServiceLines } from './rule-text.ts'
+import {
+  type Destination,
+  type DestinationRule,
+  destinationRuleLines,
+  type Naming,
+  NO_SUBSETS,
+  subsetsOf,
+  type VirtualService,
+  virtualServiceLines,
+} from './rule-text.ts'
 
 export const DESCRIBE_FLAGS: readonly Flag[] = [
   { name: 'ignoreUnmeshed', help: 'no warnings about pods that are not in the mesh' },
-  { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: "accepted; the proxy's own agent knows the port" },
+  {
+    name: 'proxy-admin-port',
+    value: 'PORT',
+    type: 'integer',
+    default: 15000,
+    hidden: true,
+    help: "accepted; the proxy's own agent knows the port",
+  },
   ...KUBE_FLAGS,
 ]
 
@@ -137,7 +153,11 @@ export async function gatewayLines(cluster: Cluster, described: Described, namin
     if (!dump) continue
     for (const service of described.services) {
       for (const { port } of service.spec?.ports ?? []) {
-        const { virtualServices, destination } = await rulesOfPort(cluster, { host: hostOf(service, naming), port }, { described, dump, naming })
+        const { virtualServices, destination } = await rulesOfPort(
+          cluster,
+          { host: hostOf(service, naming), port },
+          { described, dump, naming },
+        )
         for (const each of virtualServices) lines.push(...(await exposedLines(cluster, each, { destination, gateways, seen, naming })))
       }
     }
@@ -146,13 +166,21 @@ export async function gatewayLines(cluster: Cluster, described: Described, namin
 }
 
 async function gatewayPods({ client }: Cluster): Promise<GatewayPods> {
-  const { items } = await client.list<Pod>(RESOURCE_TYPES.Pod, { labelSelector: 'istio=ingressgateway', fieldSelector: 'status.phase=Running' })
+  const { items } = await client.list<Pod>(RESOURCE_TYPES.Pod, {
+    labelSelector: 'istio=ingressgateway',
+    fieldSelector: 'status.phase=Running',
+  })
   const namespaces = [...new Set(items.map(({ metadata }) => metadata.namespace ?? ''))]
   const lists = await Promise.all(namespaces.map((namespace) => client.list<Service>(RESOURCE_TYPES.Service, { namespace })))
-  const services = lists.flatMap((list) => list.items).filter(({ spec, metadata }) => {
-    const selector = spec?.selector ?? {}
-    return Object.keys(selector).length > 0 && items.some((pod) => pod.metadata.namespace === metadata.namespace && hasLabels(pod.metadata.labels ?? {}, selector))
-  })
+  const services = lists
+    .flatMap((list) => list.items)
+    .filter(({ spec, metadata }) => {
+      const selector = spec?.selector ?? {}
+      return (
+        Object.keys(selector).length > 0 &&
+        items.some((pod) => pod.metadata.namespace === metadata.namespace && hasLabels(pod.metadata.labels ?? {}, selector))
+      )
+    })
   return { pods: items, services }
 }
 
@@ -172,7 +200,11 @@ async function exposedLines(cluster: Cluster, service: VirtualService, exposure:
     const id = `${naming.name(service)} ${namespace}/${name}`
     if (!name || name === 'mesh' || seen.has(id)) continue
     seen.add(id)
-    const gateway = await find<KubeObject<{ readonly selector?: Readonly<Record<string, string>> }>>(cluster, RESOURCE_TYPES.Gateway, `${name}.${namespace}`)
+    const gateway = await find<KubeObject<{ readonly selector?: Readonly<Record<string, string>> }>>(
+      cluster,
+      RESOURCE_TYPES.Gateway,
+      `${name}.${namespace}`,
+    )
     if (!gateway) lines.push(`WARNING: Proxy is stale; it references to non-existent gateway ${namespace}/${name}`)
     else {
       const addresses = addressLines(gateway.spec?.selector ?? {}, gateways)

@@ -18,7 +18,8 @@ export function acceptedTls(objects: readonly KubeObject[], workload: Workload, 
   const policies = objects.map(peerPolicy)
   const applied = policies.filter(
     ({ namespace, selector }) =>
-      (namespace === workload.namespace && (!selector || hasLabels(workload.labels, selector))) || (namespace === rootNamespace && !selector),
+      (namespace === workload.namespace && (!selector || hasLabels(workload.labels, selector))) ||
+      (namespace === rootNamespace && !selector),
   )
   const meshFirst = [...applied].sort((a, b) => Number(b.namespace === rootNamespace) - Number(a.namespace === rootNamespace))
   return {

@@ -108,7 +108,11 @@ function servicePortText(port: KubeServicePort, pod: Pod): string {
   if (target === undefined) {
     return `Port: ${name} ${port.port} targets "${port.targetPort}", which no container of pod ${refOf(pod).name} has as the name of a port`
   }
-  const protocol = kubernetesProtocol({ port: port.port, ...(port.name && { name: port.name }), ...(port.appProtocol && { appProtocol: port.appProtocol }) })
+  const protocol = kubernetesProtocol({
+    port: port.port,
+    ...(port.name && { name: port.name }),
+    ...(port.appProtocol && { appProtocol: port.appProtocol }),
+  })
   return `Port: ${name} ${port.port}/${protocol === 'auto' ? 'auto-detect' : protocol.toUpperCase()} targets pod port ${target}`
 }
 

@@ -10,7 +10,7 @@ import { acceptedTls, mutualTlsLines } from './mutual-tls.ts'
 import { hasProxy, podLines } from './pod-text.ts'
 
 export const describePod = command<readonly string[]>({
-  help: "A pod, its services with the DestinationRules and VirtualServices that its own proxy has for them, the PeerAuthentication that holds, and where it is reached through gateways.",
+  help: 'A pod, its services with the DestinationRules and VirtualServices that its own proxy has for them, the PeerAuthentication that holds, and where it is reached through gateways.',
   args: [{ name: 'pod', help: '[<type>/]<name>[.<namespace>]', optional: true }],
   flags: DESCRIBE_FLAGS,
   examples: ['lateen x describe pod reviews-v1-5b7d-xk2p', 'lateen x describe pod deployment/reviews-v1 -n shop'],

@@ -55,7 +55,10 @@ async function podsOf({ client }: Cluster, { metadata, spec }: Service): Promise
 }
 
 /** Pods whose proxy can be asked; why the others cannot. */
-function sortOut(pods: readonly Pod[], name: (pod: Pod) => string): { readonly usable: readonly Pod[]; readonly remarks: readonly string[] } {
+function sortOut(
+  pods: readonly Pod[],
+  name: (pod: Pod) => string,
+): { readonly usable: readonly Pod[]; readonly remarks: readonly string[] } {
   const usable: Pod[] = []
   const remarks: string[] = []
   for (const pod of pods) {

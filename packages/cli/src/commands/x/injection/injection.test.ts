@@ -5,9 +5,18 @@ import { type FakeApi, startFakeApi } from '../../../../testdata/fake-api.ts'
 
 let api: FakeApi
 
-const namespace = (name: string, labels: Record<string, string>): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
+const namespace = (name: string, labels: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels },
+})
 
-const pod = (namespaceName: string, name: string, annotations: Record<string, string>, labels: Record<string, string> = {}): KubeObject => ({
+const pod = (
+  namespaceName: string,
+  name: string,
+  annotations: Record<string, string>,
+  labels: Record<string, string> = {},
+): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace: namespaceName, annotations, labels },
@@ -78,12 +87,7 @@ test('the label that decides is named for each webhook', async () => {
   expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
     ['WEBHOOK', 'REVISION', 'INJECTED', 'REASON'],
     ['istio-sidecar-injector', 'default', '✔', 'Namespace label istio-injection=enabled matches'],
-    [
-      'istio-sidecar-injector-canary',
-      'canary',
-      '✘',
-      'No matching namespace labels (istio.io/rev=canary) or pod labels ()',
-    ],
+    ['istio-sidecar-injector-canary', 'canary', '✘', 'No matching namespace labels (istio.io/rev=canary) or pod labels ()'],
     [''],
   ])
 })
@@ -115,7 +119,10 @@ test.each([
 
 test('revisions of namespaces, of their pods, and what webhooks inject', async () => {
   const { stdout } = await api.shell('x', 'injector', 'list')
-  const tables = stdout.trim().split('\n\n').map((text) => text.split('\n').map((line) => line.split(/ {2,}/)))
+  const tables = stdout
+    .trim()
+    .split('\n\n')
+    .map((text) => text.split('\n').map((line) => line.split(/ {2,}/)))
   expect(tables[0]).toEqual([
     ['NAMESPACE', 'ISTIO-REVISION', 'POD-REVISIONS'],
     ['lost', 'MISSING/gone', '<no pods>'],

@@ -113,7 +113,9 @@ export function podRevision({ metadata: { annotations = {} } }: KubeObject): str
   if (own !== undefined) return own
   try {
     const status: unknown = JSON.parse(annotations['sidecar.istio.io/status'] ?? '{}')
-    return typeof status === 'object' && status !== null && 'revision' in status && typeof status.revision === 'string' ? status.revision : ''
+    return typeof status === 'object' && status !== null && 'revision' in status && typeof status.revision === 'string'
+      ? status.revision
+      : ''
   } catch {
     return ''
   }
@@ -137,7 +139,9 @@ function imageIn(values: string): string {
   try {
     const document: unknown = JSON.parse(values)
     const at = (value: unknown, name: string): unknown =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined
+      typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+        ? Object.entries(value).find(([key]) => key === name)?.[1]
+        : undefined
     const global = at(document, 'global')
     const [hub, tag, image] = [at(global, 'hub'), at(global, 'tag'), at(at(global, 'proxy'), 'image')]
     if (typeof image !== 'string') return ''

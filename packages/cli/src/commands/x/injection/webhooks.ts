@@ -60,7 +60,8 @@ export function verdictOf({ webhooks }: InjectionHook, pod: Labels, namespace: L
 function verdictOfWebhook({ namespaceSelector = {}, objectSelector = {} }: Webhook, pod: Labels, namespace: Labels): Verdict | undefined {
   const namespaceMatches = matchesLabelSelector(namespaceSelector, namespace)
   const podMatches = matchesLabelSelector(objectSelector, pod)
-  if (namespaceMatches && podMatches) return { injects: true, reason: matchReason(decisive(namespaceSelector, namespace), decisive(objectSelector, pod)) }
+  if (namespaceMatches && podMatches)
+    return { injects: true, reason: matchReason(decisive(namespaceSelector, namespace), decisive(objectSelector, pod)) }
   if (namespaceMatches) {
     const label = preventing(objectSelector, pod)
     return label === undefined ? undefined : { injects: false, reason: `Pod has ${label} label, preventing injection` }

@@ -29,7 +29,14 @@ export const envoyStats = command<unknown>({
       help: 'short, json, yaml, prom or prom-merged',
     },
     { name: 'selector', short: 'l', value: 'LABELS', help: 'the proxies of all pods with these labels' },
-    { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: "accepted; the proxy's own agent knows the port" },
+    {
+      name: 'proxy-admin-port',
+      value: 'PORT',
+      type: 'integer',
+      default: 15000,
+      hidden: true,
+      help: "accepted; the proxy's own agent knows the port",
+    },
     ...KUBE_FLAGS,
   ],
   examples: [
@@ -43,7 +50,9 @@ export const envoyStats = command<unknown>({
       const format = context.flags.text('output') ?? 'short'
       const isClusters = context.flags.text('type') !== 'server'
       if (isClusters && format.startsWith('prom')) {
-        throw new CommandError('Envoy tells its clusters as text or JSON: use -o short, json or yaml with --type clusters', { exitCode: EXIT.usage })
+        throw new CommandError('Envoy tells its clusters as text or JSON: use -o short, json or yaml with --type clusters', {
+          exitCode: EXIT.usage,
+        })
       }
       const pods = await podsOf(context, cluster)
       const stats = await Promise.all(pods.map((pod) => statsOf(cluster, pod, { format, isClusters })))
@@ -57,7 +66,8 @@ export const envoyStats = command<unknown>({
 /** Names of pods as `name.namespace`. @throws CommandError when there is none */
 async function podsOf({ args: [reference], flags }: Context, { client, namespace }: Cluster): Promise<string[]> {
   const labelSelector = flags.text('selector')
-  if (reference !== undefined && labelSelector !== undefined) throw new CommandError('give a pod or --selector, not both', { exitCode: EXIT.usage })
+  if (reference !== undefined && labelSelector !== undefined)
+    throw new CommandError('give a pod or --selector, not both', { exitCode: EXIT.usage })
   if (reference !== undefined) return [reference]
   if (labelSelector === undefined) throw new CommandError('stats requires pod name or label selector', { exitCode: EXIT.usage })
   const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace, labelSelector })
@@ -68,7 +78,11 @@ async function podsOf({ args: [reference], flags }: Context, { client, namespace
 
 const AGENT_PORT = 15_020
 
-async function statsOf(cluster: Cluster, reference: string, { format, isClusters }: { format: string; isClusters: boolean }): Promise<ProxyStats> {
+async function statsOf(
+  cluster: Cluster,
+  reference: string,
+  { format, isClusters }: { format: string; isClusters: boolean },
+): Promise<ProxyStats> {
   const admin = await proxyAdmin(cluster, reference)
   if (format === 'prom-merged') return { pod: admin.pod, body: await mergedMetrics(cluster, admin) }
   const asData = format === 'json' || format === 'yaml' ? '?format=json' : ''

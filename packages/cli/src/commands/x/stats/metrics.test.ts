@@ -17,7 +17,11 @@ test('rates and quantiles are those that the servers report', async () => {
   })
   expect(found).toEqual({ workload: 'reviews-v1.shop', totalRps: 4, errorRps: 0.25, latencies: [12.7, 12.7, 12.7] })
   expect(asked).toHaveLength(5)
-  expect(asked.every((query) => query.includes('destination_workload=~"reviews-v1.*",destination_workload_namespace=~"shop.*",reporter="destination"'))).toBe(true)
+  expect(
+    asked.every((query) =>
+      query.includes('destination_workload=~"reviews-v1.*",destination_workload_namespace=~"shop.*",reporter="destination"'),
+    ),
+  ).toBe(true)
   expect(asked[0]).toContain('[60s]')
 })
 

@@ -65,5 +65,7 @@ function metricsTable(found: readonly WorkloadMetrics[]): string {
     errorRps.toFixed(3),
     ...latencies.map((latency) => `${Math.trunc(latency)}ms`),
   ])
-  return [HEADINGS, ...rows].map((cells) => cells.map((cell, index) => cell.padStart(index === 0 ? WIDEST_NAME : COLUMN)).join('')).join('\n')
+  return [HEADINGS, ...rows]
+    .map((cells) => cells.map((cell, index) => cell.padStart(index === 0 ? WIDEST_NAME : COLUMN)).join(''))
+    .join('\n')
 }

@@ -10,8 +10,14 @@ const PORT = 9090
 
 /** @throws CommandError when none runs */
 export async function findPrometheus({ client, istioNamespace }: Cluster): Promise<PodPort> {
-  const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector: 'app.kubernetes.io/name=prometheus' })
-  const labelled = items.length > 0 ? items : (await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector: 'app=prometheus' })).items
+  const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, {
+    namespace: istioNamespace,
+    labelSelector: 'app.kubernetes.io/name=prometheus',
+  })
+  const labelled =
+    items.length > 0
+      ? items
+      : (await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector: 'app=prometheus' })).items
   const pod = labelled.find(({ status }) => status?.phase === 'Running')
   if (pod) return { namespace: istioNamespace, pod: pod.metadata.name, port: PORT }
   throw new CommandError(

@@ -2,21 +2,22 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import {
-  type ConfigMap,
-  type KubeObject,
-  parseMeshConfig,
-  RESOURCE_TYPES,
-  type Service,
-  type WorkloadGroupSpec,
-} from '@lateen/api'
+import { type ConfigMap, type KubeObject, parseMeshConfig, RESOURCE_TYPES, type Service, type WorkloadGroupSpec } from '@lateen/api'
 import { isNotFound } from '@lateen/kube'
 import { type Cluster, withCluster } from '../../../cluster/connect.ts'
 import { readObjects } from '../../../input/objects.ts'
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
-import { accountOf, controlPlaneHost, environmentFile, hostsFile, type MachineOptions, machineProxyConfig, meshFile } from './machine-files.ts'
+import {
+  accountOf,
+  controlPlaneHost,
+  environmentFile,
+  hostsFile,
+  type MachineOptions,
+  machineProxyConfig,
+  meshFile,
+} from './machine-files.ts'
 
 type Group = KubeObject<WorkloadGroupSpec>
 
@@ -79,7 +80,9 @@ async function groupOfCluster({ client, namespace }: Cluster, name: string): Pro
     return withSpec(await client.get(RESOURCE_TYPES.WorkloadGroup, namespace, name))
   } catch (error) {
     if (!isNotFound(error)) throw error
-    throw new CommandError(`there is no WorkloadGroup "${name}" in namespace "${namespace}"; see: kubectl get workloadgroups -n ${namespace}`)
+    throw new CommandError(
+      `there is no WorkloadGroup "${name}" in namespace "${namespace}"; see: kubectl get workloadgroups -n ${namespace}`,
+    )
   }
 }
 

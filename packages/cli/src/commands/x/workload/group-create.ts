@@ -75,7 +75,8 @@ const LARGEST_PORT = 65_535
 /** As istioctl, a port that is no number is written as 0, which no API server takes; it is said why. */
 function portNumber(name: string, text: string, warn: (line: string) => void): number {
   const port = /^\d{1,10}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > LARGEST_PORT) warn(`Warning: port "${name}" is "${text}": a number from 1 to ${LARGEST_PORT} is wanted, as in ${name}=8080`)
+  if (port < 1 || port > LARGEST_PORT)
+    warn(`Warning: port "${name}" is "${text}": a number from 1 to ${LARGEST_PORT} is wanted, as in ${name}=8080`)
   return port
 }
 

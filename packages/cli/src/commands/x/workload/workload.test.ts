@@ -17,7 +17,11 @@ const configMap = (namespace: string, name: string, data: Record<string, string>
 const GROUP: KubeObject = {
   apiVersion: 'networking.istio.io/v1',
   kind: 'WorkloadGroup',
-  metadata: { name: 'db', namespace: 'vms', annotations: { 'proxy.istio.io/config': 'proxyMetadata: {PROXY_CONFIG_ANNOT_VALUE: "it\'s"}' } },
+  metadata: {
+    name: 'db',
+    namespace: 'vms',
+    annotations: { 'proxy.istio.io/config': 'proxyMetadata: {PROXY_CONFIG_ANNOT_VALUE: "it\'s"}' },
+  },
   spec: {
     metadata: { labels: { app: 'mysql', version: 'v8' } },
     template: { serviceAccount: 'db', network: 'vm-net', ports: { mysql: 3306, admin: 8080 } },
@@ -50,7 +54,22 @@ const file = (name: string, path: string) => readFileSync(join(directory(name), 
 
 test('a group has all that is given, in the order of istioctl, and texts that look like other things in quotes', async () => {
   const { stdout, code } = await api.shell(
-    ...['x', 'workload', 'group', 'create', '--name', 'db', '--namespace', 'vms', '-l', 'app=db,on=yes,n=1', '-a', 'note=x=y', '-p', 'b=2,a=1'],
+    ...[
+      'x',
+      'workload',
+      'group',
+      'create',
+      '--name',
+      'db',
+      '--namespace',
+      'vms',
+      '-l',
+      'app=db,on=yes,n=1',
+      '-a',
+      'note=x=y',
+      '-p',
+      'b=2,a=1',
+    ],
     ...['-s', 'sa', '--network', 'n1', '--locality', 'r/z/s', '-w', '7'],
   )
   expect(code).toBe(0)
@@ -116,13 +135,32 @@ test('the files of a machine say who it is and how it reaches the control plane'
     ]),
   )
   const mesh = file('vm', 'mesh.yaml')
-  for (const line of ['    CANONICAL_SERVICE: mysql', '    CANONICAL_REVISION: v8', '    ISTIO_META_AUTO_REGISTER_GROUP: db', '  meshId: mesh1', '      port: 8080']) {
+  for (const line of [
+    '    CANONICAL_SERVICE: mysql',
+    '    CANONICAL_REVISION: v8',
+    '    ISTIO_META_AUTO_REGISTER_GROUP: db',
+    '  meshId: mesh1',
+    '      port: 8080',
+  ]) {
     expect(mesh.split('\n')).toContain(line)
   }
 })
 
 test('of a revision, the addresses are those of the revision', async () => {
-  await configure('--name', 'db', '--namespace', 'vms', '-o', directory('canary'), '-r', 'canary', '--externalIP', '198.51.100.1', '--ingressIP', '192.0.2.9')
+  await configure(
+    '--name',
+    'db',
+    '--namespace',
+    'vms',
+    '-o',
+    directory('canary'),
+    '-r',
+    'canary',
+    '--externalIP',
+    '198.51.100.1',
+    '--ingressIP',
+    '192.0.2.9',
+  )
   expect(file('canary', 'hosts')).toBe('192.0.2.9 istiod-canary.istio-system.svc\n')
   const environment = file('canary', 'cluster.env')
   expect(environment).toContain('CA_ADDR=istiod-canary.istio-system.svc:15012\n')

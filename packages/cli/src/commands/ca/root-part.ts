@@ -1,0 +1,28 @@
+/** The mesh's root as a line of `status`. */
+import { RESOURCE_TYPES } from '@lateen/api'
+import { ROTATION_NAME, recordFromData } from '@lateen/ca'
+import { isNotFound, type KubeClient } from '@lateen/kube'
+import { progressLine, reportOf } from './report.ts'
+
+const SOON_DAYS = 30
+
+export interface RootPart {
+  readonly component: 'root certificate'
+  readonly status: 'valid' | 'changing' | 'expires soon' | 'expired'
+  readonly detail: string
+}
+
+/** Nothing before a control plane has noted its CA. */
+export async function rootPart(client: KubeClient, namespace = 'istio-system'): Promise<RootPart | undefined> {
+  const map = await client.get(RESOURCE_TYPES.ConfigMap, namespace, ROTATION_NAME).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined
+    throw error
+  })
+  const report = map && reportOf(recordFromData(map.data), Date.now())
+  if (!report) return undefined
+  const { root, rotation } = report
+  const part = { component: 'root certificate' } as const
+  if (rotation) return { ...part, status: 'changing', detail: progressLine(rotation) }
+  const status = root.daysLeft < 0 ? 'expired' : root.daysLeft < SOON_DAYS ? 'expires soon' : 'valid'
+  return { ...part, status, detail: `until ${root.expires}, ${root.daysLeft} days` }
+}
