@@ -1,7 +1,8 @@
 /**
  * Credentials of gateways: every form in which a Secret may hold them, and that they are given only to a gateway whose service account may
- * read them.
+ * read them. And the rights of the control plane itself.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, type Issued, newAuthority } from '../harness/authority.ts'
 import { type CallSpec, documents, type Echo, echoService } from '../harness/echo.ts'
@@ -110,7 +111,7 @@ function reader(namespace: string): string {
   )
 }
 
-describeWithMesh('credentials of gateways', (mesh) => {
+describeWithMesh('rights', (mesh) => {
   let echo: Echo
   let authority: Authority
   let strangers: Authority
@@ -222,7 +223,80 @@ describeWithMesh('credentials of gateways', (mesh) => {
     })
     expect(await secured(own, 'stolen.example')).toMatchObject({ status: 0 })
   })
+
+  describe('the control plane', () => {
+    const ISTIOD = 'system:serviceaccount:istio-system:istiod'
+
+    /** Questions of the form `verb resource [namespace]`. */
+    const may = async (account: string, question: string): Promise<string> => {
+      const [verb = '', resource = '', namespace = 'feat'] = question.split(' ')
+      const { stdout } = await mesh().tryKubectl(['auth', 'can-i', verb, resource, '-n', namespace, `--as=${account}`])
+      return stdout.trim()
+    }
+
+    test.each([
+      'list pods',
+      'list secrets',
+      'list virtualservices.networking.istio.io',
+      'patch virtualservices.networking.istio.io/status',
+      'create tokenreviews.authentication.k8s.io',
+      'create secrets istio-system',
+    ])('may %s', async (question) => {
+      expect(await may(ISTIOD, question)).toBe('yes')
+    })
+
+    test.each([
+      'create pods',
+      'create pods/exec',
+      'delete pods',
+      'create secrets',
+      'update secrets',
+      'delete secrets',
+      'create virtualservices.networking.istio.io',
+      'update virtualservices.networking.istio.io',
+      'delete authorizationpolicies.security.istio.io',
+      'update nodes',
+      'create roles.rbac.authorization.k8s.io',
+      'create clusterrolebindings.rbac.authorization.k8s.io',
+      'escalate clusterroles.rbac.authorization.k8s.io',
+      'impersonate users',
+      'create mutatingwebhookconfigurations.admissionregistration.k8s.io',
+    ])('may not %s', async (question) => {
+      expect(await may(ISTIOD, question)).toBe('no')
+    })
+
+    test.each(['list secrets feat', 'get configmaps istio-system', 'create secrets istio-system', 'list pods istio-system'])(
+      'its gateway may not %s',
+      async (question) => {
+        expect(await may('system:serviceaccount:istio-system:istio-ingressgateway-service-account', question)).toBe('no')
+      },
+    )
+
+    test('was refused nothing that it asked for: its rights are enough', async () => {
+      const text = await mesh().kubectl('logs', 'deployment/istiod', '-n', 'istio-system')
+      expect(text).toContain('is ready')
+      expect(text.split('\n').filter((line) => /forbidden|cannot (list|get|watch|create|patch|update)/i.test(line))).toEqual([])
+    })
+
+    test('shows no token and no key in the arguments of any process', () => {
+      const lines = readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .flatMap(argumentsOf)
+        .filter((line) => line.includes(mesh().home) || /lateen|envoy/.test(line))
+      expect(lines.length).toBeGreaterThan(3)
+      expect(lines.filter((line) => /eyJ[\w-]{10,}\.|PRIVATE KEY/.test(line))).toEqual([])
+    })
+  })
 })
+
+/** Of a process that may have ended meanwhile. */
+function argumentsOf(pid: string): string[] {
+  try {
+    return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]
+  } catch {
+    return []
+  }
+}
 
 const addressOf = (mesh: Mesh, namespace: string, gateway: string): Promise<string> =>
   mesh.kubectl('get', 'pod', '-n', namespace, '-l', `istio=${gateway}`, '-o', 'jsonpath={.items[0].status.podIP}')

@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
-import { CALLER, deployEcho } from '../../harness/echo-mesh.ts'
+import { CALLER, deployEcho, NOWHERE_URL } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
 import { networking } from '../../harness/objects.ts'
+import { kill, processesOf } from '../../harness/processes.ts'
 import { tally } from '../../harness/statistics.ts'
 
 const EJECTED_MS = 2000
@@ -41,6 +42,29 @@ const OUTSIDE: Readonly<Record<string, object>> = {
   joined: { ...soon, consecutiveGatewayErrors: 3, consecutive5xxErrors: 0 },
 }
 
+/** Hosts with two pods each as fixed endpoints, of which the first is nearer: no Kubernetes says whether they are well. */
+const FIXED: Readonly<Record<string, readonly [near: string, far: string]>> = { killed: ['p', 'q'], 'killed-near': ['r', 's'] }
+const fixed = (name: string, near: string, far: string) =>
+  networking(
+    'ServiceEntry',
+    { name, namespace: 'feat' },
+    {
+      hosts: [`${name}.example`],
+      location: 'MESH_EXTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }],
+      endpoints: [
+        { address: near, locality: 'home/near' },
+        { address: far, locality: 'home/far' },
+      ],
+    },
+  ) +
+  networking(
+    'DestinationRule',
+    { name, namespace: 'feat' },
+    { host: `${name}.example`, ...outlier({ ...soon, consecutiveGatewayErrors: 2 }) },
+  )
+
 const inside = (name: string) => `${name}.feat.svc.cluster.local`
 const outside = (name: string) => `${name}.outside.svc.cluster.local`
 
@@ -72,7 +96,9 @@ describeWithMesh('health of destinations', (mesh) => {
     const pods = [
       ...['a', 'b'].map((name) => ({ name, namespace: 'feat', labels: { app: 'echo' } })),
       ...['x', 'y'].map((name) => ({ name, namespace: 'outside', labels: { app: 'echo' } })),
+      ...Object.values(FIXED).flatMap((pair) => pair.map((name) => ({ name, namespace: 'outside' }))),
       { name: 'caller', namespace: 'feat' },
+      { name: 'placed', namespace: 'feat', labels: { 'istio-locality': 'home.near' } },
     ]
     echo = await deployEcho(mesh(), pods, OBJECTS.join(''))
     await mesh().apply(
@@ -80,6 +106,8 @@ describeWithMesh('health of destinations', (mesh) => {
         .map((name) => echoService({ name, namespace: 'outside', selector: { app: 'echo' } }))
         .join(''),
     )
+    const addressOf = (pod: string) => mesh().kubectl('get', 'pod', pod, '-n', 'outside', '-o', 'jsonpath={.status.podIP}')
+    for (const [name, [near, far]] of Object.entries(FIXED)) await mesh().apply(fixed(name, await addressOf(near), await addressOf(far)))
     await Promise.all([
       ...Object.keys(INSIDE).map((name) => bothAnswer(`http://${inside(name)}`, ['a', 'b'])),
       ...Object.keys(OUTSIDE).map((name) => bothAnswer(`http://${outside(name)}`, ['x', 'y'])),
@@ -178,6 +206,47 @@ describeWithMesh('health of destinations', (mesh) => {
       await echo.set('outside/x', {})
     }
     for (const url of [split, joined]) await bothAnswer(url, ['x', 'y'])
+  })
+
+  describe('a killed process', () => {
+    const appOf = (pod: string) => ({ command: /\/app\/main\.ts/, env: `POD_NAME=${pod}` })
+    /** Ends the app until Kubernetes lets it start again, some seconds later: the first time, it does so at once. */
+    const killTwice = async (pod: string) => {
+      const [first] = processesOf(mesh(), appOf(pod))
+      kill(mesh(), appOf(pod))
+      await eventually(() => processesOf(mesh(), appOf(pod)).some((pid) => pid !== first))
+      kill(mesh(), appOf(pod))
+    }
+    const answering = (from: string, host: string, count = 20) =>
+      echo.call(from, { url: NOWHERE_URL, headers: { host }, count, parallel: 1, newConnections: true })
+
+    test('an app whose process is killed is ejected, and called again when it runs again', async () => {
+      const bothCalled = () =>
+        eventually(async () => {
+          const answers = await answering(CALLER, 'killed.example')
+          expect(Object.keys(whoAnswered(answers)).sort()).toEqual(['p', 'q'])
+          expect(statuses(answers)).toEqual({ 200: 20 })
+        })
+      await bothCalled()
+      await killTwice('p')
+      await eventually(async () => {
+        const answers = await answering(CALLER, 'killed.example')
+        expect(processesOf(mesh(), appOf('p'))).toEqual([])
+        expect(whoAnswered(answers)).toEqual({ q: 20 })
+      })
+      await bothCalled()
+    })
+
+    test('when the app of the own zone is killed requests go elsewhere, and come back when it runs again', async () => {
+      const only = (pod: string) =>
+        eventually(async () => expect(whoAnswered(await answering('feat/placed', 'killed-near.example'))).toEqual({ [pod]: 20 }), {
+          withinMs: 60_000,
+        })
+      await only('r')
+      await killTwice('r')
+      await only('s')
+      await only('r')
+    })
   })
 
   test('answers that fail are apart from connections that fail where they are counted apart', async () => {
