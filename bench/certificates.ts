@@ -27,7 +27,11 @@ const { values: options } = parseArgs({
 
 const rows: string[][] = [['', 'measured', 'target']]
 for (const kind of ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'] as const) {
-  rows.push([`${options.count} P-256 requests signed by ${kind}, ms of CPU`, signing(kind, Number(options.count)).toFixed(0), kind === 'ecdsa-p256' ? '< 3000' : '-'])
+  rows.push([
+    `${options.count} P-256 requests signed by ${kind}, ms of CPU`,
+    signing(kind, Number(options.count)).toFixed(0),
+    kind === 'ecdsa-p256' ? '< 3000' : '-',
+  ])
 }
 await using processes = new Processes()
 const generator = await loadGenerator()
@@ -41,7 +45,8 @@ function signing(kind: KeyKind, count: number): number {
   const ca = CertificateAuthority.load({ caCert: root.certPem, caKey: root.keyPem, rootCert: root.certPem })
   const requests = Array.from({ length: count }, () => makeRequest(generateKey()))
   const start = process.cpuUsage()
-  for (const request of requests) ca.signWorkload(request, { identities: ['spiffe://cluster.local/ns/shop/sa/cart'], labels: { workload: 'cart' } })
+  for (const request of requests)
+    ca.signWorkload(request, { identities: ['spiffe://cluster.local/ns/shop/sa/cart'], labels: { workload: 'cart' } })
   const { user, system } = process.cpuUsage(start)
   return (user + system) / 1000
 }
@@ -59,7 +64,8 @@ async function renewals(generator: string): Promise<void> {
     rows.push(['a renewal with its connection, ms: p50, p99', `${p50.toFixed(0)}, ${p99.toFixed(0)}`, '-'])
     for (const [name, before] of alone) {
       const after = beside.get(name)
-      if (after !== undefined) rows.push([`p99 of "${name}", ms: alone, beside renewals`, `${before.toFixed(0)}, ${after.toFixed(0)}`, 'alike'])
+      if (after !== undefined)
+        rows.push([`p99 of "${name}", ms: alone, beside renewals`, `${before.toFixed(0)}, ${after.toFixed(0)}`, 'alike'])
     }
   } finally {
     await processes[Symbol.asyncDispose]()

@@ -28,7 +28,10 @@ export interface ControlPlaneOptions {
 }
 
 /** Starts both, with the load generator's Services in place. */
-export async function controlPlane(processes: Processes, { generator, folder, services, lateen: built }: ControlPlaneOptions): Promise<Running> {
+export async function controlPlane(
+  processes: Processes,
+  { generator, folder, services, lateen: built }: ControlPlaneOptions,
+): Promise<Running> {
   const apiServer = processes.start('api', [process.execPath, join(import.meta.dirname, 'api-server.ts'), join(folder, 'data')])
   const { port, token, ca } = fields(await apiServer.firstLine)
   const api = `https://127.0.0.1:${port}`

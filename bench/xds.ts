@@ -40,7 +40,9 @@ if ('missing' in generator) {
 }
 
 async function measure(generator: string, folder: string): Promise<void> {
-  const target = options.synthetic ? await synthetic() : await controlPlane(processes, { generator, folder, services: options.services, lateen: options.lateen })
+  const target = options.synthetic
+    ? await synthetic()
+    : await controlPlane(processes, { generator, folder, services: options.services, lateen: options.lateen })
   const figures = join(folder, 'figures.json')
   const { api, token, xds, pid } = target
   const sizes = ['-services', options.services, '-proxies', options.proxies, '-rounds', options.rounds]

@@ -16,6 +16,9 @@ const WANTED = new Set([
   'WorkloadEntry',
   'WorkloadGroup',
   'ProxyConfig',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
 ])
 
 interface Row {

@@ -1,7 +1,7 @@
 /** Service accounts and what they may do: istiod, its gateways, and readers of the configuration (other clusters' control planes). */
 import type { KubeObject } from '@lateen/api'
 import { commonLabels, kubeObject } from './object.ts'
-import { type Installation, revisionSuffix } from './options.ts'
+import { type Installation, revisionSuffix, text } from './options.ts'
 
 const RBAC = 'rbac.authorization.k8s.io/v1'
 const READ = ['get', 'list', 'watch']
@@ -38,7 +38,7 @@ export function roles(installation: Installation): KubeObject[] {
   const istiod = `istiod${revisionSuffix(installation)}`
   return [
     ...clusterRole(installation, `istio-reader-clusterrole${suffix}`, 'istio-reader-service-account', readerRules()),
-    ...clusterRole(installation, `istiod-clusterrole${suffix}`, istiod, istiodRules()),
+    ...clusterRole(installation, `istiod-clusterrole${suffix}`, istiod, [...istiodRules(), ...registrationRules(installation)]),
     ...clusterRole(installation, `istiod-gateway-controller${suffix}`, istiod, gatewayControllerRules()),
     ...namespacedRole(installation, istiod, istiod, istiodNamespaceRules()),
     ...(installation.gateway
@@ -74,6 +74,16 @@ function istiodRules(): Rule[] {
     rule(['multicluster.x-k8s.io'], ['serviceimports'], READ),
     rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
     rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+  ]
+}
+
+/** Where signers of the Kubernetes API sign for workloads, istiod makes, approves and removes the requests. */
+function registrationRules({ values }: Installation): Rule[] {
+  if (!text(values, 'pilot.env.EXTERNAL_CA', '')) return []
+  return [
+    rule(['certificates.k8s.io'], ['certificatesigningrequests'], [...READ, 'create', 'delete']),
+    rule(['certificates.k8s.io'], ['certificatesigningrequests/approval', 'certificatesigningrequests/status'], ['update']),
+    rule(['certificates.k8s.io'], ['signers'], ['approve']),
   ]
 }
 
