@@ -3,9 +3,10 @@ import { type IstioEgressListener, type KubeObject, objectKey, refOf, type Sidec
 import type { ObjectRef } from '@lateen/base'
 import type { Context, Graph, Source } from '@lateen/graph'
 import { byAge } from './destination-rules.ts'
-import { hostsOverlap } from './host.ts'
+import { hostMatches, hostsOverlap } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { type Protocol, parseProtocol } from './protocol.ts'
+import type { Service } from './service.ts'
 import { settingsOf } from './services.ts'
 import { selects } from './workload.ts'
 
@@ -13,6 +14,8 @@ import { selects } from './workload.ts'
 export interface Import {
   readonly namespace: string
   readonly host: string
+  /** Of services, that port alone; absent for all. */
+  readonly port?: number
 }
 
 /** One entry of an egress list. */
@@ -68,10 +71,14 @@ export function sidecarCollection(graph: Graph, inputs: Inputs): Source<SidecarC
 
 function egressListener({ hosts, port, bind, captureMode }: IstioEgressListener): EgressListener {
   const unix = bind?.startsWith(UNIX) === true
+  const protocol = parseProtocol(port?.protocol ?? '')
+  const number = port && (unix ? 0 : port.number)
+  // A listener for a port is for services with that port; one that is an HTTP proxy is for all that requests name.
+  const only = number && protocol !== 'http_proxy' ? { port: number } : {}
   return {
-    imports: (hosts ?? []).map(parseImport),
-    port: port && (unix ? 0 : port.number),
-    protocol: parseProtocol(port?.protocol ?? ''),
+    imports: (hosts ?? []).map((text) => ({ ...parseImport(text), ...only })),
+    port: number,
+    protocol,
     bind: bind ?? '',
     bound: unix || captureMode === 'NONE',
   }
@@ -112,8 +119,25 @@ export function sidecarFor(
   return [...context.list(sidecars, 'namespace', rootNamespace)].sort(byAge).find((sidecar) => !sidecar.selector)
 }
 
-/** Whether an import list covers a host of a namespace. */
+/** Whether an import list covers a host of a VirtualService: a pattern covers each of its names, and each of them covers it. */
 export function importsHost(imports: readonly Import[] | undefined, namespace: string, host: string): boolean {
   if (!imports) return true
-  return imports.some((entry) => (entry.namespace === '*' || entry.namespace === namespace) && hostsOverlap(entry.host, host))
+  return imports.some((entry) => fromNamespace(entry, namespace) && hostsOverlap(entry.host, host))
 }
+
+type Imported = Pick<Service, 'namespace' | 'host'>
+
+/** Whether an import list covers a service, whose host may be a pattern no wider than what is imported. */
+export function importsService(imports: readonly Import[] | undefined, service: Imported): boolean {
+  return !imports || imports.some((entry) => coversService(entry, service))
+}
+
+/** Whether an import list covers a port of a service. */
+export function importsPort(imports: readonly Import[] | undefined, service: Imported, port: number): boolean {
+  return !imports || imports.some((entry) => (entry.port === undefined || entry.port === port) && coversService(entry, service))
+}
+
+const fromNamespace = (entry: Import, namespace: string): boolean => entry.namespace === '*' || entry.namespace === namespace
+
+const coversService = (entry: Import, { namespace, host }: Imported): boolean =>
+  fromNamespace(entry, namespace) && hostMatches(entry.host, host)

@@ -82,6 +82,7 @@ const ANY = '0.0.0.0'
 /** ALPN names that a mesh client offers. */
 const MESH_HTTP = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2']
 const MESH_TCP = ['istio-peer-exchange', 'istio']
+const MESH_ANY = ['istio', 'istio-peer-exchange', ...MESH_HTTP]
 
 /** The listeners for incoming connections: the one for all that is captured, and those with a socket of their own. */
 export function inboundListeners(input: InboundInput): Resource[] {
@@ -209,14 +210,14 @@ function chains({ protocol, mode, tls, http, tcp, plainNames }: ChainInput): Cha
       if (kind === 'tcp') return [tcp_(secure, true)]
       return [http_({ ...secure, applicationProtocols: MESH_HTTP }, true), tcp_(secure, true)]
     case 'DISABLE':
-      if (kind === 'http') return [http_({}, false)]
-      if (kind === 'tcp') return [tcp_({}, false)]
-      // Envoy goes on with the chains that say "plain" and does not come back to one that says nothing.
-      return [http_({ ...plain, applicationProtocols: [...plainNames] }, false), tcp_(plain, false), tcp_(secure, false)]
+      // Nobody looks for TLS, so that it counts as plain bytes.
+      if (kind === 'http') return [http_(plain, false)]
+      if (kind === 'tcp') return [tcp_(plain, false)]
+      return [http_({ ...plain, applicationProtocols: [...plainNames] }, false), tcp_(plain, false)]
     case 'PERMISSIVE':
-      if (kind === 'http') return [http_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), http_(plain, false)]
+      if (kind === 'http') return [http_({ ...secure, applicationProtocols: MESH_ANY }, true), http_(plain, false)]
       if (kind === 'tcp')
-        return [tcp_({ ...secure, applicationProtocols: [...MESH_TCP, ...MESH_HTTP] }, true), tcp_(secure, false), tcp_(plain, false)]
+        return [tcp_({ ...secure, applicationProtocols: MESH_ANY }, true), tcp_(secure, false), tcp_(plain, false)]
       return [
         http_({ ...secure, applicationProtocols: MESH_HTTP }, true),
         http_({ ...plain, applicationProtocols: [...plainNames] }, false),

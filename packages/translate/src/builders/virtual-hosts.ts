@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Resource } from '@lateen/envoy'
 import { VirtualHostSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_components_pb.js'
 import { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
-import { isWildcard, type MeshSettings, type ProxyTraffic, type Service } from '@lateen/model'
+import { type AddressFamilies, isWildcard, type MeshSettings, type ProxyTraffic, reachable, type Service } from '@lateen/model'
 import { ANY_PATH } from '../features/match/match.ts'
 import type { RouteActionInit, RouteInit } from '../features/route-feature.ts'
 import { limitOf } from '../features/timeout/timeout.ts'
@@ -29,17 +29,25 @@ export interface ServiceNames {
   readonly addresses: readonly string[]
 }
 
+/** Who calls. */
+export interface NameQuery {
+  /** The client's namespace where short names of the service count in it. */
+  readonly local: string
+  /** What the client reaches of the addresses that hosts are given for its DNS; undefined where its agent answers no DNS. */
+  readonly capturesDns: AddressFamilies | undefined
+}
+
 export function serviceNames(
   { host, headless, addresses, autoAddresses }: Service,
-  clientNamespace: string,
+  { local, capturesDns }: NameQuery,
   { domain, switches }: Pick<MeshSettings, 'domain' | 'switches'>,
 ): ServiceNames {
-  const own = [host, ...(switches.dottedHosts ? [`${host}.`] : []), ...shortNames(host, clientNamespace, domain)]
+  const own = [host, ...(switches.dottedHosts ? [`${host}.`] : []), ...shortNames(host, local, domain)]
   return {
     own,
     // A headless service's pods have names of their own below its name.
     pods: headless ? own.map((name) => `*.${name}`) : [],
-    addresses: [...addresses, ...autoAddresses].filter((address) => !address.includes('/')),
+    addresses: [...addresses, ...(capturesDns ? reachable(autoAddresses, capturesDns) : [])].filter((address) => !address.includes('/')),
   }
 }
 

@@ -4,16 +4,13 @@
  */
 import { type Context, Family } from '@lateen/graph'
 import { isHttp, portOf, type Service, type ServicePort, visibleTo } from '@lateen/model'
-import { domainOf, serviceNames } from '../builders/virtual-hosts.ts'
+import { domainOf, type NameQuery, serviceNames } from '../builders/virtual-hosts.ts'
 import { isOrphanHost, type OrphanQuery } from './orphan-hosts.ts'
 import type { OutboundBase } from './outbound-base.ts'
 import { holdsAddress, mayBeShort, serviceFor } from './scope.ts'
 
 /** Who asks for the names of services. */
-export interface DomainQuery extends OrphanQuery {
-  /** The client's namespace where short names of the service count in it. */
-  readonly local: string
-}
+export interface DomainQuery extends OrphanQuery, NameQuery {}
 
 export interface Domains {
   /** The names that a service has on a port, as Envoy writes them. */
@@ -57,7 +54,7 @@ export function createDomains(base: OutboundBase): Domains {
 
   return {
     of: (context, query, service, port) => {
-      const { own, pods, addresses } = serviceNames(service, query.local, settings(context))
+      const { own, pods, addresses } = serviceNames(service, query, settings(context))
       const free = (name: string) => isFree(context, query, service, port, name)
       const rivals = (other: Service, candidate: ServicePort) => candidate.number === port.number && inPortRoutes(other, candidate)
       return [

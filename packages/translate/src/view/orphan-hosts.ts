@@ -1,7 +1,7 @@
 /** Hosts of VirtualServices that no service has, and routes from a VirtualService to destinations that a client sees. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { byPrecedence, importsHost, isHttp, isWildcard, MESH_GATEWAY, type MeshModel, type VirtualService, visibleTo } from '@lateen/model'
+import { byPrecedence, importsHost, importsService, isHttp, isWildcard, MESH_GATEWAY, type MeshModel, type VirtualService, visibleTo } from '@lateen/model'
 import { virtualServiceRoutes } from '../builders/routes.ts'
 import { domainOf, type HostHeaders, virtualHostResource } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'
@@ -105,7 +105,7 @@ function portsServing(model: MeshModel, context: Context, key: OrphanQuery, host
     ? [...context.list(model.kubernetesServices, 'pattern', host), ...context.list(model.serviceEntries, 'pattern', host)]
     : []
   const seen = [...claimants(context, model, host), ...under].filter(
-    (service) => visibleTo(service.visibility, key.client) && importsHost(key.imports, service.namespace, service.host),
+    (service) => visibleTo(service.visibility, key.client) && importsService(key.imports, service),
   )
   const concrete = seen.flatMap((service) =>
     service.resolution === 'alias' && service.externalName ? servicesFor(context, model, key, service.externalName) : [service],

@@ -1,7 +1,7 @@
 /** Routes of outgoing traffic on the graph: virtual hosts by service namespace, and the configurations that they belong to. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor } from '@lateen/model'
+import { type AddressFamilies, isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor } from '@lateen/model'
 import { HTTP_PROXY_ROUTES, sniffedRouteName } from '../builders/outbound-listeners.ts'
 import { defaultRoute } from '../builders/routes.ts'
 import {
@@ -36,6 +36,8 @@ import type { CallerScope, ChunkScope, Scope } from './scope.ts'
 interface RouteKey extends PortKey {
   /** The client's namespace where the service is of that namespace: short names count there. */
   readonly local: string
+  /** The families of the addresses that its agent's DNS gives; undefined where it answers none. */
+  readonly capturesDns: AddressFamilies | undefined
   readonly caller: CallerScope
   /** What a Sidecar imports; absent for everything. */
   readonly imports: ChunkScope['imports']
@@ -45,6 +47,7 @@ interface RouteKey extends PortKey {
 interface RoutesScope {
   readonly chunk: ChunkScope
   readonly local: string
+  readonly capturesDns: AddressFamilies | undefined
   readonly caller: CallerScope
   readonly headers: HostHeaders
   readonly ports: PortChoice
@@ -116,6 +119,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
     context.read(chunksOf, graph.intern(scope)).map(({ value: chunk }) => ({
       chunk,
       local: context.read(namespacesOfHosts, graph.intern(chunk)).includes(namespace) ? namespace : '',
+      capturesDns: scope.autoAddresses ? scope.families : undefined,
       caller,
       headers: hostHeaders(scope.traffic),
       ports,
@@ -125,8 +129,7 @@ export function createOutboundRoutes(base: OutboundBase): OutboundRoutes {
     const routeScopes = routeScopesOf(context, key, scope, ports).map((value) => graph.intern(value))
     const inView = context.read(chunksOf, graph.intern(scope))
     const served = [...new Set(inView.flatMap((chunk) => context.read(portsOfChunk, chunk)))].sort((a, b) => a - b)
-    // The listener of a port that a Sidecar names is there, whether or not a service has that port.
-    const numbers = ports.only === undefined ? served.filter((port) => chosen(ports, port)) : [ports.only]
+    const numbers = served.filter((port) => chosen(ports, port))
     const headers = hostHeaders(scope.traffic)
     const orphans = graph.intern<OrphanKey>({ client: scope.client, imports: scope.imports, ports: numbers, caller: key.caller, headers })
     const fixed = numbers.map((port) =>
@@ -218,10 +221,10 @@ function spokenRoutes(base: OutboundBase, context: Context, host: string, port: 
   return undefined
 }
 
-function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, caller, headers, ports }: RoutesScope, service: Service): RouteKey[] {
+function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, capturesDns, caller, headers, ports }: RoutesScope, service: Service): RouteKey[] {
   return portKeys(chunk, service)
     .filter(({ value }) => chosen(ports, value.port))
-    .map(({ value }) => ({ ...value, local, caller, headers, imports: chunk.imports }))
+    .map(({ value }) => ({ ...value, local, capturesDns, caller, headers, imports: chunk.imports }))
 }
 
 function createVirtualHosts(base: OutboundBase, domains: Domains) {

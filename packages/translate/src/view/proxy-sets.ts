@@ -5,6 +5,7 @@ import { type AddressFamilies, type MeshModel, type MeshProxy, settingsOf } from
 import { blackHoleCluster, passthroughCluster, resolvedCluster } from '../builders/fixed-clusters.ts'
 import { RESOLVED } from '../names.ts'
 import { equalParts, type Part, partOf, resourceOf } from '../resource.ts'
+import { createReach } from './destinations.ts'
 import type { Gateways } from './gateway.ts'
 import type { Inbound } from './inbound.ts'
 import type { createNameTable } from './name-table.ts'
@@ -39,6 +40,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
   const shared = new SharedSets()
   const { model, scopes, outbound, inbound, gateways } = input
   const credentials = createRuleCredentials(graph, model)
+  const reachOf = createReach(graph, model)
   const fixedClusters = new Family<Interned<FixedKey>, Part>(
     'fixedClusters',
     (context, { value: { type, resolves } }) => {
@@ -56,6 +58,7 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
     const scope = context.read(scopes.scopeOf, proxy)
     const own = context.read(inbound.scopeOf, proxy)
     const { namespace, vhds } = proxy.value
+    const reach = reachOf(context, scope)
     const resolves = scope.value.unknownHosts === RESOLVED ? scope.value.families : undefined
     // Neither listeners nor routes look at where the client is.
     const anywhere: Scope = { ...scope.value, near: undefined }
@@ -68,18 +71,18 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
       [
         TYPE_URL.CDS,
         [
-          ...context.read(outbound.clusters, scope),
+          ...context.read(outbound.clusters, reach),
           context.read(inbound.clusters, own),
           context.read(fixedClusters, graph.intern<FixedKey>({ type: 'sidecar', resolves })),
         ],
       ],
-      [TYPE_URL.EDS, context.read(outbound.endpoints, scope)],
+      [TYPE_URL.EDS, context.read(outbound.endpoints, reach)],
       [TYPE_URL.LDS, [...context.read(outbound.listeners, listeners), context.read(inbound.listeners, own)]],
       [TYPE_URL.RDS, vhds ? routes : withVirtualHosts(routes, virtualHosts)],
       [TYPE_URL.SDS, credentials.forSidecar(context, namespace, scope.value.selectedRules)],
       ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
       ...(proxy.value.dnsCapture
-        ? ([[TYPE_URL.NDS, [input.nameTable(context, anywhere, namespace)]]] satisfies [string, readonly Part[]][])
+        ? ([[TYPE_URL.NDS, [input.nameTable(context, { ...reach.value, near: undefined }, namespace)]]] satisfies [string, readonly Part[]][])
         : []),
     ]
   }

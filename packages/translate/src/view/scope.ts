@@ -9,8 +9,9 @@ import {
   type EgressListener,
   familiesOf,
   type Import,
-  importsHost,
   importsOf,
+  importsPort,
+  importsService,
   inboundPort,
   isIpv6,
   isWildcard,
@@ -264,7 +265,7 @@ export interface Viewer {
 export function servicesFor(context: Context, model: MeshModel, viewer: Viewer, host: string): readonly Service[] {
   const all = claimants(context, model, host)
   const seen = all.filter(
-    (service) => visibleTo(service.visibility, viewer.client) && importsHost(viewer.imports, service.namespace, service.host),
+    (service) => visibleTo(service.visibility, viewer.client) && importsService(viewer.imports, service),
   )
   if (seen.length < 2) return seen
   const sorted = [...seen].sort(
@@ -288,7 +289,7 @@ export function ownPorts(context: Context, model: MeshModel, viewer: Viewer, ser
   const at = found.findIndex((candidate) => candidate.key === service.key)
   if (at < 0) return []
   const taken = new Set(found.slice(0, at).flatMap((older) => older.ports.map((port) => port.number)))
-  return service.ports.filter((port) => !taken.has(port.number))
+  return service.ports.filter((port) => !taken.has(port.number) && importsPort(viewer.imports, service, port.number))
 }
 
 function rank(service: Service, client: string): number {
