@@ -1,6 +1,7 @@
 /** A little control plane for the agent's tests: the certificate service and delta ADS on one TLS port, over the real CA. */
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type DescMessage } from '@bufbuild/protobuf'
+import { AnySchema } from '@bufbuild/protobuf/wkt'
 import { experimental, Server, type ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { CaError, CertificateAuthority, createSelfSignedRoot } from '@lateen/ca'
 import { packMessage, typeUrl } from '@lateen/envoy'
@@ -25,10 +26,14 @@ export interface ControlPlane {
   readonly streams: { token: string | undefined; peer: string | undefined; nodeId: string }[]
   /** Refusals by Envoy. */
   readonly nacks: string[]
+  /** Types that were acknowledged, in order. */
+  readonly acks: string[]
   /** Lifetime of certificates given from now on. */
   ttlMs: number
   /** Refuses all calls for certificates with this message. */
   refuse: string | undefined
+  /** Sets the one resource of a type, encoded, and sends it to all who asked. */
+  setBytes(url: string, name: string, bytes: Uint8Array): void
   /** Sets resources of a type and sends them to all who asked. */
   set<D extends DescMessage>(schema: D, resources: readonly { name: string; message: MessageInitShape<D> }[]): void
   close(): Promise<void>
@@ -62,8 +67,14 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     calls: [],
     streams: [],
     nacks: [],
+    acks: [],
     ttlMs: 3_600_000,
     refuse: undefined,
+    setBytes(url, name, bytes) {
+      versions++
+      types.set(url, [{ name, version: String(versions), any: create(AnySchema, { typeUrl: url, value: bytes }) }])
+      for (const watcher of [...watchers]) watcher(url)
+    },
     set(schema, resources) {
       const url = typeUrl(schema)
       versions++
@@ -148,6 +159,7 @@ function serveDelta(call: ServerDuplexStream<Buffer, Buffer>, plane: ControlPlan
   call.on('data', (bytes: Buffer) => {
     const request = fromBinary(DeltaDiscoveryRequestSchema, bytes)
     if (request.node) plane.streams.push({ token: text(call, 'authorization'), peer: peerOf(call), nodeId: request.node.id })
+    if (request.responseNonce && !request.errorDetail) plane.acks.push(request.typeUrl)
     if (request.errorDetail) plane.nacks.push(`${request.typeUrl}: ${request.errorDetail.message}`)
     if (request.responseNonce || held.has(request.typeUrl)) return
     held.set(request.typeUrl, new Map(Object.entries(request.initialResourceVersions)))

@@ -1,7 +1,7 @@
 /** A workload that calls over mutual TLS and keeps its connection. */
 import { once } from 'node:events'
 import tls from 'node:tls'
-import { generateKey, keyToPem, makeRequest } from '@lateen/ca'
+import { type CertificateAuthority, generateKey, keyToPem, makeRequest } from '@lateen/ca'
 import type { ControlPlane } from './control-plane.ts'
 
 export interface MeshConnection {
@@ -12,15 +12,24 @@ export interface MeshConnection {
   close(): void
 }
 
+export interface MeshClient {
+  /** `false` for a client without one. */
+  readonly certificate?: boolean
+  readonly identity?: string
+  /** Who signed the client's certificate; else the CA of the control plane. */
+  readonly signedBy?: CertificateAuthority
+}
+
 /** Connects with a certificate of its own, or with none. */
-export async function connectToMesh(plane: ControlPlane, port: number, options: { readonly certificate: boolean } = { certificate: true }): Promise<MeshConnection> {
+export async function connectToMesh(plane: Pick<ControlPlane, 'ca' | 'rootPem'>, port: number, options: MeshClient = {}): Promise<MeshConnection> {
   const key = generateKey()
-  const signed = plane.ca.signWorkload(makeRequest(key), { identities: ['spiffe://cluster.local/ns/shop/sa/client'] })
+  const { certificate = true, identity = 'spiffe://cluster.local/ns/shop/sa/client', signedBy = plane.ca } = options
+  const signed = signedBy.signWorkload(makeRequest(key), { identities: [identity] })
   const socket = tls.connect({
     host: '127.0.0.1',
     port,
     ca: plane.rootPem,
-    ...(options.certificate ? { key: keyToPem(key), cert: signed.chainPem } : {}),
+    ...(certificate ? { key: keyToPem(key), cert: signed.chainPem } : {}),
     // The identity is a URI, which Node does not match; the chain is still verified.
     checkServerIdentity: () => undefined,
   })

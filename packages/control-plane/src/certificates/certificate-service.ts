@@ -9,11 +9,13 @@ import { type CertificateRequest, MalformedMessage, readCertificateRequest, writ
 import { labelsOfUnits } from './peer-labels.ts'
 import type { WorkloadSigner } from './workload-signer.ts'
 
+export type CertificateFailure = 'authentication' | 'parsing' | 'identity' | 'signing'
+
 /** Counted by whoever keeps metrics. */
 export interface CertificateObserver {
   requested(): void
   issued(): void
-  failed(why: 'authentication' | 'parsing' | 'signing'): void
+  failed(why: CertificateFailure): void
 }
 
 export interface CertificateServiceOptions {
@@ -92,7 +94,7 @@ class Unauthenticated extends Error {}
 interface Failure {
   readonly code: Status
   readonly details: string
-  readonly why: 'authentication' | 'parsing' | 'signing'
+  readonly why: CertificateFailure
 }
 
 function failureOf(error: unknown): Failure {
@@ -100,7 +102,8 @@ function failureOf(error: unknown): Failure {
   if (error instanceof ReviewUnavailable) return { code: Status.UNAVAILABLE, details: error.message, why: 'authentication' }
   if (error instanceof MalformedMessage) return { code: Status.INVALID_ARGUMENT, details: error.message, why: 'parsing' }
   if (error instanceof CaError) {
-    const isCallers = error.code === 'REQUEST_INVALID' || error.code === 'KEY_REFUSED' || error.code === 'SUBJECT_REFUSED'
+    if (error.code === 'SUBJECT_REFUSED') return { code: Status.INVALID_ARGUMENT, details: error.message, why: 'identity' }
+    const isCallers = error.code === 'REQUEST_INVALID' || error.code === 'KEY_REFUSED'
     return {
       code: isCallers ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE,
       details: error.message,
