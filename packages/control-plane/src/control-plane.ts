@@ -313,7 +313,8 @@ class RunningControlPlane implements ControlPlane {
     const opened: { server?: ServerCertificates } = {}
     const trust = await openMeshTrust({
       directory: ca.directory,
-      client: this.#client,
+      // Where another server is the CA and gives this one its certificate, there is nothing to keep.
+      client: ca.enabled || !tls.certFile ? this.#client : undefined,
       namespace,
       trustDomain: this.#view().trustDomain,
       rootTtlMs: ca.rootTtlMs,

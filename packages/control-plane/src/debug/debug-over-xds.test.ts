@@ -6,6 +6,7 @@ import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { TYPE_URL } from '@lateen/envoy'
 import { ClustersConfigDumpSchema } from '@lateen/envoy/gen/envoy/admin/v3/config_dump_shared_pb.js'
 import { NodeSchema } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
+import { inquire } from '@lateen/xds/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Inquiry, openInquiry } from '../../testdata/inquirer.ts'
 import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
@@ -154,4 +155,20 @@ test('a stream of questions subscribes to nothing', async () => {
   await inquiry.ask('istio.io/debug', ['list'])
   await expect(inquiry.ask(TYPE_URL.CDS)).rejects.toMatchObject({ code: Status.INVALID_ARGUMENT })
   inquiry.close()
+})
+
+test('the own client asks as istioctl does, and checks whom it asks', async () => {
+  const asked = {
+    address: `127.0.0.1:${plane.ports.secureGrpc ?? 0}`,
+    nodeId: 'sidecar~127.0.0.1~a.b~b.svc.cluster.local',
+    timeoutMs: 5_000,
+  }
+  const question = { ...asked, typeUrl: 'istio.io/debug', names: ['list'], token: await cluster.token('istio-system', 'istiod') }
+  const serverName = 'istiod.istio-system.svc'
+  const { resources, identifier } = await inquire({ ...question, tls: { roots, serverName } })
+  expect(Buffer.from(resources[0]?.bytes ?? []).toString()).toContain('"syncz"')
+  expect(JSON.parse(identifier)).toMatchObject({ Component: 'istiod' })
+  await expect(inquire({ ...question, tls: { roots, serverName: 'somebody.else' } })).rejects.toThrow()
+  await expect(inquire({ ...question, tls: { serverName } })).rejects.toThrow()
+  expect((await inquire({ ...question, tls: { serverName, insecure: true } })).resources).toHaveLength(1)
 })

@@ -3,7 +3,7 @@ import { isNotFound } from '@lateen/kube'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
 
-const { ConfigMap, CustomResourceDefinition, GatewayClass, KubernetesGateway, Service, ServiceAccount } = RESOURCE_TYPES
+const { ConfigMap, CustomResourceDefinition, Event, GatewayClass, KubernetesGateway, Service, ServiceAccount } = RESOURCE_TYPES
 const Deployment: ResourceType = { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true }
 const GROUP = 'gateway.networking.k8s.io'
 const LISTENERS = [{ name: 'web', port: 80, protocol: 'HTTP' }]
@@ -95,6 +95,8 @@ test('parameters are read from a ConfigMap, and followed; those that cannot be u
   await deploy('set', { infrastructure: { parametersRef: { group: '', kind: 'ConfigMap', name: 'parameters' } } })
   await settled()
   expect(await isThere(Service, 'set-istio')).toBe(false)
+  const told = await cluster.until(Event, 'shop', undefined, (event) => event['reason'] === 'NotDeployed')
+  expect(told['message']).toBe('it is not deployed: its infrastructure.parametersRef names ConfigMap parameters, which is not there')
   await cluster.client.create(ConfigMap, parameters('spec: {type: ClusterIP}'))
   await made(Service, 'set-istio', (object) => specOf(object)['type'] === 'ClusterIP')
   await cluster.client.patch(ConfigMap, 'shop', 'parameters', { data: { service: 'metadata: {name: other}' } })

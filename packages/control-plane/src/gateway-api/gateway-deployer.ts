@@ -6,8 +6,9 @@
  */
 import { type KubeObject, objectKey, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { type GatewayRequest, MANAGED_LABEL, readMesh, renderGateway } from '@lateen/inject'
-import { isNotFound, type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
+import { createEvent } from '@lateen/config'
+import { GATEWAY_NAME_LABEL, type GatewayRequest, readMesh, renderGateway } from '@lateen/inject'
+import { type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
 import { type InjectorConfigWatcher, watchInjectorConfig } from '../webhooks/injector-config.ts'
 import { isForNewerController } from './controller-version.ts'
@@ -15,7 +16,9 @@ import { type ServedClass, servedClass } from './gateway-classes.ts'
 import { type GatewayQueue, gatewayQueue } from './gateway-queue.ts'
 import { gatewayRequest, type NamespaceFacts } from './gateway-request.ts'
 import { gatewayOfListenerSet, gatewaySpec, isDeployed } from './gateway-spec.ts'
-import { keepSelector, traitsOf } from './managed-objects.ts'
+import { followMadeObjects, type MadeObjects } from './made-objects.ts'
+import { traitsOf } from './object-traits.ts'
+import { CLASS_DEFAULTS, parametersOf, readOverlays } from './overlay-sources.ts'
 
 export interface GatewayDeployerOptions {
   readonly client: KubeClient
@@ -38,29 +41,9 @@ export interface GatewayDeployer {
   refresh(): void
 }
 
-const FIELD_MANAGER = 'istio.io/gateway-controller'
-const CLASS_DEFAULTS = 'gateway.istio.io/defaults-for-class'
 const REVISION = 'istio.io/rev'
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name'
-
-const kind = (group: string, version: string, name: string, plural: string): ResourceType => ({
-  group,
-  version,
-  kind: name,
-  plural,
-  namespaced: true,
-})
-/** Everything that a template may make, by kind. */
-const MADE: Readonly<Record<string, ResourceType>> = {
-  ServiceAccount: RESOURCE_TYPES.ServiceAccount,
-  Deployment: kind('apps', 'v1', 'Deployment', 'deployments'),
-  Service: RESOURCE_TYPES.Service,
-  HorizontalPodAutoscaler: kind('autoscaling', 'v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
-  PodDisruptionBudget: kind('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
-}
-
-const log = logger('gateways')
 const NOTHING: NamespaceFacts = { labels: {}, annotations: {} }
+const log = logger('gateways')
 
 export function createGatewayDeployer(options: GatewayDeployerOptions): GatewayDeployer {
   const namespaces = new Map<string, NamespaceFacts>()
@@ -86,15 +69,13 @@ export function createGatewayDeployer(options: GatewayDeployerOptions): GatewayD
 class Term {
   readonly #options: GatewayDeployerOptions
   readonly #namespace: (name: string) => NamespaceFacts
+  readonly #signal: AbortSignal
   readonly #gateways = new Map<string, KubeObject>()
   readonly #classes = new Map<string, KubeObject>()
   readonly #listenerSets = new Map<string, KubeObject>()
-  /** What of each object that was made is ours to keep, as it was last seen: `Kind/namespace/name`. */
-  readonly #made = new Map<string, string>()
+  readonly #made: MadeObjects
   readonly #queue: GatewayQueue
-  readonly #watches: ListWatch[]
   readonly #injector: InjectorConfigWatcher
-  readonly #signal: AbortSignal
   #kubernetesVersion = 0
   #ready = false
 
@@ -105,19 +86,17 @@ class Term {
     this.#queue = gatewayQueue((key) => this.#reconcile(key), signal)
     const refresh = () => this.refresh()
     this.#injector = watchInjectorConfig(options.client, options.namespace, options.revision, refresh)
-    this.#watches = [
+    const { client } = options
+    this.#made = followMadeObjects({ client, signal, onChange: (gateway) => this.#consider(gateway), onRelist: refresh })
+    const watches = [
       this.#follow(RESOURCE_TYPES.GatewayClass, this.#classes, refresh),
       this.#follow(RESOURCE_TYPES.KubernetesGateway, this.#gateways, (gateway) => this.#consider(objectKey(gateway))),
-      this.#follow(RESOURCE_TYPES.ListenerSet, this.#listenerSets, (set) => {
-        const gateway = gatewayOfListenerSet(set)
-        if (gateway) this.#consider(gateway)
-      }),
-      ...Object.values(MADE).map((type) => this.#followMade(type)),
+      this.#follow(RESOURCE_TYPES.ListenerSet, this.#listenerSets, (set) => this.#consider(gatewayOfListenerSet(set))),
     ]
     signal.addEventListener('abort', () => {
-      for (const watch of [...this.#watches, this.#injector]) watch.stop()
+      for (const watch of [...watches, this.#injector]) watch.stop()
     })
-    void this.#begin()
+    void this.#begin(watches)
   }
 
   refresh(): void {
@@ -126,10 +105,7 @@ class Term {
 
   namespaceChanged(name: string): void {
     for (const [key, { metadata }] of this.#gateways) if (metadata.namespace === name) this.#consider(key)
-    for (const set of this.#listenerSets.values()) {
-      const gateway = set.metadata.namespace === name ? gatewayOfListenerSet(set) : undefined
-      if (gateway) this.#consider(gateway)
-    }
+    for (const set of this.#listenerSets.values()) if (set.metadata.namespace === name) this.#consider(gatewayOfListenerSet(set))
   }
 
   configMapChanged(key: string, isDefault: boolean): void {
@@ -137,21 +113,20 @@ class Term {
   }
 
   /** Nothing is deployed from half of what is to be known. */
-  async #begin(): Promise<void> {
-    await Promise.all([...this.#watches.map(({ synced }) => synced), this.#injector.synced])
+  async #begin(watches: readonly ListWatch[]): Promise<void> {
+    await Promise.all([...watches.map(({ synced }) => synced), this.#made.synced, this.#injector.synced])
     this.#kubernetesVersion = await readVersion(this.#options.client)
     this.#ready = true
     this.refresh()
   }
 
-  #consider(key: string): void {
-    if (this.#ready) this.#queue.add(key)
+  #consider(key: string | undefined): void {
+    if (this.#ready && key !== undefined) this.#queue.add(key)
   }
 
   #follow(type: ResourceType, into: Map<string, KubeObject>, changed: (object: KubeObject) => void): ListWatch {
-    const { client } = this.#options
     return listWatch(
-      client,
+      this.#options.client,
       type,
       { optional: true, project: withoutStatus, log },
       {
@@ -164,41 +139,10 @@ class Term {
           const before = into.get(objectKey(object))
           into.set(objectKey(object), object)
           // Statuses change all the time.
-          if (before && traitsOf(before) === traitsOf(object)) return
-          changed(object)
+          if (!before || traitsOf(before) !== traitsOf(object)) changed(object)
         },
         delete: (object) => {
           into.delete(objectKey(object))
-          changed(object)
-        },
-      },
-    )
-  }
-
-  #followMade(type: ResourceType): ListWatch {
-    const keyOf = (object: KubeObject) => `${type.kind}/${objectKey(object)}`
-    const changed = (object: KubeObject) => {
-      const gateway = object.metadata.labels?.[GATEWAY_NAME]
-      if (gateway) this.#consider(`${object.metadata.namespace ?? ''}/${gateway}`)
-    }
-    return listWatch(
-      this.#options.client,
-      type,
-      { labelSelector: MANAGED_LABEL, optional: true, log },
-      {
-        replace: (objects) => {
-          for (const key of this.#made.keys()) if (key.startsWith(`${type.kind}/`)) this.#made.delete(key)
-          for (const object of objects) this.#made.set(keyOf(object), traitsOf(object))
-          // Something may have been deleted meanwhile.
-          this.refresh()
-        },
-        set: (object) => {
-          const known = this.#made.get(keyOf(object))
-          this.#made.set(keyOf(object), traitsOf(object))
-          if (known !== undefined && known !== traitsOf(object)) changed(object)
-        },
-        delete: (object) => {
-          this.#made.delete(keyOf(object))
           changed(object)
         },
       },
@@ -210,10 +154,11 @@ class Term {
     if (!gateway || gateway.metadata.deletionTimestamp) return
     const spec = gatewaySpec(gateway)
     const served = servedClass(spec.gatewayClassName ?? '', this.#classes.get(spec.gatewayClassName ?? ''))
-    if (!served || !isOwn(served) || !isDeployed(spec) || !this.#isOfRevision(gateway) || isForNewerController(gateway)) return
-    for (const object of await this.#render(key, gateway, served)) {
+    if (!served || !hasDeployment(served) || !isDeployed(spec) || !this.#isOfRevision(gateway) || isForNewerController(gateway)) return
+    for (const object of await this.#render(gateway, served)) {
       if (this.#signal.aborted) return
-      await this.#apply(object)
+      if ((await this.#made.apply(object)) === 'taken')
+        await this.#complain(gateway, `${object.kind} ${objectKey(object)} was not made for a Gateway, and stays as it is`)
     }
     log.debug(`Gateway ${key} is deployed`)
   }
@@ -225,10 +170,10 @@ class Term {
   }
 
   /** Objects that cannot be made are the user's to put right; trying again would not help. */
-  async #render(key: string, gateway: KubeObject, served: OwnClass): Promise<KubeObject[]> {
+  async #render(gateway: KubeObject, served: DeployedClass): Promise<KubeObject[]> {
+    const { client, namespace, copiesMetadata, clusterId, mesh, proxyConfig, revision } = this.#options
+    const { config, values } = this.#injector.current
     try {
-      const { copiesMetadata, clusterId, mesh, proxyConfig, revision } = this.#options
-      const { config, values } = this.#injector.current
       return renderGateway(
         gatewayRequest(gateway, {
           served,
@@ -237,92 +182,30 @@ class Term {
           copiesMetadata,
           clusterId,
           kubernetesVersion: this.#kubernetesVersion,
-          proxyConfig: proxyConfig(gateway.metadata.namespace ?? '', { [GATEWAY_NAME]: gateway.metadata.name }),
+          proxyConfig: proxyConfig(gateway.metadata.namespace ?? '', { [GATEWAY_NAME_LABEL]: gateway.metadata.name }),
           settings: { config, values, mesh: readMesh(mesh().mesh), revision },
-          overlays: await this.#overlays(gateway),
+          overlays: await readOverlays(client, namespace, gateway),
         }),
       )
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      log.error(`Gateway ${key} is not deployed: ${error.message}`)
+      if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error
+      await this.#complain(gateway, `it is not deployed: ${error.message}`)
       return []
     }
   }
 
-  /** Defaults of the class, then the Gateway's own parameters. */
-  async #overlays(gateway: KubeObject): Promise<Readonly<Record<string, string>>[]> {
-    const { client, namespace } = this.#options
-    const spec = gatewaySpec(gateway)
-    const className = spec.gatewayClassName ?? ''
-    const { items } = await client.list(RESOURCE_TYPES.ConfigMap, { namespace, labelSelector: `${CLASS_DEFAULTS}=${className}` })
-    const [defaults] = items.sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1))
-    const overlays = defaults ? [textsOf(defaults)] : []
-    const { parametersRef } = spec.infrastructure ?? {}
-    if (!parametersRef) return overlays
-    const { group, kind: refKind, name } = parametersRef
-    if (group !== '' || refKind !== 'ConfigMap')
-      throw new RangeError(`its infrastructure.parametersRef names a ${refKind} of group "${group}"; only a ConfigMap can be named`)
-    const own = await found(client.get(RESOURCE_TYPES.ConfigMap, gateway.metadata.namespace, name))
-    if (!own) throw new RangeError(`its infrastructure.parametersRef names ConfigMap ${name}, which is not there`)
-    return [...overlays, textsOf(own)]
-  }
-
-  async #apply(object: KubeObject): Promise<void> {
-    const { client } = this.#options
-    const { kind: made, metadata } = object
-    const type = MADE[made]
-    if (!type) return
-    const present = await found(client.get(type, metadata.namespace, metadata.name))
-    if (present && present.metadata.labels?.[MANAGED_LABEL] === undefined) {
-      log.warn(`${made} ${objectKey(object)} is there and was not made for a Gateway: it stays as it is`)
-      return
-    }
-    // With the version that was looked at: somebody may make or change it in between.
-    const { resourceVersion } = present?.metadata ?? {}
-    const wanted = keepSelector({ ...object, metadata: { ...metadata, ...(resourceVersion ? { resourceVersion } : {}) } }, present)
-    const written = await client.apply(type, wanted, { fieldManager: FIELD_MANAGER, force: true })
-    this.#made.set(`${made}/${objectKey(object)}`, traitsOf(written))
+  async #complain(gateway: KubeObject, message: string): Promise<void> {
+    log.warn(`Gateway ${objectKey(gateway)}: ${message}`)
+    await createEvent(this.#options.client, gateway, { type: 'Warning', reason: 'NotDeployed', message, component: 'istiod' })
   }
 }
 
-type OwnClass = ServedClass & { readonly deployment: NonNullable<ServedClass['deployment']> }
-const isOwn = (served: ServedClass): served is OwnClass => served.deployment !== undefined
+type DeployedClass = ServedClass & { readonly deployment: NonNullable<ServedClass['deployment']> }
+const hasDeployment = (served: ServedClass): served is DeployedClass => served.deployment !== undefined
 
-function parametersOf(gateway: KubeObject): string | undefined {
-  const { parametersRef } = gatewaySpec(gateway).infrastructure ?? {}
-  return parametersRef && `${gateway.metadata.namespace ?? ''}/${parametersRef.name}`
-}
-
-function textsOf({ data }: KubeObject): Record<string, string> {
-  const entries = Object.entries(typeof data === 'object' && data !== null ? data : {})
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
-}
-
-function withoutStatus({ apiVersion, kind: kindName, metadata, spec }: KubeObject): KubeObject {
-  const { name, namespace, uid, labels, annotations, deletionTimestamp, creationTimestamp } = metadata
-  return {
-    apiVersion,
-    kind: kindName,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(labels ? { labels } : {}),
-      ...(annotations ? { annotations } : {}),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
-    },
-    spec,
-  }
-}
-
-async function found<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
+function withoutStatus({ apiVersion, kind, metadata, spec }: KubeObject): KubeObject {
+  const { resourceVersion: _version, generation: _generation, ...kept } = metadata
+  return { apiVersion, kind, metadata: kept, spec }
 }
 
 /** `100 * major + minor`; 0 when it cannot be read. */

@@ -14,6 +14,7 @@ export function createCertificateMetrics({ counter, gauge, read }: Instruments):
   const failures = {
     authentication: counter('citadel_server_authentication_failure_count', 'Certificate requests of unproven callers'),
     parsing: counter('citadel_server_csr_parsing_err_count', 'Certificate requests that could not be read'),
+    identity: counter('citadel_server_id_extraction_err_count', 'Certificate requests that ask for another identity than the caller has'),
     signing: counter('citadel_server_csr_sign_err_count', 'Certificates that could not be signed'),
   }
   const rootExpiry = gauge('citadel_server_root_cert_expiry_timestamp', 'When the root expires, in seconds since 1970')

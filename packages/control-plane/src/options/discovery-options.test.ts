@@ -85,3 +85,18 @@ test('switches of the environment reach translation', () => {
   expect(translation).toMatchObject({ http10: true, gatewayHandshake: 0, dualStack: true, dottedHosts: true, acceptedAtOnce: 1 })
   expect(() => readOptions([], { PILOT_DNS_JITTER_DURATION: 'soon' })).toThrow('PILOT_DNS_JITTER_DURATION')
 })
+
+test('the CA: a root of its own by default, or a signer of the Kubernetes API', () => {
+  const ca = (env: Record<string, string>) => readOptions([], env).ca
+  expect(ca({})).toMatchObject({ rootKey: 'ecdsa-p256', graceRatio: 0.2, external: undefined, crlConfigMap: 'istio-ca-crl' })
+  expect(ca({ CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE: '4096' }).rootKey).toBe('rsa-4096')
+  expect(() => ca({ CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE: '1024' })).toThrow('use 2048, 3072 or 4096')
+  expect(ca({ EXTERNAL_CA: 'ISTIOD_RA_KUBERNETES_API', K8S_SIGNER: 'example.test/x' }).external).toMatchObject({ signer: 'example.test/x' })
+  expect(() => ca({ EXTERNAL_CA: 'ISTIOD_RA_KUBERNETES_API' })).toThrow('EXTERNAL_CA needs a signer')
+  expect(() => ca({ EXTERNAL_CA: 'vault' })).toThrow('use ISTIOD_RA_KUBERNETES_API')
+})
+
+test('the plaintext port asks callers from outside for proof, unless it is told otherwise', () => {
+  const rule = (value?: string) => readOptions([], value === undefined ? {} : { XDS_AUTH_PLAINTEXT: value }).xds.authenticatePlaintext
+  expect([rule(), rule('true'), rule('false')]).toEqual(['outside', 'always', 'never'])
+})
