@@ -18,17 +18,20 @@ export const OUTPUT: Flag = {
   help: 'short, json or yaml',
 }
 
+/** For commands that ask a proxy. */
+export const PROXY_ADMIN_PORT: Flag = {
+  name: 'proxy-admin-port',
+  value: 'PORT',
+  type: 'integer',
+  default: 15000,
+  hidden: true,
+  help: "accepted; the proxy's own agent knows the port",
+}
+
 /** What all of `proxy-config` have. */
 export const SOURCE_FLAGS: readonly Flag[] = [
   { name: 'file', short: 'f', value: 'FILE', help: "Envoy's config dump, instead of a pod; - is the standard input" },
-  {
-    name: 'proxy-admin-port',
-    value: 'PORT',
-    type: 'integer',
-    default: 15000,
-    hidden: true,
-    help: "accepted; the proxy's own agent knows the port",
-  },
+  PROXY_ADMIN_PORT,
   ...KUBE_FLAGS,
 ]
 

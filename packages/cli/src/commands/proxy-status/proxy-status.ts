@@ -1,7 +1,7 @@
 /** `proxy-status`: whether every proxy has the configuration that the control plane has for it. */
 import { withCluster } from '../../cluster/connect.ts'
+import { askControlPlanes } from '../../cluster/control-planes.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
-import { askIstiods } from '../../cluster/istiod.ts'
 import { findPod } from '../../cluster/pods.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
 import { readText } from '../../input/read-text.ts'
@@ -9,6 +9,8 @@ import { table } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
+import { XDS_FLAGS } from '../../shell/xds-flags.ts'
+import { PROXY_ADMIN_PORT } from '../proxy-config/source.ts'
 import { type ClientStatuses, clientStatuses } from './client-statuses.ts'
 import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
 import { type ProxyState, readSyncStatus, type TypeState } from './sync-status.ts'
@@ -41,16 +43,8 @@ export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string
       help: '1: a column for every type, with the age of the last push',
     },
     { name: 'all-namespaces', short: 'A', help: 'accepted: all namespaces are shown unless --namespace is given' },
-    { name: 'timeout', value: 'DURATION', type: 'duration', default: '30s', help: 'longest wait for an answer' },
-    { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, hidden: true, help: 'accepted' },
-    ...['authority', 'cert-dir', 'xds-address', 'xds-label'].map((name) => ({
-      name,
-      value: 'TEXT',
-      hidden: true as const,
-      help: 'accepted',
-    })),
-    { name: 'xds-port', value: 'PORT', type: 'integer', default: 15012, hidden: true, help: 'accepted' },
-    ...['insecure', 'plaintext'].map((name) => ({ name, hidden: true as const, help: 'accepted' })),
+    PROXY_ADMIN_PORT,
+    ...XDS_FLAGS,
     ...KUBE_FLAGS,
   ],
   examples: [
@@ -68,7 +62,7 @@ export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string
 
 async function overview(context: Context): Promise<Overview | ClientStatuses> {
   return withCluster(context, async (cluster) => {
-    const { answers, faults } = await askIstiods(cluster, '/debug/syncz', context.flags.text('revision'))
+    const { answers, faults } = await askControlPlanes(context, cluster, '/debug/syncz')
     const only = context.flags.given('namespace') ? `.${cluster.namespace}` : ''
     const proxies = readSyncStatus(answers).filter(({ proxy }) => proxy.endsWith(only))
     const format = context.flags.text('output')
@@ -141,10 +135,8 @@ async function oneProxy(context: Context, reference: string): Promise<OneProxy |
     const file = context.flags.text('file')
     const held = readConfigDump(file === undefined ? await admin.ask('GET', 'config_dump') : readText(file), file ?? `pod ${admin.pod}`)
     const [status, dumps] = await Promise.all([
-      askIstiods(cluster, '/debug/syncz', context.flags.text('revision')),
-      askIstiods(cluster, `/debug/config_dump?proxyID=${encodeURIComponent(admin.pod)}`, context.flags.text('revision')).catch(
-        () => undefined,
-      ),
+      askControlPlanes(context, cluster, '/debug/syncz'),
+      askControlPlanes(context, cluster, `/debug/config_dump?proxyID=${encodeURIComponent(admin.pod)}`).catch(() => undefined),
     ])
     const proxy = readSyncStatus(status.answers).find((each) => each.proxy === admin.pod)
     const answer = dumps?.answers.find(({ istiod }) => istiod === proxy?.istiod)

@@ -7,6 +7,7 @@ import { type ConfigDump, readConfigDump } from '../../../config-dump/dump.ts'
 import type { Flag } from '../../../shell/command.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
 import { meshSettingsOfCluster } from '../../analyze/mesh-settings.ts'
+import { PROXY_ADMIN_PORT } from '../../proxy-config/source.ts'
 import { enforcedPolicies, NOTHING } from '../authz/policies.ts'
 import { serviceLines } from './pod-text.ts'
 import { destinationRuleOf, virtualServicesOf } from './port-rules.ts'
@@ -23,14 +24,7 @@ import {
 
 export const DESCRIBE_FLAGS: readonly Flag[] = [
   { name: 'ignoreUnmeshed', help: 'no warnings about pods that are not in the mesh' },
-  {
-    name: 'proxy-admin-port',
-    value: 'PORT',
-    type: 'integer',
-    default: 15000,
-    hidden: true,
-    help: "accepted; the proxy's own agent knows the port",
-  },
+  PROXY_ADMIN_PORT,
   ...KUBE_FLAGS,
 ]
 

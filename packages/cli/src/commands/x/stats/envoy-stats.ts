@@ -8,7 +8,7 @@ import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
-import { POD_ARGUMENT } from '../../proxy-config/source.ts'
+import { POD_ARGUMENT, PROXY_ADMIN_PORT } from '../../proxy-config/source.ts'
 
 interface ProxyStats {
   readonly pod: string
@@ -29,14 +29,7 @@ export const envoyStats = command<unknown>({
       help: 'short, json, yaml, prom or prom-merged',
     },
     { name: 'selector', short: 'l', value: 'LABELS', help: 'the proxies of all pods with these labels' },
-    {
-      name: 'proxy-admin-port',
-      value: 'PORT',
-      type: 'integer',
-      default: 15000,
-      hidden: true,
-      help: "accepted; the proxy's own agent knows the port",
-    },
+    PROXY_ADMIN_PORT,
     ...KUBE_FLAGS,
   ],
   examples: [
