@@ -4,11 +4,13 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import { newAuthority } from '../harness/authority.ts'
 import { type CaEntries, certificatesOf, newIntermediate, newRoot } from '../harness/certificate-authorities.ts'
 import { documents } from '../harness/echo.ts'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
+import { addToMesh } from '../harness/mesh-config.ts'
 import { kill, processesOf } from '../harness/processes.ts'
 import { callGateway, startLoad } from '../harness/traffic.ts'
 
@@ -26,6 +28,17 @@ spec:
   host: hello
   trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } }
 `
+const STRICT = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: shop }
+spec: { mtls: { mode: STRICT } }
+`
+const PLAIN_POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'client', namespace: 'outside' },
+  spec: { containers: [{ name: 'client', image: 'curlimages/curl', command: ['sleep', 'infinity'] }], terminationGracePeriodSeconds: 0 },
+}
 const ISTIOD = { command: /lateen\.mjs discovery/ }
 const PROXIES = ['deploy/curl.shop', 'deploy/hello-v1.shop', 'deploy/hello-v2.shop', 'deploy/istio-ingressgateway.istio-system']
 
@@ -102,7 +115,33 @@ describeWithMesh('certificates replaced under load', (mesh) => {
     expect(await load.stop()).toEqual(NO_FAILURES)
     expect((await mesh().lateen('ca', 'rotate')).output).toContain('plugged in')
   })
+
+  test("another mesh's workloads come in as themselves, and as nobody else", async () => {
+    const { root, files } = await partnerCertificates()
+    await mesh().apply(STRICT + documents({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'outside' } }, PLAIN_POD))
+    await mesh().kubectl('wait', '--for=condition=Ready', 'pod/client', '-n', 'outside', '--timeout=55s')
+    const address = await mesh().kubectl('get', 'pod', '-n', 'shop', '-l', 'app=hello', '-o', 'jsonpath={.items[0].status.podIP}')
+    const call = async (certificate: string) => {
+      const script = `cat >/tmp/client.pem; curl -sk -o /dev/null -m 5 -w '%{http_code}' --cert /tmp/client.pem https://${address}:5000/hello || true`
+      return (await mesh().tryKubectl(['exec', '-i', 'client', '-n', 'outside', '--', 'sh', '-c', script], { stdin: certificate })).stdout
+    }
+    expect(await call(files.theirs)).toBe('000')
+    await addToMesh(mesh(), { caCertificates: [{ pem: root, trustDomains: ['partner.example'] }] })
+    await eventually(async () => expect(await call(files.theirs)).toBe('200'))
+    expect(await call(files.forged)).toBe('000')
+  })
 })
+
+/** The authority of another mesh makes certificates for its own identities, and for one of this mesh. */
+async function partnerCertificates(): Promise<{ root: string; files: Record<'theirs' | 'forged', string> }> {
+  const partner = await newAuthority('partner')
+  const file = async (uri: string) => {
+    const { certificate, key } = await partner.issue(uri, { uri })
+    return `${key}\n${certificate}\n`
+  }
+  const files = { theirs: await file('spiffe://partner.example/ns/a/sa/b'), forged: await file('spiffe://cluster.local/ns/shop/sa/curl') }
+  return { root: partner.certificate, files }
+}
 
 const NO_FAILURES = { gateway: {}, sidecar: {} }
 

@@ -230,7 +230,11 @@ describeWithMesh('rights', (mesh) => {
     /** Questions of the form `verb resource [namespace]`. */
     const may = async (account: string, question: string): Promise<string> => {
       const [verb = '', resource = '', namespace = 'feat'] = question.split(' ')
-      const { stdout } = await mesh().tryKubectl(['auth', 'can-i', verb, resource, '-n', namespace, `--as=${account}`])
+      const [kind = '', subresource = ''] = resource.split('/')
+      const { stdout } = await mesh().tryKubectl([
+        ...['auth', 'can-i', verb, kind, '-n', namespace, `--as=${account}`],
+        ...(subresource ? [`--subresource=${subresource}`] : []),
+      ])
       return stdout.trim()
     }
 

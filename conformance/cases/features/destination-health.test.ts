@@ -208,7 +208,7 @@ describeWithMesh('health of destinations', (mesh) => {
     for (const url of [split, joined]) await bothAnswer(url, ['x', 'y'])
   })
 
-  describe('a killed process', () => {
+  describe.concurrent('a killed process', () => {
     const appOf = (pod: string) => ({ command: /\/app\/main\.ts/, env: `POD_NAME=${pod}` })
     /** Ends the app until Kubernetes lets it start again, some seconds later: the first time, it does so at once. */
     const killTwice = async (pod: string) => {

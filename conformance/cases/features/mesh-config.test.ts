@@ -2,13 +2,34 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { type Echo, echoPod, echoService, podsReady } from '../../harness/echo.ts'
-import { CALLER, DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
+import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { networking } from '../../harness/objects.ts'
 
 const OBJECTS = [
-  echoService({ name: 'web', namespace: 'feat' }),
+  echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], greets: [7001, 7001] } }),
+  echoService({ name: 'bare', namespace: 'outside', selector: { app: 'driver' } }),
+  echoService({ name: 'ruled', namespace: 'feat', selector: { app: 'web' } }),
+  networking('DestinationRule', { name: 'ruled', namespace: 'feat' }, { host: 'ruled', trafficPolicy: { tls: { mode: 'DISABLE' } } }),
+  echoService({ name: 'zones', namespace: 'outside', selector: { role: 'zone' } }),
+  networking(
+    'DestinationRule',
+    { name: 'zones', namespace: 'feat' },
+    { host: 'zones.outside.svc.cluster.local', trafficPolicy: { outlierDetection: {} } },
+  ),
+  networking(
+    'ServiceEntry',
+    { name: 'nobody', namespace: 'feat' },
+    {
+      hosts: ['nobody.example'],
+      location: 'MESH_EXTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      // Addresses for documentation: nobody answers.
+      endpoints: [{ address: '192.0.2.1' }],
+    },
+  ),
   networking(
     'VirtualService',
     { name: 'web', namespace: 'feat' },
@@ -21,6 +42,7 @@ const OBJECTS = [
             { name: 'north', uri: { prefix: '/north' } },
             { name: 'south', uri: { prefix: '/south' } },
           ],
+          headers: { response: { set: { 'x-road': 'main' } } },
           route: [{ destination: { host: 'web.feat.svc.cluster.local' } }],
         },
       ],
@@ -36,8 +58,11 @@ describeWithMesh('the mesh configuration', (mesh) => {
     echo = await deployEcho(
       mesh(),
       [
-        { name: 'caller', namespace: 'feat' },
-        { name: 'web', namespace: 'feat' },
+        { name: 'caller', namespace: 'feat', labels: { 'istio-locality': 'home.near' } },
+        { name: 'caller', namespace: 'other' },
+        { name: 'web', namespace: 'feat', listen: ['8080=http', '7001=tcp-first'] },
+        { name: 'near', namespace: 'outside', labels: { role: 'zone', 'istio-locality': 'home.near' } },
+        { name: 'far', namespace: 'outside', labels: { role: 'zone', 'istio-locality': 'home.far' } },
       ],
       OBJECTS,
     )
@@ -86,6 +111,89 @@ describeWithMesh('the mesh configuration', (mesh) => {
     await eventually(async () => expect((await echo.callOnce(CALLER, { url })).status).toBe(503))
   })
 
+  /** Waits until a call has an outcome; with the change, and without it again. */
+  const changes = async (fields: Readonly<Record<string, unknown>>, outcome: () => Promise<unknown>, becomes: unknown, again: unknown) => {
+    await eventually(async () => expect(await outcome()).toEqual(again))
+    await change(mesh(), fields)
+    await eventually(async () => expect(await outcome()).toEqual(becomes))
+    await change(mesh(), Object.fromEntries(Object.keys(fields).map((name) => [name, undefined])))
+    await eventually(async () => expect(await outcome()).toEqual(again))
+  }
+  /** Whether the call was over mutual TLS. */
+  const isSecure = async (from: string, url: string) =>
+    'x-forwarded-client-cert' in ((await echo.callOnce(from, { url })).echo?.headers ?? {})
+
+  test('services, routes and rules that say nothing are seen by all, or by their own namespace', async () => {
+    const secure = () => isSecure(OTHER_CALLER, 'http://web.feat/')
+    await changes({ defaultServiceExportTo: ['.'] }, secure, false, true)
+    const road = async () => (await echo.callOnce(OTHER_CALLER, { url: 'http://web.feat/north' })).headers['x-road']
+    await changes({ defaultVirtualServiceExportTo: ['.'] }, road, undefined, 'main')
+    const ruled = () => isSecure(OTHER_CALLER, 'http://ruled.feat/')
+    await changes({ defaultDestinationRuleExportTo: ['.'] }, ruled, true, false)
+  })
+
+  test('mutual TLS is used wherever it can be, or only where it is asked for', async () => {
+    await changes({ enableAutoMtls: false }, () => isSecure(CALLER, 'http://web.feat/'), false, true)
+  })
+
+  test('retries of routes that say none', async () => {
+    const tries = async () => {
+      const id = crypto.randomUUID()
+      await echo.callOnce(CALLER, { url: 'http://web.feat/north?status=500', headers: { 'x-test': id } })
+      return (await echo.received('feat/web', { test: id })).length
+    }
+    await changes({ defaultHttpRetryPolicy: { attempts: 3, retryOn: '5xx' } }, tries, 4, 1)
+  })
+
+  test('HTTP/2 to all that speak HTTP', async () => {
+    const protocol = async () => (await echo.callOnce(CALLER, { url: 'http://bare.outside/' })).echo?.protocol
+    await changes({ h2UpgradePolicy: 'UPGRADE' }, protocol, 'h2', 'http/1.1')
+  })
+
+  test('time to connect', async () => {
+    await change(mesh(), { connectTimeout: '500ms', defaultHttpRetryPolicy: { attempts: 0 } })
+    await eventually(async () => {
+      const { status, ms } = await echo.callOnce(CALLER, { url: 'http://nowhere.feat/', headers: { host: 'nobody.example' } })
+      expect({ status, inTime: ms > 450 && ms < 3000 }).toEqual({ status: 503, inTime: true })
+    })
+    await change(mesh(), { connectTimeout: undefined, defaultHttpRetryPolicy: undefined })
+  })
+
+  test('localities count, or not', async () => {
+    const zones = async () => {
+      const answers = await echo.call(CALLER, { url: 'http://zones.outside/', count: 20, newConnections: true })
+      return [...new Set(answers.map(({ pod }) => pod))].sort()
+    }
+    await changes({ localityLbSetting: { enabled: false } }, zones, ['far', 'near'], ['near'])
+  })
+
+  test('a server that speaks first, on a port that says nothing, is waited for as long as is said', async () => {
+    const greeting = async () => (await echo.callOnce(CALLER, { url: 'tcp://web.feat:7001', version: 'tcp', timeoutMs: 2000 })).body
+    await changes({ protocolDetectionTimeout: '300ms' }, greeting, 'hello from web', '')
+  })
+
+  test('proxies serve as HTTP proxies on a port of their own', async () => {
+    const byProxy = async () => {
+      const { status, pod } = await echo.callOnce(CALLER, {
+        url: 'http://127.0.0.1:15002/',
+        headers: { host: 'web.feat.svc.cluster.local' },
+      })
+      return { status, pod }
+    }
+    await changes({ proxyHttpPort: 15002 }, byProxy, { status: 200, pod: 'web' }, { status: 0, pod: '' })
+  })
+
+  test('names of clusters in statistics', async () => {
+    const names = { outboundClusterStatName: 'out_%SERVICE%_%SERVICE_PORT%', inboundClusterStatName: 'in_%SERVICE%_%TARGET_PORT%' }
+    const named = async (pod: string, name: string) => {
+      await echo.callOnce(CALLER, { url: 'http://web.feat/' })
+      const request = ['pilot-agent', 'request', 'GET', `stats?filter=cluster.${name}`]
+      return (await mesh().kubectl('exec', pod, '-n', 'feat', '-c', 'istio-proxy', '--', ...request)).includes(`cluster.${name}`)
+    }
+    const both = async () => [await named('caller', 'out_web'), await named('web', 'in_web')]
+    await changes(names, both, [true, true], [false, false])
+  })
+
   test('settings of proxies hold for those that start from then on', async () => {
     const settings = async (pod: string) => {
       const info = ['pilot-agent', 'request', 'GET', 'server_info']
@@ -121,16 +229,19 @@ describeWithMesh('the mesh configuration', (mesh) => {
   })
 })
 
-/** Sets fields of the mesh configuration; those of objects are added to what is there. */
+/** Sets fields of the mesh configuration, or takes them away; those of objects are added to what is there. */
 async function change(mesh: Mesh, fields: Readonly<Record<string, unknown>>): Promise<void> {
   const text = await mesh.kubectl('get', 'configmap', 'istio', '-n', 'istio-system', '-o', 'jsonpath={.data.mesh}')
   const config: Record<string, unknown> = parse(text)
   for (const [name, value] of Object.entries(fields)) {
     const held = config[name]
-    config[name] = typeof held === 'object' && typeof value === 'object' ? { ...held, ...value } : value
+    if (value === undefined) delete config[name]
+    else config[name] = isRecord(held) && isRecord(value) ? { ...held, ...value } : value
   }
   await write(mesh, stringify(config))
 }
+
+const isRecord = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 async function write(mesh: Mesh, text: string): Promise<void> {
   await mesh.kubectl('patch', 'configmap', 'istio', '-n', 'istio-system', '--type', 'merge', '-p', JSON.stringify({ data: { mesh: text } }))
