@@ -2,24 +2,12 @@
 import type { KubeObject } from '@lateen/api'
 import { isRecord } from '../pod/pod.ts'
 import { flagAt, textAt, valueAt } from '../settings/values.ts'
+import { gatewayEnv, gatewayMounts, gatewayVolumes } from '../template/gateway.ts'
 import { annotationOr, present, type TemplateInput } from '../template/input.ts'
-import {
-  clusterEnv,
-  controlPlaneEnv,
-  env,
-  interceptionEnv,
-  limit,
-  limitsEnv,
-  meshEnv,
-  metadataEnv,
-  networkEnv,
-  podEnv,
-  proxyConfigEnv,
-  workloadEnv,
-} from '../template/parts/env.ts'
+import { env } from '../template/parts/env.ts'
 import { containerImage } from '../template/parts/image.ts'
 import { PROXY_ID } from '../template/parts/security.ts'
-import * as volumes from '../template/parts/volumes.ts'
+import { pullSecrets } from '../template/parts/volumes.ts'
 import {
   GATEWAY_CLASS_LABEL,
   GATEWAY_NAME_LABEL,
@@ -99,15 +87,8 @@ function deploymentSpec(request: GatewayRequest, input: TemplateInput): Record<s
         securityContext: podSecurity(input),
         serviceAccountName: serviceAccount,
         containers: [container(request, input)],
-        volumes: [
-          { name: 'workload-socket', emptyDir: {} },
-          { name: 'credential-socket', emptyDir: {} },
-          ...volumes.identityVolumes(input, { emptyDir: {} }),
-          { name: 'istio-envoy', emptyDir: { medium: 'Memory' } },
-          ...volumes.agentVolumes(input),
-          ...volumes.rootCertificateVolumes(input),
-        ],
-        ...volumes.pullSecrets(input),
+        volumes: gatewayVolumes(input),
+        ...pullSecrets(input),
       },
     },
   }
@@ -150,33 +131,10 @@ function container(request: GatewayRequest, input: TemplateInput): Record<string
     ],
     args: argsOf(input),
     ...(isRecord(lifecycle) && Object.keys(lifecycle).length > 0 ? { lifecycle } : {}),
-    env: [
-      ...controlPlaneEnv(input),
-      ...podEnv(),
-      limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
-      ...proxyConfigEnv(input),
-      env('ISTIO_META_APP_CONTAINERS', ''),
-      ...limitsEnv(),
-      ...clusterEnv(input),
-      ...interceptionEnv(input),
-      ...networkEnv(input),
-      ...workloadEnv(input),
-      ...meshEnv(input),
-      ...metadataEnv(input),
-      ...(network ? [env('ISTIO_META_REQUESTED_NETWORK_VIEW', network)] : []),
-    ],
+    env: [...gatewayEnv(input), ...(network ? [env('ISTIO_META_REQUESTED_NETWORK_VIEW', network)] : [])],
     startupProbe: probe({ initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 30 }),
     readinessProbe: probe({ initialDelaySeconds: 0, periodSeconds: 15, failureThreshold: 4 }),
-    volumeMounts: [
-      volumes.mount('workload-socket', '/var/run/secrets/workload-spiffe-uds'),
-      volumes.mount('credential-socket', '/var/run/secrets/credential-uds'),
-      ...volumes.identityMounts(input),
-      ...volumes.rootCertificateMounts(input),
-      volumes.mount('istio-data', '/var/lib/istio/data'),
-      volumes.mount('istio-envoy', '/etc/istio/proxy'),
-      volumes.mount('istio-token', '/var/run/secrets/tokens'),
-      volumes.mount('istio-podinfo', '/etc/istio/pod'),
-    ],
+    volumeMounts: gatewayMounts(input),
   }
 }
 

@@ -1,6 +1,6 @@
 /** The built-in template `gateway`: a pod that is nothing but a proxy, with nothing captured. */
 import { textAt } from '../settings/values.ts'
-import { type Named, type PodOverlay, present, type TemplateInput } from './input.ts'
+import { type EnvVar, type Named, type PodOverlay, present, type TemplateInput } from './input.ts'
 import { agentArgs } from './parts/args.ts'
 import {
   appContainersEnv,
@@ -42,40 +42,49 @@ function gatewayContainer(input: TemplateInput): Record<string, unknown> {
     image: containerImage(input, 'global.proxy.image'),
     ports: [{ containerPort: 15090, protocol: 'TCP', name: 'http-envoy-prom' }],
     args: agentArgs(input, 'router'),
-    env: [
-      ...controlPlaneEnv(input),
-      ...podEnv(),
-      limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
-      ...proxyConfigEnv(input),
-      ...limitsEnv(),
-      appContainersEnv(input),
-      ...clusterEnv(input),
-      ...interceptionEnv(input),
-      ...networkEnv(input),
-      ...workloadEnv(input),
-      ...bootstrapEnv(input),
-      ...meshEnv(input),
-      ...metadataEnv(input),
-    ],
+    env: gatewayEnv(input),
     ...present('imagePullPolicy', textAt(input.values, 'global.imagePullPolicy')),
     ...readinessProbe(input, 15021),
     securityContext: { runAsUser: input.proxyUid ?? PROXY_ID, runAsGroup: input.proxyGid ?? PROXY_ID },
-    volumeMounts: [
-      volumes.mount('workload-socket', '/var/run/secrets/workload-spiffe-uds'),
-      volumes.mount('credential-socket', '/var/run/secrets/credential-uds'),
-      ...volumes.identityMounts(input),
-      ...volumes.rootCertificateMounts(input),
-      volumes.mount('istio-data', '/var/lib/istio/data'),
-      ...volumes.bootstrapMounts(input),
-      volumes.mount('istio-envoy', '/etc/istio/proxy'),
-      volumes.mount('istio-token', '/var/run/secrets/tokens'),
-      volumes.mount('istio-podinfo', '/etc/istio/pod'),
-      ...volumes.userMounts(input),
-    ],
+    volumeMounts: gatewayMounts(input),
   }
 }
 
-function gatewayVolumes(input: TemplateInput): Named[] {
+/** What the agent of a proxy that stands alone is told. */
+export function gatewayEnv(input: TemplateInput): EnvVar[] {
+  return [
+    ...controlPlaneEnv(input),
+    ...podEnv(),
+    limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
+    ...proxyConfigEnv(input),
+    ...limitsEnv(),
+    appContainersEnv(input),
+    ...clusterEnv(input),
+    ...interceptionEnv(input),
+    ...networkEnv(input),
+    ...workloadEnv(input),
+    ...bootstrapEnv(input),
+    ...meshEnv(input),
+    ...metadataEnv(input),
+  ]
+}
+
+export function gatewayMounts(input: TemplateInput): (volumes.Mount | Named)[] {
+  return [
+    volumes.mount('workload-socket', '/var/run/secrets/workload-spiffe-uds'),
+    volumes.mount('credential-socket', '/var/run/secrets/credential-uds'),
+    ...volumes.identityMounts(input),
+    ...volumes.rootCertificateMounts(input),
+    volumes.mount('istio-data', '/var/lib/istio/data'),
+    ...volumes.bootstrapMounts(input),
+    volumes.mount('istio-envoy', '/etc/istio/proxy'),
+    volumes.mount('istio-token', '/var/run/secrets/tokens'),
+    volumes.mount('istio-podinfo', '/etc/istio/pod'),
+    ...volumes.userMounts(input),
+  ]
+}
+
+export function gatewayVolumes(input: TemplateInput): Named[] {
   return [
     ...volumes.bootstrapVolumes(input),
     { name: 'workload-socket' },

@@ -50,6 +50,8 @@ export interface SotwResponse {
   readonly nonce: string
   readonly version: string
   readonly resources: readonly { readonly typeUrl: string; readonly bytes: Uint8Array }[]
+  /** What the control plane calls itself; empty for nothing. */
+  readonly identifier: string
 }
 
 /** @throws WireError */
@@ -161,6 +163,7 @@ export function readSotwResponse(buffer: Buffer): SotwResponse {
   let typeUrl = ''
   let nonce = ''
   let version = ''
+  let identifier = ''
   const resources: { typeUrl: string; bytes: Uint8Array }[] = []
   const reader = new WireReader(buffer)
   while (reader.next()) {
@@ -168,8 +171,9 @@ export function readSotwResponse(buffer: Buffer): SotwResponse {
     else if (reader.field === 2) resources.push(readAny(reader.message()))
     else if (reader.field === 4) typeUrl = reader.text()
     else if (reader.field === 5) nonce = reader.text()
+    else if (reader.field === 6) identifier = readControlPlane(reader.message())
   }
-  return { typeUrl, nonce, version, resources }
+  return { typeUrl, nonce, version, resources, identifier }
 }
 
 /**
@@ -244,6 +248,12 @@ export function writeSotwResponse(
   writer.text(5, nonce)
   writeControlPlane(writer, 6, identifier)
   return writer.buffer
+}
+
+function readControlPlane(reader: WireReader): string {
+  let identifier = ''
+  while (reader.next()) if (reader.field === 1) identifier = reader.text()
+  return identifier
 }
 
 // ControlPlane { string identifier = 1 }: Envoy shows it as the text stat `control_plane.identifier`.
