@@ -127,5 +127,7 @@ function fits({ kind, server }: GatewayServer, { first, plainHttp, others }: Gro
   if (first === 'tcp') return false
   // Beside servers told apart by name there is room for one that takes whatever has no name.
   if (kind === 'http') return plainHttp.length === 0 && (server.tls !== undefined || others.length === 1)
-  return kind !== 'tcp' || (others.length === 1 && plainHttp.length === 0)
+  if (kind === 'tcp') return others.length === 1 && plainHttp.length === 0
+  // Behind that one nothing more is told apart by name.
+  return plainHttp.length === 0 && !others.some((other) => other.kind === 'tcp')
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { KubeObject } from '@lateen/api'
 import { Graph } from '@lateen/graph'
 import { parseAllDocuments } from 'yaml'
-import { applyChange, createInputs, createModel, DEFAULT_SWITCHES, type MeshModel, meshTraffic } from '../src/index.ts'
+import { applyChange, createInputs, createModel, type MeshModel } from '../src/index.ts'
+import { plainSettings } from './settings.ts'
 
 export const CASES = process.env['GATEWAY_API_CASES'] ?? join(import.meta.dirname, '../../../../shared/conformance/gateway-api')
 
@@ -92,18 +93,7 @@ export function modelOf(objects: readonly KubeObject[]): { readonly graph: Graph
   const inputs = createInputs(graph)
   const model = createModel(graph, inputs)
   graph.batch(() => {
-    inputs.settings.set('', {
-      clusterId: 'Kubernetes',
-      domain: 'domain.suffix',
-      rootNamespace: 'istio-system',
-      trustDomain: 'cluster.local',
-      trustDomainAliases: [],
-      federatedDomains: [],
-      mesh: {},
-      networks: undefined,
-      switches: DEFAULT_SWITCHES,
-      traffic: meshTraffic({}, DEFAULT_SWITCHES),
-    })
+    inputs.settings.set('', plainSettings('domain.suffix'))
     for (const given of [...surroundings(objects), ...objects]) {
       const clusterWide = given.kind === 'Namespace' || given.kind === 'GatewayClass'
       const namespace = given.metadata.namespace ?? (clusterWide ? undefined : 'default')

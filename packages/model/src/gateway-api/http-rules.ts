@@ -29,8 +29,23 @@ export function routesOfRule<M>(
   return matches.map((match) => (Object.keys(match).length > 0 ? { ...base, match: [match] } : base))
 }
 
+/** Filters that do what they say. */
+export const SUPPORTED_FILTERS: ReadonlySet<string> = new Set([
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'RequestRedirect',
+  'URLRewrite',
+  'RequestMirror',
+  'CORS',
+])
+
+/** A filter that is not understood, such as one that asks who calls, must not be passed over. */
+export const unsupportedFilter = ({ filters = [], backendRefs = [] }: RouteRule<unknown>): string | undefined =>
+  [...filters, ...backendRefs.flatMap((ref) => ref.filters ?? [])].find(({ type }) => !SUPPORTED_FILTERS.has(type))?.type
+
 function actionOf(source: RuleSource, rule: RouteRule<unknown>): HTTPRoute {
   const { context, inputs, from } = source
+  if (unsupportedFilter(rule)) return { directResponse: { status: 500 } }
   const filters = filtersOf(rule.filters ?? [], source)
   const backends = weightedDestinations(context, inputs, from, rule.backendRefs ?? [])
   const route = backends.map(({ ref, destination, weight }) => {

@@ -4,22 +4,13 @@ import type { Context } from '@lateen/graph'
 import { type BackendSources, backendProblem } from '../gateway-api/backends.ts'
 import { GATEWAY_CONTROLLER } from '../gateway-api/classes.ts'
 import { GATEWAY_GROUP } from '../gateway-api/grants.ts'
+import { SUPPORTED_FILTERS, unsupportedFilter } from '../gateway-api/http-rules.ts'
 import { type ParentSources, parentVerdicts } from '../gateway-api/parents.ts'
 import type { Problem } from '../gateway-api/problem.ts'
-import type { ParentReference, RouteFilter, RouteRule, RouteSpec } from '../gateway-api/specs.ts'
+import type { ParentReference, RouteRule, RouteSpec } from '../gateway-api/specs.ts'
 import { condition, type WantedParent, type WantedStatus } from './wanted-status.ts'
 
 export type RouteStatusSources = ParentSources & BackendSources
-
-/** Filters of rules that translation knows. */
-const FILTERS: ReadonlySet<string> = new Set([
-  'RequestHeaderModifier',
-  'ResponseHeaderModifier',
-  'RequestRedirect',
-  'URLRewrite',
-  'RequestMirror',
-  'CORS',
-])
 
 export function routeStatus(context: Context, sources: RouteStatusSources, route: KubeObject): WantedStatus {
   const problem = referenceProblem(context, sources, route)
@@ -59,19 +50,12 @@ function referenceProblem(context: Context, sources: RouteStatusSources, route: 
   return found
 }
 
-const filtersOf = (rule: RouteRule<unknown>): readonly RouteFilter[] => [
-  ...(rule.filters ?? []),
-  ...(rule.backendRefs ?? []).flatMap((ref) => ref.filters ?? []),
-]
-
 const mirrorsOf = (rule: RouteRule<unknown>) => (rule.filters ?? []).flatMap(({ requestMirror }) => requestMirror?.backendRef ?? [])
 
 function unknownFilter(rule: RouteRule<unknown>): Problem | undefined {
-  const filter = filtersOf(rule).find(({ type }) => !FILTERS.has(type))
-  return (
-    filter && {
-      reason: 'InvalidFilter',
-      message: `filters of type ${filter.type} are not supported; use one of ${[...FILTERS].join(', ')}`,
-    }
-  )
+  const type = unsupportedFilter(rule)
+  const known = [...SUPPORTED_FILTERS].join(', ')
+  return type === undefined
+    ? undefined
+    : { reason: 'InvalidFilter', message: `filters of type ${type} are not supported, so the rule answers 500; use one of ${known}` }
 }
