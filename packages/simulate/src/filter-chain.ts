@@ -47,10 +47,24 @@ function detect(listener: Listener, call: Connection): Detected {
   }
 }
 
-/** A listener filter can be switched off for ports. Only the port ranges that translation makes are understood. */
+/** A listener filter can be switched off for ports. Only the predicates that translation makes are understood. */
 function disabledFor(filter: Listener['listenerFilters'][number], port: number): boolean {
-  const rule = filter.filterDisabled?.rule
-  return rule?.case === 'destinationPortRange' && port >= rule.value.start && port < rule.value.end
+  return filter.filterDisabled !== undefined && holdsFor(filter.filterDisabled, port)
+}
+
+type Predicate = NonNullable<Listener['listenerFilters'][number]['filterDisabled']>
+
+function holdsFor({ rule }: Predicate, port: number): boolean {
+  switch (rule.case) {
+    case 'destinationPortRange':
+      return port >= rule.value.start && port < rule.value.end
+    case 'orMatch':
+      return rule.value.rules.some((one) => holdsFor(one, port))
+    case 'notMatch':
+      return !holdsFor(rule.value, port)
+    default:
+      return false
+  }
 }
 
 type Match = NonNullable<FilterChain['filterChainMatch']>
