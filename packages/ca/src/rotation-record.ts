@@ -48,6 +48,8 @@ export interface ReplicaReport {
   /** Some of those that are not ready. */
   readonly waiting: readonly string[]
   readonly at: number
+  /** Since when this replica has been open to proxies. */
+  readonly since: number
 }
 
 export interface RotationRequest {

@@ -26,7 +26,7 @@ beforeAll(async () => {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'istio', namespace: 'istio-system' },
-    data: { mesh: JSON.stringify({ caCertificates }) },
+    data: { mesh: JSON.stringify({ caCertificates, trustDomainAliases: ['former.example'] }) },
   })
   plane = await cluster.startControlPlane({
     EXTERNAL_CA: 'ISTIOD_RA_KUBERNETES_API',
@@ -73,6 +73,14 @@ test('a request for another identity, or for names besides, never reaches the si
   await expect(requestCertificate(await caller(), 0, {})).rejects.toMatchObject(refused)
   await expect(requestCertificate(await caller(), 0, { uri: CART, dnsNames: ['istiod.istio-system.svc'] })).rejects.toMatchObject(refused)
   expect(signers.seen).toHaveLength(seen)
+})
+
+test('a proxy that was started when the mesh had another name is served under that', async () => {
+  const uri = 'spiffe://former.example/ns/shop/sa/cart'
+  const { chain } = await requestCertificate(await caller(), 0, { uri })
+  expect(new X509Certificate(chain[0] ?? '').subjectAltName).toBe(`URI:${uri}`)
+  const other = { uri: 'spiffe://former.example/ns/shop/sa/admin' }
+  await expect(requestCertificate(await caller(), 0, other)).rejects.toHaveProperty('code', Status.INVALID_ARGUMENT)
 })
 
 test('what the signer refuses is said to the proxy', async () => {

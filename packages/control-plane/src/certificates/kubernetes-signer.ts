@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { CaError, inspect, leadsTo, partChain, requestedNames } from '@lateen/ca'
+import { CaError, identityUri, inspect, leadsTo, parseIdentity, partChain, requestedNames } from '@lateen/ca'
 import { type KubeClient, listWatch } from '@lateen/kube'
 import { isFields } from '../mesh-config/mesh-documents.ts'
 import type { SigningRequest, WorkloadSigner } from './workload-signer.ts'
@@ -18,6 +18,8 @@ export interface KubernetesSignerOptions {
   readonly signerDomain: string
   /** Roots under which a signer issues; empty when only its answers tell. */
   readonly rootsOf: (signer: string) => string
+  /** Names by which this mesh was called before: proxies that were started then ask for identities of them. */
+  readonly formerTrustDomains: () => readonly string[]
   readonly defaultTtlMs: number
   readonly maxTtlMs: number
   readonly timeoutMs?: number
@@ -35,10 +37,10 @@ export function kubernetesSigner(options: KubernetesSignerOptions): WorkloadSign
   return {
     sign: async (request) => {
       const signer = signerOf(request.signer, options)
-      checkNames(request)
+      const identity = checkNames(request, options.formerTrustDomains())
       const ttlMs = ttlOf(request.ttlMs, options)
       const certificate = await signByApi(request.csr, signer, ttlMs, options)
-      return checkAnswer(certificate, request, signer, options.rootsOf(signer))
+      return checkAnswer(certificate, identity, signer, options.rootsOf(signer))
     },
   }
 }
@@ -55,16 +57,23 @@ function signerOf(asked: string, { signer, signerDomain }: KubernetesSignerOptio
   return `${signerDomain}/${asked}`
 }
 
-/** The signer copies what the request asks for, so the request may ask for nothing but the identity that was proven. */
-function checkNames({ csr, identities }: SigningRequest): void {
-  const names = requestedNames(csr)
-  const wrong = [...names.dnsNames, ...names.ips, ...names.uris.filter((uri) => !identities.includes(uri))]
-  if (wrong.length > 0 || names.uris.length !== 1) {
-    throw new CaError(
-      'SUBJECT_REFUSED',
-      `the certificate request asks for ${[...names.uris, ...names.dnsNames, ...names.ips].join(', ').slice(0, 300) || 'no name'}; the caller is ${identities.join(', ')}`,
-    )
-  }
+/**
+ * The signer copies what the request asks for, so the request may ask for nothing but the identity that was proven.
+ *
+ * @returns the identity that it asks for
+ */
+function checkNames({ csr, identities }: SigningRequest, formerTrustDomains: readonly string[]): string {
+  const { uris, dnsNames, ips } = requestedNames(csr)
+  const [uri, ...others] = [...uris, ...dnsNames, ...ips]
+  const allowed = identities.flatMap((identity) => [identity, ...formerNames(identity, formerTrustDomains)])
+  if (uri !== undefined && others.length === 0 && allowed.includes(uri)) return uri
+  const asked = [...uris, ...dnsNames, ...ips].join(', ').slice(0, 300)
+  throw new CaError('SUBJECT_REFUSED', `the certificate request asks for ${asked || 'no name'}; the caller is ${identities.join(', ')}`)
+}
+
+function formerNames(identity: string, trustDomains: readonly string[]): string[] {
+  const parts = parseIdentity(identity)
+  return parts ? trustDomains.map((domain) => identityUri(domain, parts.namespace, parts.serviceAccount)) : []
 }
 
 function ttlOf(asked: number, { defaultTtlMs, maxTtlMs }: KubernetesSignerOptions): number {
@@ -164,15 +173,12 @@ async function answered(client: KubeClient, name: string, signer: string, timeou
 }
 
 /** A signer may answer with or without its root, and with or without intermediates. */
-function checkAnswer(certificate: string, { identities }: SigningRequest, signer: string, configuredRoots: string): readonly string[] {
+function checkAnswer(certificate: string, identity: string, signer: string, configuredRoots: string): readonly string[] {
   const entries = configuredRoots ? [withoutRoot(certificate), configuredRoots] : [certificate]
   const { chainPem, rootsPem } = partChain(entries)
   const { uris } = inspect(chainPem)
-  if (uris.length !== 1 || !identities.includes(uris[0] ?? '')) {
-    throw new CaError(
-      'CA_UNUSABLE',
-      `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identities.join(', ')}`,
-    )
+  if (uris.length !== 1 || uris[0] !== identity) {
+    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`)
   }
   if (!leadsTo(chainPem, rootsPem)) {
     throw new CaError(

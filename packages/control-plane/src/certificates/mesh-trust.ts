@@ -34,6 +34,7 @@ export interface MeshTrustOptions extends Omit<CaSourceOptions, 'onChange'> {
   readonly replica: string
   readonly graceRatio: number
   readonly connections: () => readonly ConnectionStatus[]
+  readonly formerTrustDomains: () => readonly string[]
   /** The roots are wherever they are mounted from or called with. */
   readonly distributed: () => boolean
   readonly onChange: (trust: MeshTrust) => void
@@ -86,6 +87,7 @@ class RunningMeshTrust implements MeshTrust {
       externalCa && client
         ? kubernetesSigner({
             ...{ client, ...externalCa },
+            formerTrustDomains: options.formerTrustDomains,
             rootsOf: (name) => this.#further.bySigner[name] ?? externalCa.rootPem,
             defaultTtlMs: options.defaultTtlMs ?? 0,
             maxTtlMs: options.maxTtlMs ?? Number.POSITIVE_INFINITY,

@@ -5,7 +5,7 @@ import { type Facts, progressOf, REPORT_LIFE_MS } from './progress.ts'
 const root = { fingerprint: 'AA', subject: 'O=x', expires: '2040-01-01T00:00:00.000Z' }
 const rotation: Rotation = { id: 'r', phase: 'distribute', reason: 'requested', old: root, next: root, startedAt: 0, phaseAt: 0 }
 const report = (fields: Partial<ReplicaReport> = {}, of: Rotation = rotation): ReplicaReport => ({
-  ...{ about: subjectOf(of), total: 2, ready: 2, unaware: 0, waiting: [], at: 1000 },
+  ...{ about: subjectOf(of), total: 2, ready: 2, unaware: 0, waiting: [], at: 1000, since: -60_000 },
   ...fields,
 })
 const facts = (fields: Partial<Facts> = {}): Facts => ({
@@ -27,6 +27,12 @@ test('without a report of the phase nothing is known, however old the phase', ()
   const of = { ...rotation, phase: 'issue' as const }
   for (const replicas of [[], [report()], [report({ at: 1000 - REPORT_LIFE_MS }, of)]])
     expect(progressOf(of, facts({ replicas, now: 1000 })).next).toBeUndefined()
+})
+
+test('what a replica says that has just started is not enough, beside one that runs longer it is', () => {
+  const fresh = report({ since: 0, total: 0, ready: 0 })
+  expect(progressOf(rotation, facts({ replicas: [fresh], proxyPods: 0 })).next).toBeUndefined()
+  expect(progressOf(rotation, facts({ replicas: [fresh, report()] })).next).toBe('issue')
 })
 
 test('proxies that cannot speak of it or are not connected are waited for until their certificates have ended', () => {

@@ -25,6 +25,8 @@ const FOLLOWING: Readonly<Record<Phase, Phase | 'done'>> = { distribute: 'issue'
 
 /** A replica that has not been heard of for this long has gone, and its proxies are elsewhere or not connected. */
 export const REPORT_LIFE_MS = 15_000
+/** A replica that has just started has not heard of its proxies yet, of which some may be in no pod. */
+const SETTLE_MS = 5_000
 /** Nothing depends on the last acknowledgements of roots that were taken away. */
 const RETIRE_MS = 60_000
 
@@ -40,7 +42,7 @@ export function progressOf(rotation: Rotation, facts: Facts): Progress {
   const age = facts.now - rotation.phaseAt
   const counts = { total: Math.max(total, facts.proxyPods), ready }
   const stay = (waitingFor: string): Progress => ({ ...counts, waitingFor })
-  if (reports.length === 0) return stay('a report of the control plane')
+  if (!reports.some(({ at, since }) => at - since >= SETTLE_MS)) return stay('proxies to connect to a control plane that has just started')
   const limit = rotation.phase === 'retire' ? RETIRE_MS : facts.certificateLifeMs
   if (!rotation.forced && age < limit) {
     const names = reports.flatMap(({ waiting }) => waiting).slice(0, 5)

@@ -20,12 +20,13 @@ const MAX_NAMES = 5
 /** Looks at the connections while a change is under way; returns how to stop. */
 export function reportProgress(options: ReporterOptions): () => void {
   const { store, replica } = options
+  const since = Date.now()
   let last: ReplicaReport | undefined
   let busy = false
   const look = () => {
     const { rotation } = store.record
     if (!rotation || busy) return
-    const report = reportOf(rotation, options.connections(), options.inForceSince(), Date.now())
+    const report = reportOf(rotation, options.connections(), { inForceSince: options.inForceSince(), at: Date.now(), since })
     if (last && isSame(report, last) && report.at - last.at < REPEAT_MS) return
     busy = true
     void store
@@ -49,8 +50,7 @@ export function reportProgress(options: ReporterOptions): () => void {
 export function reportOf(
   rotation: Pick<Rotation, 'id' | 'phase' | 'back'>,
   connections: readonly ConnectionStatus[],
-  inForceSince: number,
-  at: number,
+  { inForceSince, at, since }: { readonly inForceSince: number; readonly at: number; readonly since: number },
 ): ReplicaReport {
   const typeUrl = rotation.phase === 'issue' ? TRUST_TYPE.issuer : TRUST_TYPE.roots
   const counts = { total: 0, ready: 0, unaware: 0 }
@@ -63,7 +63,7 @@ export function reportOf(
     else if (type.state === 'SYNCED' && type.sentAt >= inForceSince) counts.ready++
     else if (waiting.length < MAX_NAMES) waiting.push(node.id.split('~')[2] ?? node.id.slice(0, 100))
   }
-  return { about: subjectOf(rotation), ...counts, waiting, at }
+  return { about: subjectOf(rotation), ...counts, waiting, at, since }
 }
 
 const isSame = (a: ReplicaReport, b: ReplicaReport): boolean =>

@@ -12,7 +12,7 @@ import {
   recordFromData,
   TRUST_TYPE,
 } from '@lateen/ca'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestCluster, type TestCluster } from '../../../testdata/test-cluster.ts'
 import { type Caller, type IssuedCertificate, openStream, requestCertificate } from '../../../testdata/test-proxy.ts'
 import type { ControlPlane } from '../../control-plane.ts'
@@ -42,6 +42,9 @@ async function request(action: RotationRequest['action']): Promise<string> {
   return (await until(({ answer }) => answer?.id === id)).answer?.message ?? ''
 }
 
+// A control plane that has just started waits for its proxies for some seconds.
+vi.setConfig({ testTimeout: 40_000 })
+
 const inPhase = (phase: Phase) => until(({ rotation }) => rotation?.phase === phase)
 const atRest = () => until(({ rotation }) => rotation === undefined)
 const mounted = async () => String(Object.values((await cluster.client.get(ConfigMap, 'shop', MAP)).data ?? {})[0])
@@ -55,8 +58,8 @@ interface Proxy {
   close(): void
 }
 
-async function connect(name: string): Promise<Proxy> {
-  const caller: Caller = { port: plane.ports.secureGrpc ?? 0, roots: await mounted(), token: await cluster.token('shop', 'cart') }
+async function connect(name: string, to: ControlPlane = plane): Promise<Proxy> {
+  const caller: Caller = { port: to.ports.secureGrpc ?? 0, roots: await mounted(), token: await cluster.token('shop', 'cart') }
   const stream = openStream(caller, {
     id: `sidecar~10.0.0.7~${name}.shop~shop.svc.cluster.local`,
     namespace: 'shop',
@@ -76,8 +79,8 @@ async function connect(name: string): Promise<Proxy> {
 }
 
 /** A proxy that has taken what holds now. */
-async function connected(name: string): Promise<Proxy> {
-  const proxy = await connect(name)
+async function connected(name: string, to: ControlPlane = plane): Promise<Proxy> {
+  const proxy = await connect(name, to)
   const first = await proxy.roots()
   first.take()
   return proxy
@@ -193,12 +196,38 @@ test('a proxy that does not answer is not waited for when that is wanted', async
   await atRest()
 })
 
+test('with two replicas the proxies of both are waited for, and both sign alike', async () => {
+  const other = await cluster.startControlPlane({ POD_NAME: 'istiod-other' })
+  const [one, two] = [await connected('cart-6'), await connected('cart-7', other)]
+  await request('rotate')
+  ;(await one.roots()).take()
+  await until(({ rotation }) => rotation?.waitingFor?.includes('1 of 2 proxies (cart-7.shop)') === true)
+  ;(await two.roots()).take()
+  const issuer = await two.issuer()
+  await inPhase('issue')
+  const signed = await requestCertificate({
+    port: other.ports.secureGrpc ?? 0,
+    roots: await mounted(),
+    token: await cluster.token('shop', 'cart'),
+  })
+  expect(leadsTo(signed.chain[0] ?? '', issuer.pem)).toBe(true)
+  expect(leadsTo(await leafOf(), issuer.pem)).toBe(true)
+  issuer.take()
+  await until(({ rotation }) => rotation?.waitingFor?.includes('cart-6.shop') === true)
+  ;(await one.issuer()).take()
+  for (const proxy of [one, two]) (await proxy.roots()).take()
+  await atRest()
+  one.close()
+  two.close()
+  await other.close()
+})
+
 test('a CA that was replaced while no control plane ran signs nothing until the proxies that run trust it', async () => {
   await plane.close()
   const pod = await cluster.client.create(RESOURCE_TYPES.Pod, {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'cart-6', namespace: 'shop' },
+    metadata: { name: 'cart-8', namespace: 'shop' },
     spec: { containers: [{ name: 'istio-proxy', image: 'proxy' }] },
   })
   const containerStatuses = [
@@ -222,7 +251,7 @@ test('a CA that was replaced while no control plane ran signs nothing until the 
     rootsIn(Buffer.from(String(Object(secret.data)['ca-cert.pem']), 'base64').toString())[0],
   )
   await expect(sign()).rejects.toMatchObject({ code: Status.UNAVAILABLE, details: expect.stringContaining('do not trust the new one yet') })
-  const proxy = await connect('cart-6')
+  const proxy = await connect('cart-8')
   ;(await proxy.roots()).take()
   let issuer = await proxy.issuer()
   if (issuer.pem === '') {
