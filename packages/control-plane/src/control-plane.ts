@@ -328,6 +328,7 @@ class RunningControlPlane implements ControlPlane {
       externalCa: ca.external && { ...ca.external, rootPem: readIfThere(ca.external.rootFile) },
       replica: replicaName(this.#options),
       connections: () => this.#xds?.connections() ?? [],
+      formerTrustDomains: () => this.#view().trustDomainAliases,
       distributed: () => this.#duties?.rootsDistributed ?? true,
       onChange: (changed) => {
         opened.server?.renew()

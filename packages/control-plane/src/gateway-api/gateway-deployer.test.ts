@@ -3,7 +3,16 @@ import { isNotFound } from '@lateen/kube'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
 
-const { ConfigMap, CustomResourceDefinition, Event, GatewayClass, KubernetesGateway, Service, ServiceAccount } = RESOURCE_TYPES
+const {
+  ConfigMap,
+  CustomResourceDefinition,
+  Event,
+  GatewayClass,
+  KubernetesGateway,
+  MutatingWebhookConfiguration,
+  Service,
+  ServiceAccount,
+} = RESOURCE_TYPES
 const Deployment: ResourceType = { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true }
 const GROUP = 'gateway.networking.k8s.io'
 const LISTENERS = [{ name: 'web', port: 80, protocol: 'HTTP' }]
@@ -117,6 +126,20 @@ test('Gateways of other classes, revisions and controllers, and those with addre
   for (const name of ['foreign-nginx', 'remote-istio-remote', 'addressed-istio', 'canary-istio', 'newer-istio'])
     expect(await isThere(Service, name), name).toBe(false)
   expect(await isThere(Service, 'revised-istio', 'elsewhere')).toBe(false)
+})
+
+test('a Gateway may name its revision by a tag', async () => {
+  await deploy('tagged', {}, { labels: { 'istio.io/rev': 'stable' } })
+  await settled()
+  expect(await isThere(Service, 'tagged-istio')).toBe(false)
+  await cluster.client.create(MutatingWebhookConfiguration, {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name: 'tag-stable', labels: { 'istio.io/tag': 'stable', 'istio.io/rev': 'default' } },
+    webhooks: [],
+  })
+  await made(Service, 'tagged-istio')
+  await cluster.client.delete(MutatingWebhookConfiguration, undefined, 'tag-stable')
 })
 
 test('what somebody else made under the same name stays as it is', async () => {

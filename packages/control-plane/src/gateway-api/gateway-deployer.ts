@@ -6,7 +6,7 @@
  */
 import { type KubeObject, objectKey, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { createEvent } from '@lateen/config'
+import { createEvent, projectConfig } from '@lateen/config'
 import { GATEWAY_NAME_LABEL, type GatewayRequest, readMesh, renderGateway } from '@lateen/inject'
 import { type KubeClient, type ListWatch, listWatch } from '@lateen/kube'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
@@ -42,6 +42,7 @@ export interface GatewayDeployer {
 }
 
 const REVISION = 'istio.io/rev'
+const TAG = 'istio.io/tag'
 const NOTHING: NamespaceFacts = { labels: {}, annotations: {} }
 const log = logger('gateways')
 
@@ -73,6 +74,8 @@ class Term {
   readonly #gateways = new Map<string, KubeObject>()
   readonly #classes = new Map<string, KubeObject>()
   readonly #listenerSets = new Map<string, KubeObject>()
+  /** Webhook configurations that give a revision another name. */
+  readonly #tags = new Map<string, KubeObject>()
   readonly #made: MadeObjects
   readonly #queue: GatewayQueue
   readonly #injector: InjectorConfigWatcher
@@ -92,6 +95,7 @@ class Term {
       this.#follow(RESOURCE_TYPES.GatewayClass, this.#classes, refresh),
       this.#follow(RESOURCE_TYPES.KubernetesGateway, this.#gateways, (gateway) => this.#consider(objectKey(gateway))),
       this.#follow(RESOURCE_TYPES.ListenerSet, this.#listenerSets, (set) => this.#consider(gatewayOfListenerSet(set))),
+      this.#follow(RESOURCE_TYPES.MutatingWebhookConfiguration, this.#tags, refresh, TAG),
     ]
     signal.addEventListener('abort', () => {
       for (const watch of [...watches, this.#injector]) watch.stop()
@@ -124,11 +128,16 @@ class Term {
     if (this.#ready && key !== undefined) this.#queue.add(key)
   }
 
-  #follow(type: ResourceType, into: Map<string, KubeObject>, changed: (object: KubeObject) => void): ListWatch {
+  #follow(
+    type: ResourceType,
+    into: Map<string, KubeObject>,
+    changed: (object: KubeObject) => void,
+    labelSelector: string | undefined = undefined,
+  ): ListWatch {
     return listWatch(
       this.#options.client,
       type,
-      { optional: true, project: withoutStatus, log },
+      { optional: true, project, log, ...(labelSelector ? { labelSelector } : {}) },
       {
         replace: (objects) => {
           into.clear()
@@ -151,7 +160,7 @@ class Term {
 
   async #reconcile(key: string): Promise<void> {
     const gateway = this.#gateways.get(key)
-    if (!gateway || gateway.metadata.deletionTimestamp) return
+    if (!gateway) return
     const spec = gatewaySpec(gateway)
     const served = servedClass(spec.gatewayClassName ?? '', this.#classes.get(spec.gatewayClassName ?? ''))
     if (!served || !hasDeployment(served) || !isDeployed(spec) || !this.#isOfRevision(gateway) || isForNewerController(gateway)) return
@@ -163,10 +172,11 @@ class Term {
     log.debug(`Gateway ${key} is deployed`)
   }
 
-  /** By its label, else by its namespace's; without either, the default revision's. */
+  /** By its label, else by its namespace's, which may be a tag of a revision; without either, the default revision's. */
   #isOfRevision({ metadata }: KubeObject): boolean {
     const asked = metadata.labels?.[REVISION] ?? this.#namespace(metadata.namespace ?? '').labels[REVISION] ?? 'default'
-    return asked === this.#options.revision
+    const tag = [...this.#tags.values()].find(({ metadata: { labels } }) => labels?.[TAG] === asked)
+    return (tag?.metadata.labels?.[REVISION] ?? asked) === this.#options.revision
   }
 
   /** Objects that cannot be made are the user's to put right; trying again would not help. */
@@ -203,10 +213,8 @@ class Term {
 type DeployedClass = ServedClass & { readonly deployment: NonNullable<ServedClass['deployment']> }
 const hasDeployment = (served: ServedClass): served is DeployedClass => served.deployment !== undefined
 
-function withoutStatus({ apiVersion, kind, metadata, spec }: KubeObject): KubeObject {
-  const { resourceVersion: _version, generation: _generation, ...kept } = metadata
-  return { apiVersion, kind, metadata: kept, spec }
-}
+/** One that is being deleted is not deployed any more. */
+const project = (object: KubeObject): KubeObject | undefined => (object.metadata.deletionTimestamp ? undefined : projectConfig(object))
 
 /** `100 * major + minor`; 0 when it cannot be read. */
 async function readVersion(client: KubeClient): Promise<number> {
