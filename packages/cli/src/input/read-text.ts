@@ -1,21 +1,39 @@
 /** Text of files that users name, bounded. */
 import { readFileSync, readSync, statSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { CommandError, EXIT } from '../shell/exit-codes.ts'
 
 const LARGEST_BYTES = 64 * 1024 * 1024
 
 /** The text of a file; `-` is the standard input. @throws CommandError when it cannot be read or is too large */
 export function readText(path: string): string {
-  if (path === '-') return reading('standard input', readStandardInput)
+  if (path === '-') return reading('standard input', () => interruptible(readStandardInput))
   const { size } = reading(path, () => statSync(path))
   if (size > LARGEST_BYTES) throw new CommandError(`${path} is larger than ${LARGEST_BYTES / 1024 / 1024} MiB`, { exitCode: EXIT.data })
   return reading(path, () => readFileSync(path, 'utf8'))
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** A read of a terminal waits for the user, and nothing of this program runs meanwhile: Ctrl-C must end it without our help. */
+function interruptible<T>(read: () => T): T {
+  const held = SIGNALS.map((signal) => [signal, process.rawListeners(signal)] as const)
+  for (const signal of SIGNALS) process.removeAllListeners(signal)
+  try {
+    return read()
+  } finally {
+    for (const [signal, listeners] of held) for (const listener of listeners) process.on(signal, asListener(listener))
+  }
+}
+
+/** What was listening to a signal is a listener of signals. */
+const asListener = (listener: unknown) => listener as NodeJS.SignalsListener
+
 const CHUNK_BYTES = 64 * 1024
 const AGAIN_MS = 5
 
 function readStandardInput(): string {
+  if (isatty(0)) process.stderr.write('reading from the terminal; Ctrl-D ends the input\n')
   const chunks: Buffer[] = []
   for (let size = 0; size <= LARGEST_BYTES; ) {
     const chunk = Buffer.alloc(CHUNK_BYTES)

@@ -2,6 +2,7 @@
 import type { Pod, Service } from '@lateen/api'
 import { describe, expect, test } from 'vitest'
 import { dumpOf, madeFrom } from '../../../../testdata/dumps.ts'
+import { startFakeApi } from '../../../../testdata/fake-api.ts'
 import { namingIn } from './describe.ts'
 import { acceptedTls, mutualTlsLines } from './mutual-tls.ts'
 import { podLines, proxyReady, serviceLines } from './pod-text.ts'
@@ -246,4 +247,27 @@ test('what a pod accepts follows from all PeerAuthentications above it', () => {
     'Applied PeerAuthentication:',
     '   default.mesh, reviews.shop',
   ])
+})
+
+describe('a pod whose proxy does not answer', () => {
+  const namespaced = (kind: string, apiVersion: string, name: string, more: object) => ({ apiVersion, kind, metadata: { name, namespace: 'shop' }, ...more })
+
+  test('is described as far as can be, with a line about what is missing', async () => {
+    const api = await startFakeApi()
+    try {
+      api.objects = [
+        { ...pod, status: { phase: 'Running' } },
+        namespaced('Service', 'v1', 'reviews', { spec: { selector: { app: 'reviews' }, ports: [{ name: 'http', port: 80 }] } }),
+        namespaced('PeerAuthentication', 'security.istio.io/v1', 'strict', { spec: { mtls: { mode: 'STRICT' } } }),
+      ]
+      const { code, stdout } = await api.shell('x', 'describe', 'pod', 'reviews-1.shop')
+      expect(code).toBe(0)
+      expect(stdout).toMatch(/^Pod: reviews-1\.shop\n/)
+      expect(stdout).toMatch(/\nWARNING: .*reviews-1/)
+      expect(stdout).toContain('   Workload mTLS mode: STRICT\n')
+      expect(stdout).toContain('Skipping Gateway information (no ingress gateway pods)\n')
+    } finally {
+      await api.close()
+    }
+  })
 })
