@@ -4,8 +4,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
-import { newAuthority } from '../harness/authority.ts'
-import { type CaEntries, certificatesOf, newIntermediate, newRoot } from '../harness/certificate-authorities.ts'
+import { type CaEntries, certificatesOf, newIntermediate, newLeaf, newRoot } from '../harness/certificate-authorities.ts'
 import { documents } from '../harness/echo.ts'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
@@ -72,23 +71,20 @@ describeWithMesh('certificates replaced under load', (mesh) => {
     const before = await rootOf(mesh())
     const load = await startBoth(mesh())
     const { code, output } = await mesh().lateen('ca', 'rotate', '--timeout', '120s')
-    expect(output).toContain('3 of 3')
-    expect(code).toBe(0)
+    expect(code, output).toBe(0)
     const after = await rootOf(mesh())
     expect(after).not.toBe(before)
     await eventually(() => everyProxyTrusts(mesh(), [after]))
     expect(await load.stop()).toEqual(NO_FAILURES)
   })
 
-  test('the root, while the control plane is killed in every phase: the change goes on where it was', async () => {
+  test('the root, while the control plane is killed in the middle: the change goes on where it was', async () => {
     const before = await rootOf(mesh())
     const load = await startBoth(mesh())
     expect((await mesh().lateen('ca', 'rotate', '--wait=false')).code).toBe(0)
-    let killed = ''
-    // In each phase that it is found in.
+    const left = new Set(['distribute', 'issue'])
     for (let phase = await phaseOf(mesh()); phase !== undefined; phase = await phaseOf(mesh())) {
-      if (phase === killed) continue
-      killed = phase
+      if (!left.delete(phase)) continue
       const pids = processesOf(mesh(), ISTIOD)
       kill(mesh(), ISTIOD)
       await eventually(() => processesOf(mesh(), ISTIOD).some((pid) => !pids.includes(pid)))
@@ -117,7 +113,9 @@ describeWithMesh('certificates replaced under load', (mesh) => {
   })
 
   test("another mesh's workloads come in as themselves, and as nobody else", async () => {
-    const { root, files } = await partnerCertificates()
+    const partner = await newRoot('partner')
+    const theirs = await newLeaf(partner, 'spiffe://partner.example/ns/a/sa/b')
+    const forged = await newLeaf(partner, 'spiffe://cluster.local/ns/shop/sa/curl')
     await mesh().apply(STRICT + documents({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'outside' } }, PLAIN_POD))
     await mesh().kubectl('wait', '--for=condition=Ready', 'pod/client', '-n', 'outside', '--timeout=55s')
     const address = await mesh().kubectl('get', 'pod', '-n', 'shop', '-l', 'app=hello', '-o', 'jsonpath={.items[0].status.podIP}')
@@ -125,23 +123,12 @@ describeWithMesh('certificates replaced under load', (mesh) => {
       const script = `cat >/tmp/client.pem; curl -sk -o /dev/null -m 5 -w '%{http_code}' --cert /tmp/client.pem https://${address}:5000/hello || true`
       return (await mesh().tryKubectl(['exec', '-i', 'client', '-n', 'outside', '--', 'sh', '-c', script], { stdin: certificate })).stdout
     }
-    expect(await call(files.theirs)).toBe('000')
-    await addToMesh(mesh(), { caCertificates: [{ pem: root, trustDomains: ['partner.example'] }] })
-    await eventually(async () => expect(await call(files.theirs)).toBe('200'))
-    expect(await call(files.forged)).toBe('000')
+    expect(await call(theirs)).toBe('000')
+    await addToMesh(mesh(), { caCertificates: [{ pem: partner.pem, trustDomains: ['partner.example'] }] })
+    await eventually(async () => expect(await call(theirs)).toBe('200'))
+    expect(await call(forged)).toBe('000')
   })
 })
-
-/** The authority of another mesh makes certificates for its own identities, and for one of this mesh. */
-async function partnerCertificates(): Promise<{ root: string; files: Record<'theirs' | 'forged', string> }> {
-  const partner = await newAuthority('partner')
-  const file = async (uri: string) => {
-    const { certificate, key } = await partner.issue(uri, { uri })
-    return `${key}\n${certificate}\n`
-  }
-  const files = { theirs: await file('spiffe://partner.example/ns/a/sa/b'), forged: await file('spiffe://cluster.local/ns/shop/sa/curl') }
-  return { root: partner.certificate, files }
-}
 
 const NO_FAILURES = { gateway: {}, sidecar: {} }
 

@@ -15,6 +15,8 @@ const APP = 'feat/web'
 const HOST = 'web.feat.svc.cluster.local'
 const WEB = `http://${HOST}`
 
+const SECOND_ISSUER = 'https://second.example.com'
+
 type Fields = Readonly<Record<string, unknown>>
 
 const key = newSigningKey('one')
@@ -384,6 +386,10 @@ describeWithMesh('conditions of rules', (mesh) => {
         },
       ) +
         at('RequestAuthentication', 'edge', { targetRef: gateway, jwtRules: [{ issuer: ISSUER, jwks: keySet(key) }] }) +
+        at('RequestAuthentication', 'edge-too', {
+          targetRefs: [{ ...gateway, namespace: 'feat' }],
+          jwtRules: [{ issuer: SECOND_ISSUER, jwks: keySet(key) }],
+        }) +
         at('AuthorizationPolicy', 'edge', {
           targetRefs: [gateway],
           rules: [{ from: [{ source: { requestPrincipals: ['*'] } }] }],
@@ -397,6 +403,7 @@ describeWithMesh('conditions of rules', (mesh) => {
     const ask = (headers: Readonly<Record<string, string>>) => echo.callOnce(DRIVER, { url: 'http://edge-istio.feat/', headers })
     await eventually(async () => expect((await ask({})).status).toBe(403), { withinMs: 60_000 })
     expect(await ask(bearer())).toMatchObject({ status: 200, pod: 'web' })
+    expect(await ask(bearer({ iss: SECOND_ISSUER }))).toMatchObject({ status: 200, pod: 'web' })
     expect((await echo.callOnce(DRIVER, { url: WEB })).status).toBe(200)
   })
 })

@@ -5,13 +5,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, type Issued, newAuthority } from '../harness/authority.ts'
-import { type CallSpec, documents, type Echo, echoService } from '../harness/echo.ts'
+import { type Answer, type CallSpec, documents, type Echo, type EchoPod, echoService } from '../harness/echo.ts'
 import { DRIVER, deployEcho } from '../harness/echo-mesh.ts'
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { namespaces, networking, secret } from '../harness/objects.ts'
 
 const WEB = 'web.feat.svc.cluster.local'
+/** A server that asks for certificates, and is reached by way of a gateway. */
+const OUTSIDE = 'outside.feat.svc.cluster.local'
 const TLS_PORT = 9443
 const HTTP_PORT = 9080
 const RBAC = 'rbac.authorization.k8s.io'
@@ -111,6 +113,31 @@ function reader(namespace: string): string {
   )
 }
 
+/** Requests that leave by the gateway, which begins mutual TLS with a credential of its own namespace. */
+function egress(client: Issued, { certificate }: Authority): readonly string[] {
+  return [
+    secret('egress', 'istio-system', { ...tlsFiles(client), 'ca.crt': certificate }),
+    echoService({ name: 'outside', namespace: 'feat', ports: { https: [443, 8443] } }),
+    networking(
+      'Gateway',
+      { name: 'egress', namespace: 'feat' },
+      { selector: { istio: 'ingressgateway' }, servers: [server('HTTP', HTTP_PORT, ['out.example'])] },
+    ),
+    networking(
+      'VirtualService',
+      { name: 'egress', namespace: 'feat' },
+      { hosts: ['out.example'], gateways: ['egress'], http: [{ route: [{ destination: { host: OUTSIDE, port: { number: 443 } } }] }] },
+    ),
+    networking(
+      'DestinationRule',
+      { name: 'egress', namespace: 'istio-system' },
+      { host: OUTSIDE, trafficPolicy: { tls: { mode: 'MUTUAL', credentialName: 'egress', sni: OUTSIDE, subjectAltNames: [OUTSIDE] } } },
+    ),
+  ]
+}
+
+const tlsFiles = ({ certificate, key }: Issued) => ({ 'tls.crt': certificate, 'tls.key': key })
+
 describeWithMesh('rights', (mesh) => {
   let echo: Echo
   let authority: Authority
@@ -140,6 +167,7 @@ describeWithMesh('rights', (mesh) => {
       }
     }
     const own = await authority.issue('edge.example')
+    const outside = await authority.issue(OUTSIDE)
     const objects = [
       networking(
         'Gateway',
@@ -172,14 +200,27 @@ describeWithMesh('rights', (mesh) => {
         { name: 'edge', namespace: 'edge' },
         { hosts: ['edge.example', 'stolen.example'], gateways: ['edge'], http: [route] },
       ),
-      namespaces({ edge: 'injected' }),
+      ...egress(client, authority),
+      secret('outside', 'feat', {
+        cert: outside.certificate,
+        key: outside.key,
+        ca: authority.certificate,
+      }),
       secret('edge', 'edge', { 'tls.crt': own.certificate, 'tls.key': own.key }),
       edge('edge'),
       ...secrets,
       echoService({ name: 'web', namespace: 'feat' }),
     ]
     await mesh().apply(namespaces({ edge: 'injected', feat: 'injected' }))
-    echo = await deployEcho(mesh(), [{ name: 'web', namespace: 'feat' }], objects.join(''))
+    const asking: EchoPod = {
+      name: 'outside',
+      namespace: 'feat',
+      inject: false,
+      listen: ['8443=https'],
+      env: { TLS_CERT: '/certs/cert', TLS_KEY: '/certs/key', TLS_CLIENT_CA: '/certs/ca' },
+      secrets: { '/certs': 'outside' },
+    }
+    echo = await deployEcho(mesh(), [{ name: 'web', namespace: 'feat' }, asking], objects.join(''))
     await mesh().rolledOut('edge', 'edge')
     address = await addressOf(mesh(), 'istio-system', 'ingressgateway')
   })
@@ -222,6 +263,21 @@ describeWithMesh('rights', (mesh) => {
       withinMs: 60_000,
     })
     expect(await secured(own, 'stolen.example')).toMatchObject({ status: 0 })
+  })
+
+  test('requests that leave by a gateway show the certificate of its Secret, and the next one when that changes, without a failure', async () => {
+    const leave = (more: Partial<CallSpec> = {}) =>
+      echo.call(DRIVER, { url: `http://${address}:${HTTP_PORT}/`, headers: { host: 'out.example' }, ...more })
+    const peers = (answers: readonly Answer[]) => [...new Set(answers.map(({ status, echo: seen }) => `${status} ${seen?.tls?.peer}`))]
+    await eventually(async () => expect(peers(await leave())).toEqual(['200 DNS:client.example']))
+    const meanwhile = leave({ url: `http://${address}:${HTTP_PORT}/?delay=50`, count: 60, parallel: 2 })
+    const other = await authority.issue('other-client.example')
+    await mesh().apply(secret('egress', 'istio-system', { ...tlsFiles(other), 'ca.crt': authority.certificate }))
+    // Connections that are there stay; a request of more at once than there are makes new ones.
+    await eventually(async () =>
+      expect(peers(await leave({ count: 20, parallel: 20, newConnections: true }))).toContain('200 DNS:other-client.example'),
+    )
+    expect((await meanwhile).map(({ status }) => status).filter((status) => status !== 200)).toEqual([])
   })
 
   describe('the control plane', () => {

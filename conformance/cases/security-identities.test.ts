@@ -147,6 +147,13 @@ describeWithMesh('security of workloads', (mesh) => {
       [
         documents(account('feat'), account('other')),
         echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], 'tcp-bytes': [9000, 9000] } }),
+        echoService({
+          name: 'direct',
+          namespace: 'feat',
+          selector: { app: 'web' },
+          headless: true,
+          ports: { http: [8080, 8080], 'tcp-bytes': [9000, 9000] },
+        }),
         // Connections that were made under older policies are decided by those until they end.
         networking(
           'DestinationRule',
@@ -171,7 +178,7 @@ describeWithMesh('security of workloads', (mesh) => {
       version: protocol,
       ...target,
       ...more,
-      ...(protocol === 'tcp' ? { body: text } : { url: `${target.url}${text}` }),
+      ...(protocol === 'tcp' ? { body: text } : { url: `${more.url ?? target.url}${text}` }),
     })
     return { name: `${caller} over ${protocol}`, from: pod ?? DRIVER, expected, spec }
   }
@@ -238,6 +245,21 @@ describeWithMesh('security of workloads', (mesh) => {
       }
       await expectVerdicts(echo, APP, [callOf('right', 'h1', 'served'), callOf('right', 'tcp', 'served')])
     })
+  })
+
+  test('pods that are reached by a headless Service get mutual TLS too; those that are dialled by their address do not', async () => {
+    const to = (host: string, protocol: Protocol, expected: Verdict): MarkedCall => ({
+      ...callOf('right', protocol, expected, { url: protocol === 'tcp' ? `tcp://${host}:9000` : `http://${host}:8080` }),
+      name: `${host} over ${protocol}`,
+    })
+    const calls = (direct: Readonly<Record<Protocol, Verdict>>) =>
+      PROTOCOLS.flatMap((protocol) => [
+        to('direct.feat.svc.cluster.local', protocol, 'served'),
+        // Nobody knows whose address it is: the caller's proxy sends plain text.
+        to(address, protocol, direct[protocol]),
+      ])
+    await expectVerdicts(echo, APP, calls({ h1: 'served', grpc: 'served', tcp: 'served' }))
+    await under(mutual('STRICT'), () => expectVerdicts(echo, APP, calls({ h1: '503', grpc: '503', tcp: 'cut off' })))
   })
 
   describe('tokens', () => {

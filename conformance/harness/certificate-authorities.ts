@@ -1,7 +1,7 @@
 /** CAs to plug into a mesh: roots, and intermediates that sign for it. */
 import { webcrypto, X509Certificate } from 'node:crypto'
 import 'reflect-metadata'
-import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, PemConverter, X509CertificateGenerator } from '@peculiar/x509'
+import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
 
 const HOUR_MS = 3_600_000
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -50,6 +50,23 @@ export async function newIntermediate(root: Root, name: string): Promise<CaEntri
     'root-cert.pem': root.pem,
     'cert-chain.pem': own + root.pem,
   }
+}
+
+/** A workload's certificate under a root, with its key: one PEM text, as curl takes it. */
+export async function newLeaf(root: Root, uri: string): Promise<string> {
+  const keys = await newKeys()
+  const certificate = await X509CertificateGenerator.create({
+    ...{ serialNumber: serial(), issuer: `CN=${root.name}`, publicKey: keys.publicKey },
+    ...{ signingKey: root.keys.privateKey, signingAlgorithm: ALGORITHM },
+    // SPIFFE demands a key usage of leaves, and Envoy checks that.
+    extensions: [
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: uri }], true),
+    ],
+    ...validity(),
+  })
+  const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
+  return `${key}\n${certificate.toString('pem')}\n`
 }
 
 /** The certificates of a PEM text. */

@@ -191,7 +191,8 @@ function echoOf(body: string): Received | undefined {
   }
 }
 
-async function addressOf(mesh: Mesh, pod: string): Promise<string> {
+/** The address of the pod `namespace/name`. */
+export async function addressOf(mesh: Mesh, pod: string): Promise<string> {
   const [namespace = '', name = ''] = pod.split('/')
   return mesh.kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
 }

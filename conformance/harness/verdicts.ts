@@ -65,12 +65,15 @@ function verdictOf(answer: Answer | undefined, gotIn: boolean): string {
   return gotIn ? `got in, though the caller saw: ${seen}` : `${seen}, by another than the app`
 }
 
+/** The statuses of HTTP that proxies turn into these of gRPC. */
+const GRPC: Readonly<Record<number, Verdict>> = { 7: '403', 14: '503', 16: '401' }
+
 function seenBy(answer: Answer | undefined): string {
   if (!answer || answer.status === 0) return 'cut off'
   // Bytes; the app's answer begins with its name.
   if (answer.headers['content-type'] === undefined && answer.pod === '' && answer.body !== '') return bytesSeen(answer.body)
-  if (answer.grpcStatus === 7) return '403'
-  if (answer.grpcStatus === 16) return '401'
+  const status = answer.grpcStatus === undefined ? undefined : GRPC[answer.grpcStatus]
+  if (status !== undefined) return status
   return answer.pod !== '' && answer.status === 200 ? 'served' : String(answer.status)
 }
 

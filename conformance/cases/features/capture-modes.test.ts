@@ -1,6 +1,6 @@
 /** How traffic comes to the proxy: redirected, transparently, for some ports alone, or not at all. Seen by the apps at both ends. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Echo, echoService } from '../../harness/echo.ts'
+import { addressOf, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
@@ -57,10 +57,7 @@ describeWithMesh('traffic is captured', (mesh) => {
       ],
       OBJECTS,
     )
-    for (const pod of [CALLER, DRIVER, 'feat/uncaptured']) {
-      const [namespace = '', name = ''] = pod.split('/')
-      address[pod] = await mesh().kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
-    }
+    for (const pod of [CALLER, DRIVER, 'feat/uncaptured']) address[pod] = await addressOf(mesh(), pod)
   })
   afterAll(() => echo?.close())
 

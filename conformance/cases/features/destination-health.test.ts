@@ -1,7 +1,7 @@
 /** Outlier detection and circuit breaking of a DestinationRule: pods are made to fail and healed, and what reaches them is counted. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
+import { type Answer, addressOf, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, deployEcho, NOWHERE_URL } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
@@ -106,8 +106,10 @@ describeWithMesh('health of destinations', (mesh) => {
         .map((name) => echoService({ name, namespace: 'outside', selector: { app: 'echo' } }))
         .join(''),
     )
-    const addressOf = (pod: string) => mesh().kubectl('get', 'pod', pod, '-n', 'outside', '-o', 'jsonpath={.status.podIP}')
-    for (const [name, [near, far]] of Object.entries(FIXED)) await mesh().apply(fixed(name, await addressOf(near), await addressOf(far)))
+    for (const [name, pair] of Object.entries(FIXED)) {
+      const [near, far] = await Promise.all(pair.map((pod) => addressOf(mesh(), `outside/${pod}`)))
+      await mesh().apply(fixed(name, near ?? '', far ?? ''))
+    }
     await Promise.all([
       ...Object.keys(INSIDE).map((name) => bothAnswer(`http://${inside(name)}`, ['a', 'b'])),
       ...Object.keys(OUTSIDE).map((name) => bothAnswer(`http://${outside(name)}`, ['x', 'y'])),

@@ -1,10 +1,10 @@
 /** Services that Kubernetes does not know: ServiceEntry, WorkloadEntry, WorkloadGroup; and the special kinds of those that it does. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, newAuthority } from '../../harness/authority.ts'
-import { type Answer, documents, type Echo, echoService } from '../../harness/echo.ts'
+import { type Answer, addressOf, documents, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, deployEcho, NOWHERE_URL, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
-import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
+import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
 import { type Named, networking, secret } from '../../harness/objects.ts'
 import { tally } from '../../harness/statistics.ts'
 
@@ -330,9 +330,4 @@ describeWithMesh('services beyond Kubernetes', (mesh) => {
 async function certificates(authority: Authority): Promise<string> {
   const { certificate, key } = await authority.issue('right.example')
   return secret('secured', 'outside', { cert: certificate, key }) + secret('trust', 'feat', { 'ca.crt': authority.certificate })
-}
-
-async function addressOf(mesh: Mesh, pod: string): Promise<string> {
-  const [namespace = '', name = ''] = pod.split('/')
-  return mesh.kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
 }

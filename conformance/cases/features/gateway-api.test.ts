@@ -146,6 +146,32 @@ const ROUTES = [
     },
   ]),
   httpRoute('mirror', [{ filters: [{ type: 'RequestMirror', requestMirror: { backendRef: to('shadow') } }], backendRefs: [to('web')] }]),
+  httpRoute('mirror-share', [
+    {
+      filters: [{ type: 'RequestMirror', requestMirror: { backendRef: to('shadow'), fraction: { numerator: 1, denominator: 4 } } }],
+      backendRefs: [to('web')],
+    },
+  ]),
+  httpRoute('by-backend', [
+    {
+      backendRefs: ['web', 'beta'].map((name) => {
+        const requestHeaderModifier = { set: [{ name: 'x-chosen', value: name }] }
+        return to(name, 80, { filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }] })
+      }),
+    },
+  ]),
+  httpRoute('cors', [
+    {
+      filters: [
+        {
+          type: 'CORS',
+          cors: { allowOrigins: ['https://ok.example'], allowMethods: ['GET', 'PUT'], allowHeaders: ['x-key'], maxAge: 600 },
+        },
+      ],
+      backendRefs: [to('web')],
+    },
+  ]),
+  httpRoute('retried', [{ retry: { codes: [503], attempts: 3 }, backendRefs: [to('web')] }]),
   httpRoute('timeouts', [{ timeouts: { request: '300ms' }, backendRefs: [to('web')] }]),
   httpRoute('nowhere', [{ backendRefs: [to('missing')] }]),
   httpRoute('away', [{ backendRefs: [to('away', 80, { namespace: 'other' })] }]),
@@ -216,6 +242,23 @@ const serviceRoute = (name: string, namespace: string, service: object, header: 
   )
 
 const MESH_ROUTES = [
+  api(
+    'GRPCRoute',
+    { name: 'calls-in-mesh', namespace: 'feat' },
+    {
+      parentRefs: [{ group: '', kind: 'Service', name: 'mesh-calls' }],
+      rules: [
+        { matches: [{ method: { service: 'echo.Other' } }], backendRefs: [to('other-calls', 50_051)] },
+        { backendRefs: [to('calls', 50_051)] },
+      ],
+    },
+  ),
+  api(
+    'TCPRoute',
+    { name: 'lines-in-mesh', namespace: 'feat' },
+    { parentRefs: [{ group: '', kind: 'Service', name: 'lines' }], rules: [{ backendRefs: [to('other-lines', 9000)] }] },
+    'v1alpha2',
+  ),
   serviceRoute('producer', 'feat', { name: 'beta', port: 80 }, 'producer'),
   serviceRoute('consumer', 'other', { name: 'shadow', namespace: 'feat', port: 80 }, 'consumer'),
   api(
@@ -230,6 +273,9 @@ const SERVICES = [
   echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], tcp: [9000, 9000] } }),
   echoService({ name: 'calls', namespace: 'feat', selector: { app: 'web' }, ports: { grpc: [50_051, 50_051] } }),
   echoService({ name: 'other-calls', namespace: 'feat', selector: { app: 'beta' }, ports: { grpc: [50_051, 50_051] } }),
+  echoService({ name: 'mesh-calls', namespace: 'feat', selector: { app: 'web' }, ports: { grpc: [50_051, 50_051] } }),
+  echoService({ name: 'lines', namespace: 'feat', selector: { app: 'web' }, ports: { tcp: [9000, 9000] } }),
+  echoService({ name: 'other-lines', namespace: 'feat', selector: { app: 'beta' }, ports: { tcp: [9000, 9000] } }),
   echoService({ name: 'beta', namespace: 'feat' }),
   echoService({ name: 'shadow', namespace: 'feat' }),
   echoService({ name: 'secure', namespace: 'feat', ports: { https: [443, 8443] } }),
@@ -273,7 +319,7 @@ describeWithMesh('the Gateway API', (mesh) => {
       mesh(),
       [
         { name: 'web', namespace: 'feat', listen: ['8080=http', '9000=tcp', '50051=http'] },
-        { name: 'beta', namespace: 'feat', listen: ['8080=http', '50051=http'] },
+        { name: 'beta', namespace: 'feat', listen: ['8080=http', '9000=tcp', '50051=http'] },
         { name: 'shadow', namespace: 'feat' },
         {
           name: 'secure',
@@ -307,6 +353,8 @@ describeWithMesh('the Gateway API', (mesh) => {
       JSON.parse(await mesh().kubectl('get', kind, name, '-n', namespace, '-o', 'json'))
 
     test('is deployed: an account, a Deployment and a Service of its own', async () => {
+      await mesh().kubectl('wait', '--for=condition=Programmed', `gateways.${GROUP}/edge`, '-n', 'feat', '--timeout=30s')
+      expect((await get(`gateways.${GROUP}`, 'edge')).status.addresses).toEqual([{ type: 'Hostname', value: `${EDGE}.svc.cluster.local` }])
       const [service, deployment] = [await get('service'), await get('deployment')]
       expect(service.spec.ports.map((port: { port: number }) => port.port)).toEqual([15021, ...LISTENERS.map((one) => one.port)])
       expect(deployment.spec.template.spec.serviceAccountName).toBe('edge-istio')
@@ -468,6 +516,38 @@ describeWithMesh('the Gateway API', (mesh) => {
       await eventually(async () => expect(await echo.received('feat/shadow', { test: id })).toHaveLength(20))
     })
 
+    test('a mirror may get a share of the requests', async () => {
+      const id = randomUUID()
+      await echo.call(DRIVER, { url: `http://${EDGE}/`, headers: { host: 'mirror-share.api.example', 'x-test': id }, count: 300 })
+      await eventually(async () => expectShare((await echo.received('feat/shadow', { test: id })).length, 300, 0.25))
+    })
+
+    test('filters of a backend are for the requests that go there', async () => {
+      const spec = { url: `http://${EDGE}/`, headers: { host: 'by-backend.api.example' }, count: 40 }
+      const seen = tally((await echo.call(DRIVER, spec)).map(({ pod, echo: received }) => `${pod} ${received?.headers['x-chosen']}`))
+      expect(Object.keys(seen).sort()).toEqual(['beta beta', 'web web'])
+    })
+
+    test('CORS: a preflight of an allowed origin is answered, with what is allowed', async () => {
+      const preflight = (origin: string) => http('cors', { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'PUT' } })
+      expect(await preflight('https://ok.example')).toMatchObject({
+        status: 200,
+        headers: {
+          'access-control-allow-origin': 'https://ok.example',
+          'access-control-allow-methods': 'GET,PUT',
+          'access-control-allow-headers': 'x-key',
+          'access-control-max-age': '600',
+        },
+      })
+      expect((await preflight('https://no.example')).headers).not.toHaveProperty('access-control-allow-origin')
+    })
+
+    test('a retry repeats requests that fail with the codes that it names', async () => {
+      const id = randomUUID()
+      expect(await http('retried', { path: `/?fail=2&id=${id}`, headers: { 'x-test': id } })).toMatchObject({ status: 200, pod: 'web' })
+      expect(await echo.received('feat/web', { test: id })).toHaveLength(3)
+    })
+
     test('a timeout ends a slow request', async () => {
       expect(await http('timeouts', { path: '/?delay=2000' })).toMatchObject({ status: 504 })
       expect(await http('timeouts')).toMatchObject({ status: 200, pod: 'web' })
@@ -545,5 +625,16 @@ describeWithMesh('the Gateway API', (mesh) => {
       await eventually(async () => expect(await routeSeen(OTHER_CALLER, 'shadow')).toEqual({ status: 200, pod: 'web', route: 'consumer' }))
       expect(await routeSeen(CALLER, 'shadow')).toEqual({ status: 200, pod: 'shadow', route: undefined })
     })
+  })
+
+  test('a GRPCRoute of a Service: calls in the mesh go by service and method', async () => {
+    const call = (where: string) => echo.callOnce(CALLER, { url: `http://mesh-calls.feat:50051${where}`, version: 'grpc' })
+    await eventually(async () => expect(await call('/echo.Other/Any')).toMatchObject({ grpcStatus: 0, pod: 'beta' }))
+    expect(await call('/echo.Echo/Say')).toMatchObject({ grpcStatus: 0, pod: 'web' })
+  })
+
+  test('a TCPRoute of a Service: bytes in the mesh go where it says', async () => {
+    const call = () => echo.callOnce(CALLER, { url: 'tcp://lines.feat:9000', version: 'tcp', body: 'in-mesh' })
+    await eventually(async () => expect(await call()).toMatchObject({ body: 'beta in-mesh' }))
   })
 })

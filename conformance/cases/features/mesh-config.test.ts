@@ -1,11 +1,14 @@
 /** The mesh configuration in the ConfigMap `istio`: what is changed there while the mesh runs is in force without a restart. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { type Echo, echoPod, echoService, podsReady } from '../../harness/echo.ts'
+import { addressOf, type Echo, echoPod, echoService, podsReady } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { networking } from '../../harness/objects.ts'
+
+/** Keeps statistics that are left out otherwise. */
+const COUNTED = { 'proxy.istio.io/config': JSON.stringify({ proxyStatsMatcher: { inclusionPrefixes: ['cluster.out_', 'cluster.in_'] } }) }
 
 const OBJECTS = [
   echoService({ name: 'web', namespace: 'feat', ports: { http: [80, 8080], greets: [7001, 7001] } }),
@@ -58,9 +61,9 @@ describeWithMesh('the mesh configuration', (mesh) => {
     echo = await deployEcho(
       mesh(),
       [
-        { name: 'caller', namespace: 'feat', labels: { 'istio-locality': 'home.near' } },
+        { name: 'caller', namespace: 'feat', labels: { 'istio-locality': 'home.near' }, annotations: COUNTED },
         { name: 'caller', namespace: 'other' },
-        { name: 'web', namespace: 'feat', listen: ['8080=http', '7001=tcp-first'] },
+        { name: 'web', namespace: 'feat', listen: ['8080=http', '7001=tcp-first'], annotations: COUNTED },
         { name: 'near', namespace: 'outside', labels: { role: 'zone', 'istio-locality': 'home.near' } },
         { name: 'far', namespace: 'outside', labels: { role: 'zone', 'istio-locality': 'home.far' } },
       ],
@@ -124,7 +127,7 @@ describeWithMesh('the mesh configuration', (mesh) => {
     'x-forwarded-client-cert' in ((await echo.callOnce(from, { url })).echo?.headers ?? {})
 
   test('services, routes and rules that say nothing are seen by all, or by their own namespace', async () => {
-    const secure = () => isSecure(OTHER_CALLER, 'http://web.feat/')
+    const secure = () => isSecure(OTHER_CALLER, 'http://web.feat/north')
     await changes({ defaultServiceExportTo: ['.'] }, secure, false, true)
     const road = async () => (await echo.callOnce(OTHER_CALLER, { url: 'http://web.feat/north' })).headers['x-road']
     await changes({ defaultVirtualServiceExportTo: ['.'] }, road, undefined, 'main')
@@ -133,7 +136,7 @@ describeWithMesh('the mesh configuration', (mesh) => {
   })
 
   test('mutual TLS is used wherever it can be, or only where it is asked for', async () => {
-    await changes({ enableAutoMtls: false }, () => isSecure(CALLER, 'http://web.feat/'), false, true)
+    await changes({ enableAutoMtls: false }, () => isSecure(CALLER, 'http://web.feat/north'), false, true)
   })
 
   test('retries of routes that say none', async () => {
@@ -175,7 +178,7 @@ describeWithMesh('the mesh configuration', (mesh) => {
   test('proxies serve as HTTP proxies on a port of their own', async () => {
     const byProxy = async () => {
       const { status, pod } = await echo.callOnce(CALLER, {
-        url: 'http://127.0.0.1:15002/',
+        url: 'http://127.0.0.1:15002/north',
         headers: { host: 'web.feat.svc.cluster.local' },
       })
       return { status, pod }
@@ -186,7 +189,7 @@ describeWithMesh('the mesh configuration', (mesh) => {
   test('names of clusters in statistics', async () => {
     const names = { outboundClusterStatName: 'out_%SERVICE%_%SERVICE_PORT%', inboundClusterStatName: 'in_%SERVICE%_%TARGET_PORT%' }
     const named = async (pod: string, name: string) => {
-      await echo.callOnce(CALLER, { url: 'http://web.feat/' })
+      await echo.callOnce(CALLER, { url: 'http://web.feat/north' })
       const request = ['pilot-agent', 'request', 'GET', `stats?filter=cluster.${name}`]
       return (await mesh().kubectl('exec', pod, '-n', 'feat', '-c', 'istio-proxy', '--', ...request)).includes(`cluster.${name}`)
     }
@@ -251,9 +254,4 @@ async function write(mesh: Mesh, text: string): Promise<void> {
 function controlPlane(mesh: Mesh): Promise<string> {
   const fields = '{.items[*].metadata.uid} {.items[*].status.containerStatuses[*].restartCount}'
   return mesh.kubectl('get', 'pods', '-n', 'istio-system', '-l', 'app=istiod', '-o', `jsonpath=${fields}`)
-}
-
-function addressOf(mesh: Mesh, pod: string): Promise<string> {
-  const [namespace = '', name = ''] = pod.split('/')
-  return mesh.kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
 }

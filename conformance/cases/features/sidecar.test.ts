@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Authority, newAuthority } from '../../harness/authority.ts'
-import { documents, type Echo, type EchoPod, echoService } from '../../harness/echo.ts'
+import { addressOf, documents, type Echo, type EchoPod, echoService } from '../../harness/echo.ts'
 import { DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
-import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
+import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
 import { networking, secret } from '../../harness/objects.ts'
 import { tally } from '../../harness/statistics.ts'
 
@@ -275,8 +275,3 @@ describeWithMesh('a Sidecar', (mesh) => {
     await becomes('open', 'http://near.feat/', 200)
   })
 })
-
-function addressOf(mesh: Mesh, pod: string): Promise<string> {
-  const [namespace = '', name = ''] = pod.split('/')
-  return mesh.kubectl('get', 'pod', name, '-n', namespace, '-o', 'jsonpath={.status.podIP}')
-}

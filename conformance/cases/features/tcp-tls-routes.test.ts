@@ -1,7 +1,7 @@
 /** Routes of bytes: by port, address, server name, caller and gateway, shared by weight. Counted at the apps that get the bytes. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newAuthority } from '../../harness/authority.ts'
-import type { Echo, EchoPod } from '../../harness/echo.ts'
+import { addressOf, type Echo, type EchoPod } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
@@ -160,15 +160,13 @@ describeWithMesh('routes of bytes', (mesh) => {
       { name: 'caller', namespace: 'other' },
     ]
     echo = await deployEcho(mesh(), pods, secret('certs', 'feat', { cert: certificate, key }))
-    const addresses = { v1: await addressOf('v1'), v2: await addressOf('v2') }
+    const addresses = { v1: await addressOf(mesh(), 'feat/v1'), v2: await addressOf(mesh(), 'feat/v2') }
     await mesh().apply([EDGE, ...Object.entries(ROUTES).map(([name, spec]) => served(name, addresses, spec))].join(''))
     edge = await mesh().kubectl(
       ...['get', 'pod', '-n', 'istio-system', '-l', 'istio=ingressgateway', '-o', 'jsonpath={.items[0].status.podIP}'],
     )
   })
   afterAll(() => echo?.close())
-
-  const addressOf = (pod: string) => mesh().kubectl('get', 'pod', pod, '-n', 'feat', '-o', 'jsonpath={.status.podIP}')
 
   /** Sends a line and says which app answered it; `-` when none did. */
   const whoGets = async (from: string, url: string, more: { servername?: string; count?: number } = {}): Promise<string[]> => {

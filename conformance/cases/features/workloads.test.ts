@@ -3,7 +3,7 @@
  * the agent finds out. The agents here are those of pods, which no Service selects: only the WorkloadEntries lead to them.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Echo, type EchoPod, echoPod } from '../../harness/echo.ts'
+import { addressOf, type Echo, type EchoPod, echoPod } from '../../harness/echo.ts'
 import { CALLER, deployEcho, NOWHERE_URL } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
@@ -82,7 +82,7 @@ describeWithMesh('workloads that register themselves', (mesh) => {
         annotations: { owner: 'test', 'istio.io/autoRegistrationGroup': 'plain' },
         ownerReferences: [{ kind: 'WorkloadGroup', name: 'plain' }],
       },
-      spec: { address: await addressOf(mesh(), 'plain'), ports: { http: 8080 }, serviceAccount: 'default' },
+      spec: { address: await addressOf(mesh(), 'feat/plain'), ports: { http: 8080 }, serviceAccount: 'default' },
     })
     expect((await call('plain')).echo?.headers['x-forwarded-client-cert']).toContain('spiffe://cluster.local/ns/feat/sa/default')
   })
@@ -163,7 +163,3 @@ async function health(mesh: Mesh, group: string) {
 }
 
 const described = async (mesh: Mesh, group: string) => JSON.stringify(await entriesOf(mesh, group))
-
-function addressOf(mesh: Mesh, pod: string): Promise<string> {
-  return mesh.kubectl('get', 'pod', pod, '-n', 'feat', '-o', 'jsonpath={.status.podIP}')
-}
