@@ -1,10 +1,12 @@
 /** The feature table cannot rot: its tests exist, its fields exist, and no field of the kinds below is missing from it. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KINDS, MeshConfig, MeshProxyConfig } from '@lateen/api'
 import { describe, expect, test } from 'vitest'
+import { cellsOf, missing, namedTest, spans } from './named-tests.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const CASES = join(ROOT, 'conformance/cases')
 
 /** The kinds all of whose fields must be in the table, or in the list of those that no row shows yet. */
 const WANTED = new Set([
@@ -34,12 +36,7 @@ const named = new Set(rows.flatMap(({ fields }) => fields))
 
 test.each(rows)('$feature: the tests of its row exist', ({ tests }) => {
   expect(tests).not.toEqual([])
-  for (const each of tests) {
-    const [file = '', name = ''] = each.split(' > ')
-    const path = join(ROOT, 'conformance/cases', file)
-    expect(existsSync(path), `${file} is no file of conformance/cases`).toBe(true)
-    expect(declares(readFileSync(path, 'utf8'), name), `${file} has no test "${name}"`).toBe(true)
-  }
+  expect(tests.flatMap((each) => missing(namedTest(each), CASES) ?? [])).toEqual([])
 })
 
 describe.each(KINDS.filter(({ kind }) => WANTED.has(kind)))('$kind', ({ spec }) => {
@@ -60,27 +57,18 @@ test('the fields in the table are those of the API', () => {
 })
 
 function rowsOf(text: string): Row[] {
-  const lines = text.split('\n').filter((line) => line.startsWith('| ') && !/^\| (feature|---) /.test(line))
-  return lines.map((line) => {
-    const [feature = '', fields = '', tests = ''] = line.slice(2, -2).split(' | ')
-    return { feature: feature.trim(), fields: spans(fields).flatMap(expanded), tests: spans(tests) }
-  })
-}
-
-function spans(cell: string): string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text)
+  const cells = cellsOf(text).filter(([first]) => first !== 'feature')
+  return cells.map(([feature = '', fields = '', tests = '']) => ({
+    feature: feature.trim(),
+    fields: spans(fields).flatMap(expanded),
+    tests: spans(tests),
+  }))
 }
 
 /** `A.{b,c}` is `A.b` and `A.c`. */
 function expanded(field: string): string[] {
   const [, message, list] = /^(\w+)\.\{([\w,]+)\}$/.exec(field) ?? []
   return list === undefined ? [field] : list.split(',').map((name) => `${message}.${name}`)
-}
-
-/** Names may stand in any quotes, and behind `test`, `test.each(…)` and the like. */
-function declares(source: string, name: string): boolean {
-  const joined = source.replaceAll(/\(\s+/g, '(')
-  return ["'", '"', '`'].some((quote) => joined.includes(`(${quote}${name}${quote},`))
 }
 
 interface AnyNode {

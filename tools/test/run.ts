@@ -1,11 +1,11 @@
 /**
- * Runs the suites one after another and sums them up. The very last line is `N passed, N failed, N skipped`.
+ * Runs the suites, those with a mesh of their own two at a time, and sums them up. The very last line is `N passed, N failed, N skipped`.
  *
  * usage: node tools/bootstrap/main.mjs tools/test/run.ts check|all [SUITE…]
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, closeSync, constants, copyFileSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findEnvoy } from '@lateen/cli/envoy'
 import { prepareHost, progressOn } from '@lateen/cli/host'
@@ -16,6 +16,8 @@ import { checkSuites, endToEndSuites, type Suite } from './suites.ts'
 const root = join(import.meta.dirname, '../..')
 /** All suites together; what has not begun by then counts as failed. */
 const LONGEST_MS = 35 * 60_000
+/** How many suites with meshes run at once. */
+const LANES = 2
 const GRACE_MS = 20_000
 const TAIL_LINES = 60
 
@@ -30,13 +32,21 @@ async function main([which = 'all', ...wanted]: readonly string[]): Promise<Coun
   await prepare()
   const env = await environment()
   const end = Date.now() + LONGEST_MS
-  const suites = [...checkSuites(root), ...(which === 'all' ? endToEndSuites(root) : [])]
-  for (const suite of suites.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
-    const began = Date.now()
-    const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began), env)
-    say(`${suite.name}: ${line(counts)} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
-    for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
+  const all = [...checkSuites(root), ...(which === 'all' ? endToEndSuites(root) : [])]
+  const suites = all.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  const runAll = async (queue: Suite[]): Promise<void> => {
+    for (let suite = queue.shift(); suite; suite = queue.shift()) {
+      const began = Date.now()
+      const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began), env)
+      say(`${suite.name}: ${line(counts)} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+      for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
+    }
   }
+  await runAll(suites.filter(({ needs }) => needs === 'the machine'))
+  // Most of such a suite is waiting: for pods, for pushes, for time-outs.
+  const shared = suites.filter(({ needs }) => needs === 'a mesh')
+  await Promise.all(Array.from({ length: Math.min(LANES, availableParallelism()) }, () => runAll(shared)))
+  await runAll(suites.filter(({ needs }) => needs === 'quiet'))
   return total
 }
 

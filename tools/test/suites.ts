@@ -9,9 +9,22 @@ export interface Suite {
   readonly command: string
   readonly args: readonly string[]
   readonly timeoutMs: number
+  /** `the machine`: runs before all others, one at a time; `a mesh`: beside others; `quiet`: it takes the time of what it does, so runs alone. */
+  readonly needs: 'the machine' | 'a mesh' | 'quiet'
 }
 
 const MINUTE = 60_000
+const LONGEST_MS = 10 * MINUTE
+
+/** Files whose tests measure speed, or keep up a load that a busy machine would fail. */
+const QUIET: ReadonlySet<string> = new Set([
+  'cases/demo.test.ts',
+  'cases/certificates.test.ts',
+  'cases/lifecycle.test.ts',
+  'cases/resilience.test.ts',
+  'cases/rollout.test.ts',
+  'cases/speed.test.ts',
+])
 
 /** Before every commit: format, lint, types, boundaries, unit and golden tests. */
 export function checkSuites(root: string): Suite[] {
@@ -19,7 +32,7 @@ export function checkSuites(root: string): Suite[] {
     step('format', biomePath(), ['format', '--colors=off', '.'], 2 * MINUTE),
     step('lint', biomePath(), ['lint', '--colors=off', '--max-diagnostics=30', '.'], 2 * MINUTE),
     step('types', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], 4 * MINUTE),
-    vitest(root, 'unit', ['--project', 'unit'], 8 * MINUTE),
+    vitest(root, { name: 'unit', args: ['--project', 'unit'], needs: 'the machine' }),
   ]
 }
 
@@ -31,21 +44,22 @@ export function endToEndSuites(root: string): Suite[] {
   )
   return files.sort().map((name) => {
     const path = relative(root, join(folder, name))
-    return vitest(root, path, ['--project', 'e2e', path], 8 * MINUTE)
+    return vitest(root, { name: path, args: ['--project', 'e2e', path], needs: QUIET.has(name) ? 'quiet' : 'a mesh' })
   })
 }
 
 function step(name: string, command: string, args: readonly string[], timeoutMs: number): Suite {
-  return { name, kind: 'step', command, args, timeoutMs }
+  return { name, kind: 'step', command, args, timeoutMs, needs: 'the machine' }
 }
 
-function vitest(root: string, name: string, args: readonly string[], timeoutMs: number): Suite {
+function vitest(root: string, { name, args, needs }: Pick<Suite, 'name' | 'args' | 'needs'>): Suite {
   const reporter = join(root, 'tools/test/reporter.ts')
   return {
     name,
     kind: 'vitest',
     command: process.execPath,
     args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args, `--reporter=${reporter}`],
-    timeoutMs,
+    timeoutMs: LONGEST_MS,
+    needs,
   }
 }

@@ -7,6 +7,6 @@ export { GATEWAY_API_TYPES, ISTIO_TYPES, MESH_KINDS, type WatchedKind } from './
 export { type KubeSource, type KubeSourceOptions, kubeSource } from './kube-source.ts'
 export { type MemorySource, memorySource } from './memory-source.ts'
 export { selectsNamespace } from './namespace-filter.ts'
-export type { Projection } from './projections.ts'
+export { type Projection, projectConfig } from './projections.ts'
 export { type FileProblem, formatProblem } from './read-file.ts'
 export { type Condition, createStatusWriter, type StatusWriter, type StatusWriterOptions } from './status-writer.ts'

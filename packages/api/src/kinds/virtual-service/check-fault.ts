@@ -19,7 +19,8 @@ function checkAbort(abort: HTTPFaultAbort | undefined, at: At): void {
     if (!GRPC_STATUSES.includes(abort.grpcStatus)) {
       at.in('grpcStatus').say('GrpcStatus', { status: abort.grpcStatus, hint: didYouMean(abort.grpcStatus, GRPC_STATUSES) })
     }
-  } else if (abort.http2Error !== undefined) at.in('http2Error').say('NotSupported', { field: 'http2Error', instead: 'use httpStatus or grpcStatus' })
+  } else if (abort.http2Error !== undefined)
+    at.in('http2Error').say('NotSupported', { field: 'http2Error', instead: 'use httpStatus or grpcStatus' })
   else if (abort.httpStatus !== undefined) checkHttpStatus(abort.httpStatus, at.in('httpStatus'))
   else at.say('AbortWithoutStatus')
 }
@@ -33,7 +34,8 @@ function checkDelay(delay: HTTPFaultDelay | undefined, at: At): void {
   if (!delay) return
   checkFraction(delay.percentage, at.in('percentage'))
   checkDuration(delay.fixedDelay, at.in('fixedDelay'))
-  if (delay.exponentialDelay !== undefined) at.in('exponentialDelay').say('NotSupported', { field: 'exponentialDelay', instead: 'use fixedDelay' })
+  if (delay.exponentialDelay !== undefined)
+    at.in('exponentialDelay').say('NotSupported', { field: 'exponentialDelay', instead: 'use fixedDelay' })
 }
 
 function checkFraction(percentage: Percent | undefined, at: At): void {
