@@ -216,8 +216,7 @@ function chains({ protocol, mode, tls, http, tcp, plainNames }: ChainInput): Cha
       return [http_({ ...plain, applicationProtocols: [...plainNames] }, false), tcp_(plain, false)]
     case 'PERMISSIVE':
       if (kind === 'http') return [http_({ ...secure, applicationProtocols: MESH_ANY }, true), http_(plain, false)]
-      if (kind === 'tcp')
-        return [tcp_({ ...secure, applicationProtocols: MESH_ANY }, true), tcp_(secure, false), tcp_(plain, false)]
+      if (kind === 'tcp') return [tcp_({ ...secure, applicationProtocols: MESH_ANY }, true), tcp_(secure, false), tcp_(plain, false)]
       return [
         http_({ ...secure, applicationProtocols: MESH_HTTP }, true),
         http_({ ...plain, applicationProtocols: [...plainNames] }, false),

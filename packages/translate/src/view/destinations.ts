@@ -22,9 +22,7 @@ export function createReach(graph: Graph, model: MeshModel): (context: Context, 
 
   const reached = new Family<Interned<DestinationKey>, Interned<readonly Import[]>>('reachedDestinations', (context, { value: key }) => {
     const found = new Map<string, Import>()
-    const seen = context
-      .list(model.virtualServices, 'gateway', MESH_GATEWAY)
-      .filter((vs) => visibleTo(vs.visibility, key.client))
+    const seen = context.list(model.virtualServices, 'gateway', MESH_GATEWAY).filter((vs) => visibleTo(vs.visibility, key.client))
     for (const imports of key.listeners) {
       // What is reached from a listener for a port is that port of the destination.
       const [only] = new Set(imports.map(({ port }) => port))

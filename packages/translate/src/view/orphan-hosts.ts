@@ -1,7 +1,17 @@
 /** Hosts of VirtualServices that no service has, and routes from a VirtualService to destinations that a client sees. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { byPrecedence, importsHost, importsService, isHttp, isWildcard, MESH_GATEWAY, type MeshModel, type VirtualService, visibleTo } from '@lateen/model'
+import {
+  byPrecedence,
+  importsHost,
+  importsService,
+  isHttp,
+  isWildcard,
+  MESH_GATEWAY,
+  type MeshModel,
+  type VirtualService,
+  visibleTo,
+} from '@lateen/model'
 import { virtualServiceRoutes } from '../builders/routes.ts'
 import { domainOf, type HostHeaders, virtualHostResource } from '../builders/virtual-hosts.ts'
 import type { RouteInit } from '../features/route-feature.ts'

@@ -1,7 +1,16 @@
 /** Routes of outgoing traffic on the graph: virtual hosts by service namespace, and the configurations that they belong to. */
 import type { Resource } from '@lateen/envoy'
 import { type Context, Family, type Interned } from '@lateen/graph'
-import { type AddressFamilies, isHttp, namespaceOfHost, portOf, type Service, type ServicePort, UNIX, virtualServicesFor } from '@lateen/model'
+import {
+  type AddressFamilies,
+  isHttp,
+  namespaceOfHost,
+  portOf,
+  type Service,
+  type ServicePort,
+  UNIX,
+  virtualServicesFor,
+} from '@lateen/model'
 import { HTTP_PROXY_ROUTES, sniffedRouteName } from '../builders/outbound-listeners.ts'
 import { defaultRoute } from '../builders/routes.ts'
 import {
@@ -221,7 +230,11 @@ function spokenRoutes(base: OutboundBase, context: Context, host: string, port: 
   return undefined
 }
 
-function routeKeysOf({ portKeys }: OutboundBase, { chunk, local, capturesDns, caller, headers, ports }: RoutesScope, service: Service): RouteKey[] {
+function routeKeysOf(
+  { portKeys }: OutboundBase,
+  { chunk, local, capturesDns, caller, headers, ports }: RoutesScope,
+  service: Service,
+): RouteKey[] {
   return portKeys(chunk, service)
     .filter(({ value }) => chosen(ports, value.port))
     .map(({ value }) => ({ ...value, local, capturesDns, caller, headers, imports: chunk.imports }))

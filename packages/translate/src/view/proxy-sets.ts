@@ -82,7 +82,10 @@ export function createProxySets(graph: Graph, input: ProxySetInput): Family<Inte
       [TYPE_URL.SDS, credentials.forSidecar(context, namespace, scope.value.selectedRules)],
       ...(vhds ? ([[TYPE_URL.VHDS, virtualHosts]] satisfies [string, readonly Part[]][]) : []),
       ...(proxy.value.dnsCapture
-        ? ([[TYPE_URL.NDS, [input.nameTable(context, { ...reach.value, near: undefined }, namespace)]]] satisfies [string, readonly Part[]][])
+        ? ([[TYPE_URL.NDS, [input.nameTable(context, { ...reach.value, near: undefined }, namespace)]]] satisfies [
+            string,
+            readonly Part[],
+          ][])
         : []),
     ]
   }

@@ -264,9 +264,7 @@ export interface Viewer {
  */
 export function servicesFor(context: Context, model: MeshModel, viewer: Viewer, host: string): readonly Service[] {
   const all = claimants(context, model, host)
-  const seen = all.filter(
-    (service) => visibleTo(service.visibility, viewer.client) && importsService(viewer.imports, service),
-  )
+  const seen = all.filter((service) => visibleTo(service.visibility, viewer.client) && importsService(viewer.imports, service))
   if (seen.length < 2) return seen
   const sorted = [...seen].sort(
     (a, b) =>
