@@ -3,6 +3,7 @@ import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { checkJoinToken, identityUri, JOIN_SECRET_TYPE, type JoinClaim, joinSecretName } from '@lateen/ca'
 import { isConflict, isNotFound, type KubeClient } from '@lateen/kube'
+import { found } from '../gateway-api/found.ts'
 import { isFields } from '../mesh-config/mesh-documents.ts'
 import { type Authentication, type Authenticator, bearerToken } from './authenticator.ts'
 import { ReviewUnavailable } from './token-reviewer.ts'
@@ -45,12 +46,12 @@ export function withJoinTokens(others: Authenticator, options: JoinTokenOptions)
 async function redeem(token: string, name: string, options: JoinTokenOptions): Promise<Authentication> {
   const { client, namespace, trustDomain, now = Date.now } = options
   const unknown = { refused: 'the join token is not known: it was used already, or never made' }
-  const secret = await orNothing(client.get(RESOURCE_TYPES.Secret, namespace, name))
+  const secret = await found(client.get(RESOURCE_TYPES.Secret, namespace, name))
   if (!secret || secret.type !== JOIN_SECRET_TYPE) return unknown
   const result = checkJoinToken(token, isFields(secret.data) ? secret.data : {}, now())
   if ('refused' in result) return result
   const { claim } = result
-  const mismatch = mismatchOf(claim, await orNothing(client.get(RESOURCE_TYPES.WorkloadGroup, claim.namespace, claim.workloadGroup)))
+  const mismatch = mismatchOf(claim, await found(client.get(RESOURCE_TYPES.WorkloadGroup, claim.namespace, claim.workloadGroup)))
   if (mismatch) return { refused: mismatch }
   if (!(await take(client, namespace, secret))) return unknown
   log.info(`a join token of WorkloadGroup ${claim.namespace}/${claim.workloadGroup} was used`)
@@ -74,15 +75,6 @@ async function take(client: KubeClient, namespace: string, { metadata }: KubeObj
     return true
   } catch (error) {
     if (isNotFound(error) || isConflict(error)) return false
-    throw error
-  }
-}
-
-async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if (isNotFound(error)) return undefined
     throw error
   }
 }

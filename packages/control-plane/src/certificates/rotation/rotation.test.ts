@@ -192,8 +192,11 @@ test('a proxy that does not answer is not waited for when that is wanted', async
   expect(await request('force')).toContain('distribute ends')
   await inPhase('issue')
   await until(({ rotation }) => rotation?.phase === 'issue' && rotation.waitingFor?.includes('cart-5.shop') === true)
-  proxy.close()
+  expect(await request('force')).toContain('issue ends')
+  await until(({ rotation }) => rotation?.phase === 'retire' && rotation.waitingFor?.includes('cart-5.shop') === true)
+  expect(await request('force')).toContain('retire ends')
   await atRest()
+  proxy.close()
 })
 
 test('with two replicas the proxies of both are waited for, and both sign alike', async () => {

@@ -12,6 +12,7 @@ import {
   replicaKey,
 } from '@lateen/ca'
 import { isConflict, isNotFound, type KubeClient, listWatch } from '@lateen/kube'
+import { found } from '../../gateway-api/found.ts'
 import { isFields } from '../../mesh-config/mesh-documents.ts'
 
 /** Both CAs of a change. The old one is absent when it was replaced while no control plane ran. */
@@ -114,7 +115,7 @@ export async function kubeStore(client: KubeClient, namespace: string, onChange:
           return setMap(await write(next))
         } catch (error) {
           if (!(isConflict(error) || isNotFound(error)) || attempt >= ATTEMPTS) throw error
-          setMap(await orNothing(client.get(RESOURCE_TYPES.ConfigMap, namespace, ROTATION_NAME)))
+          setMap(await found(client.get(RESOURCE_TYPES.ConfigMap, namespace, ROTATION_NAME)))
         }
       }
     },
@@ -124,11 +125,11 @@ export async function kubeStore(client: KubeClient, namespace: string, onChange:
     },
     saveKeys: async (next) => {
       if (!next) {
-        await orNothing(client.delete(RESOURCE_TYPES.Secret, namespace, ROTATION_NAME))
+        await found(client.delete(RESOURCE_TYPES.Secret, namespace, ROTATION_NAME))
         return
       }
       const data = secretData(next)
-      const existing = await orNothing(client.get(RESOURCE_TYPES.Secret, namespace, ROTATION_NAME))
+      const existing = await found(client.get(RESOURCE_TYPES.Secret, namespace, ROTATION_NAME))
       const metadata = { name: ROTATION_NAME, namespace }
       const secret = existing
         ? await client.update(RESOURCE_TYPES.Secret, { ...existing, data })
@@ -138,15 +139,6 @@ export async function kubeStore(client: KubeClient, namespace: string, onChange:
     stop: () => {
       for (const watch of watches) watch.stop()
     },
-  }
-}
-
-async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
   }
 }
 
