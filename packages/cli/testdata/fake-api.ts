@@ -36,10 +36,10 @@ export async function startFakeApi(): Promise<FakeApi> {
   }
   const server = createServer((request, response) => {
     void bodyOf(request).then((body) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://api')
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://api')
       const line = `${request.method} ${pathname}`
       api.requests.push({ line, body })
-      const { status, body: answer } = api.answers.get(line) ?? found(api.objects, pathname, request.method ?? '', body)
+      const { status, body: answer } = api.answers.get(line) ?? (request.method === 'POST' ? { status: 201, body } : found(selected(api.objects, searchParams), pathname))
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
       response.end(JSON.stringify(answer))
     })
@@ -68,8 +68,18 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 
 const TYPES = Object.values(RESOURCE_TYPES)
 
-function found(objects: readonly KubeObject[], path: string, method: string, body: unknown): { status: number; body: unknown } {
-  if (method === 'POST') return { status: 201, body }
+/** `?labelSelector=app=cart,istio.io/rev` */
+function selected(objects: readonly KubeObject[], query: URLSearchParams): readonly KubeObject[] {
+  const wanted = (query.get('labelSelector') ?? '').split(',').filter((part) => part !== '')
+  return objects.filter(({ metadata: { labels = {} } }) =>
+    wanted.every((part) => {
+      const [key = '', value] = part.split('=')
+      return value === undefined ? Object.hasOwn(labels, key) : labels[key] === value
+    }),
+  )
+}
+
+function found(objects: readonly KubeObject[], path: string): { status: number; body: unknown } {
   for (const type of TYPES) {
     const own = objects.filter(({ kind, apiVersion }) => kind === type.kind && apiVersion === apiVersionOf(type))
     const object = own.find(({ metadata }) => resourcePath(type, { ...(metadata.namespace && { namespace: metadata.namespace }), name: metadata.name }) === path)

@@ -250,7 +250,12 @@ test('what a pod accepts follows from all PeerAuthentications above it', () => {
 })
 
 describe('a pod whose proxy does not answer', () => {
-  const namespaced = (kind: string, apiVersion: string, name: string, more: object) => ({ apiVersion, kind, metadata: { name, namespace: 'shop' }, ...more })
+  const namespaced = (kind: string, apiVersion: string, name: string, more: object) => ({
+    apiVersion,
+    kind,
+    metadata: { name, namespace: 'shop' },
+    ...more,
+  })
 
   test('is described as far as can be, with a line about what is missing', async () => {
     const api = await startFakeApi()

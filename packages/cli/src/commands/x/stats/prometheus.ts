@@ -8,21 +8,15 @@ import { CommandError } from '../../../shell/exit-codes.ts'
 
 const PORT = 9090
 
-/** @throws CommandError when none runs */
-export async function findPrometheus({ client, istioNamespace }: Cluster): Promise<PodPort> {
-  const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, {
-    namespace: istioNamespace,
-    labelSelector: 'app.kubernetes.io/name=prometheus',
-  })
-  const labelled =
-    items.length > 0
-      ? items
-      : (await client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector: 'app=prometheus' })).items
-  const pod = labelled.find(({ status }) => status?.phase === 'Running')
-  if (pod) return { namespace: istioNamespace, pod: pod.metadata.name, port: PORT }
-  throw new CommandError(
-    `no Prometheus pods found in namespace ${istioNamespace} (app.kubernetes.io/name=prometheus); without it, "lateen x envoy-stats POD -o prom" has the metrics of one proxy`,
+const LABELS = ['app.kubernetes.io/name=prometheus', 'app=prometheus']
+
+/** The mesh's Prometheus; undefined when none runs. */
+export async function findPrometheus({ client, istioNamespace }: Cluster): Promise<PodPort | undefined> {
+  const lists = await Promise.all(
+    LABELS.map((labelSelector) => client.list<PodObject>(RESOURCE_TYPES.Pod, { namespace: istioNamespace, labelSelector })),
   )
+  const pod = lists.flatMap(({ items }) => items).find(({ status }) => status?.phase === 'Running')
+  return pod && { namespace: istioNamespace, pod: pod.metadata.name, port: PORT }
 }
 
 /** The first value of an instant query; 0 when nothing matches. @throws CommandError when Prometheus refuses it */

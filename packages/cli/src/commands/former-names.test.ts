@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { runShell } from '../shell/shell.ts'
+import { WORDS } from './absent.ts'
+import { withFormerNames } from './former-names.ts'
+import { INTRODUCTION, SECTIONS } from './help-sections.ts'
+import { FOREIGN, TREE } from './tree.ts'
+
+const tree = withFormerNames(TREE)
+
+async function shell(...argv: string[]) {
+  let [stdout, stderr] = ['', '']
+  const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
+  const options = { tree, foreign: FOREIGN, introduction: INTRODUCTION, sections: SECTIONS, words: WORDS, env: {}, streams }
+  const code = await runShell(argv, { ...options, signal: new AbortController().signal })
+  return { code, stdout, stderr }
+}
+
+test.each([
+  [['x', 'tag', 'list', '--help'], 'revision tags'],
+  [['experimental', 'waypoint', 'generate', '--help'], 'waypoint'],
+  [['verify-install', '--help'], 'Checks the whole mesh'],
+])('%j works as in older guides', async (argv, says) => {
+  const { code, stdout } = await shell(...argv)
+  expect(stdout).toContain(says)
+  expect(code).toBe(0)
+})
+
+test.each([
+  [['profile', 'list'], 'there is no command "profile"'],
+  [['operator', 'init'], 'Istio has given up its operator'],
+  [['x', 'uninstall', '--revision=1'], 'there is no command "x uninstall"'],
+  [['x', 'add-to-mesh', 'deployment', 'web'], 'istio-injection=enabled'],
+  [['manifest', 'generate'], 'there is no command "manifest generate"'],
+  [['explain'], 'did you mean "lateen x explain"?'],
+  [['clusters'], 'did you mean "lateen proxy-config cluster"?'],
+])('%j says what is instead', async (argv, says) => {
+  const { code, stderr } = await shell(...argv)
+  expect(stderr).toContain(says)
+  expect(code).toBe(64)
+})
+
+test('help has every command under a heading, former names in none', async () => {
+  const { stdout } = await shell('--help')
+  const shown = new Set(SECTIONS.flatMap(({ commands }) => commands))
+  const known = [
+    ...Object.entries(TREE)
+      .filter(([, { hidden }]) => !hidden)
+      .map(([name]) => name),
+    ...FOREIGN.map(({ name }) => name),
+  ]
+  expect(known.filter((name) => !shown.has(name))).toEqual([])
+  expect([...shown].filter((name) => !known.includes(name))).toEqual([])
+  for (const { heading } of SECTIONS) expect(stdout).toContain(heading)
+  expect(stdout).not.toContain('verify-install')
+})

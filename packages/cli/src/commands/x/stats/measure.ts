@@ -1,0 +1,48 @@
+/** Rates of workloads without a Prometheus: their proxies are read twice, some seconds apart. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { RESOURCE_TYPES } from '@lateen/api'
+import type { Cluster } from '../../../cluster/connect.ts'
+import { proxyAdmin } from '../../../cluster/envoy-admin.ts'
+import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
+import { CommandError } from '../../../shell/exit-codes.ts'
+import { type Counters, type Rates, ratesBetween, readCounters } from './proxy-counters.ts'
+
+export interface Workload {
+  readonly name: string
+  /** Empty for any. */
+  readonly namespace: string
+}
+
+interface Wanted {
+  readonly seconds: number
+  readonly quantiles: readonly number[]
+  readonly signal: AbortSignal
+}
+
+/** @throws CommandError when a workload has no running pod with a proxy */
+export async function measure(cluster: Cluster, workloads: readonly Workload[], { seconds, quantiles, signal }: Wanted): Promise<Rates[]> {
+  const pods = await Promise.all(workloads.map((workload) => podsOf(cluster, workload)))
+  const read = () => Promise.all(workloads.map(({ name }, index) => countersOf(cluster, pods[index] ?? [], name)))
+  const before = await read()
+  await delay(seconds * 1000, undefined, { signal })
+  const after = await read()
+  return after.map((late, index) => ratesBetween(before[index] ?? late, late, { seconds, quantiles }))
+}
+
+/** `name.namespace` of the pods that are the workload's by their names. */
+async function podsOf({ client }: Cluster, { name, namespace }: Workload): Promise<string[]> {
+  const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, namespace === '' ? {} : { namespace })
+  const own = items.filter(
+    (pod) => pod.metadata.name.startsWith(`${name}-`) && pod.status?.phase === 'Running' && proxyContainerOf(pod) !== undefined,
+  )
+  if (own.length > 0) return own.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
+  const where = namespace === '' ? '' : ` in namespace ${namespace}`
+  throw new CommandError(
+    `workload ${name} has no running pod with a proxy${where}; see: kubectl get pods${namespace === '' ? ' -A' : ` -n ${namespace}`}`,
+  )
+}
+
+async function countersOf(cluster: Cluster, pods: readonly string[], workload: string): Promise<Counters> {
+  const pages = await Promise.all(pods.map(async (pod) => (await proxyAdmin(cluster, pod)).ask('GET', 'stats/prometheus')))
+  return readCounters(pages, workload)
+}

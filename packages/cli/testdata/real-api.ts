@@ -1,0 +1,62 @@
+/** The embedded API server with a command line beside it, for commands that change objects. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { KubeObject } from '@lateen/api'
+import { startApiServer } from '@lateen/apiserver'
+import { connectionFromText, createKubeClient, type KubeClient } from '@lateen/kube'
+import { TREE } from '../src/commands/tree.ts'
+import { runShell } from '../src/shell/shell.ts'
+
+export interface RealApi {
+  readonly client: KubeClient
+  readonly folder: string
+  shell(...argv: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>
+  close(): Promise<void>
+}
+
+export async function startRealApi(crds: readonly KubeObject[]): Promise<RealApi> {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-cli-'))
+  const server = await startApiServer({
+    dataDir: join(folder, 'data'),
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    serviceCidr: '10.96.0.0/16',
+    nodePortRange: '30000-32767',
+    extraSans: [],
+    crds,
+    resolveService: () => Promise.reject(new Error('no Services are reachable in this test')),
+  })
+  const [address] = server.addresses
+  const kubeconfig = JSON.stringify({
+    'current-context': 'x',
+    clusters: [
+      {
+        name: 'x',
+        cluster: {
+          server: `https://127.0.0.1:${typeof address === 'object' ? address.port : 0}`,
+          'certificate-authority-data': Buffer.from(server.caPem).toString('base64'),
+        },
+      },
+    ],
+    contexts: [{ name: 'x', context: { cluster: 'x', user: 'x', namespace: 'default' } }],
+    users: [{ name: 'x', user: { token: server.adminToken } }],
+  })
+  writeFileSync(join(folder, 'kubeconfig'), kubeconfig)
+  const client = createKubeClient(connectionFromText(kubeconfig))
+  return {
+    client,
+    folder,
+    shell: async (...argv) => {
+      let [stdout, stderr] = ['', '']
+      const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
+      const env = { LATEEN_HOME: folder, KUBECONFIG: join(folder, 'kubeconfig') }
+      const code = await runShell(argv, { tree: TREE, foreign: [], env, streams, signal: new AbortController().signal })
+      return { code, stdout, stderr }
+    },
+    close: async () => {
+      client.close()
+      await server.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
