@@ -36,9 +36,10 @@ describeWithMesh('tools', (mesh) => {
 
   describe('check', () => {
     test('finds a mesh that is well to be so', async () => {
-      await eventually(async () => expect((await lateen('check', '-o', 'short')).stdout).toMatch(/^all \d+ checks passed\n$/))
-      const { state, groups } = await data('check')
-      expect(state).toBe('ok')
+      // The gateway of the fixture listens on the port of its Service, of which the analysis warns.
+      const found = async () => (await ok('check', '-o', 'short')).split('\n').filter((line) => !line.includes('IST0162'))
+      await eventually(async () => expect(await found()).toEqual([expect.stringMatching(/^\d+ checks: 0 errors, 1 warning$/), '']))
+      const { groups } = await data('check')
       expect(groups.map(({ name }: { name: string }) => name)).toEqual([
         ...['Kubernetes', 'Control plane', 'Webhooks', 'Proxies', 'Certificates', 'Injection', 'Gateways', 'Configuration'],
       ])

@@ -122,6 +122,11 @@ const ROWS: readonly Row[] = [
   { policy: 'DENY a namespace', objects: deny(from({ namespaces: ['other'] })), served: [...OURS, 'plain'] },
   { policy: 'DENY whoever has no identity', objects: deny(from({ notPrincipals: ['*'] })), served: IN_MESH },
   { policy: 'DENY requests only', objects: deny({ to: [{ operation: { methods: ['GET'] } }] }), served: [], byProtocol: { grpc: ALL } },
+  {
+    policy: 'AUDIT, which refuses nothing',
+    objects: security('AuthorizationPolicy', 'audit', { selector, action: 'AUDIT', rules: [{}] }),
+    served: ALL,
+  },
   { policy: 'DENY stands above ALLOW', objects: allow({}) + deny(from({ namespaces: ['other'] })), served: [...OURS, 'plain'] },
   // The authorizer lets in connections of the service account; requests only with a header that nobody sends here.
   { policy: 'CUSTOM for bytes', objects: custom({ to: [{ operation: { ports: ['9000'] } }] }), served: ALL, byProtocol: { tcp: IN_MESH } },
@@ -213,6 +218,20 @@ describeWithMesh('security of workloads', (mesh) => {
     await under(row.objects, () => expectVerdicts(echo, APP, callsOf(row)))
   })
 
+  test('the app is told who its caller is, and no caller can say that it is another', async () => {
+    const forged = { 'x-forwarded-client-cert': 'By=spiffe://cluster.local/ns/feat/sa/web;URI=spiffe://cluster.local/ns/feat/sa/admin' }
+    const seenFrom = async (pod: string) => {
+      const { status, echo: seen } = await echo.callOnce(pod, { url: `http://${HOST}/`, headers: forged })
+      expect(status).toBe(200)
+      return String(seen?.headers['x-forwarded-client-cert'] ?? '')
+    }
+    expect(await seenFrom(CALLER)).toMatch(
+      /^By=spiffe:\/\/cluster\.local\/ns\/feat\/sa\/default;.*URI=spiffe:\/\/cluster\.local\/ns\/feat\/sa\/caller$/,
+    )
+    expect(await seenFrom(OTHER_CALLER)).toContain('URI=spiffe://cluster.local/ns/other/sa/caller')
+    expect(await seenFrom(DRIVER)).toBe('')
+  })
+
   test('a port has its own mode of mutual TLS, named by the port of the workload', async () => {
     const objects = mutual('STRICT', { portLevelMtls: { 8080: { mode: 'PERMISSIVE' }, 9000: { mode: 'UNSET' } } })
     await under(objects, () =>
@@ -252,14 +271,15 @@ describeWithMesh('security of workloads', (mesh) => {
       ...callOf('right', protocol, expected, { url: protocol === 'tcp' ? `tcp://${host}:9000` : `http://${host}:8080` }),
       name: `${host} over ${protocol}`,
     })
-    const calls = (direct: Readonly<Record<Protocol, Verdict>>) =>
-      PROTOCOLS.flatMap((protocol) => [
-        to('direct.feat.svc.cluster.local', protocol, 'served'),
-        // Nobody knows whose address it is: the caller's proxy sends plain text.
-        to(address, protocol, direct[protocol]),
-      ])
-    await expectVerdicts(echo, APP, calls({ h1: 'served', grpc: 'served', tcp: 'served' }))
-    await under(mutual('STRICT'), () => expectVerdicts(echo, APP, calls({ h1: '503', grpc: '503', tcp: 'cut off' })))
+    const calls = (dialled: Verdict) => [
+      ...PROTOCOLS.map((protocol) => to('direct.feat.svc.cluster.local', protocol, 'served')),
+      // Bytes to a pod's address are the headless Service's; of requests the host counts, and nobody knows that one: they go as they are.
+      to(address, 'tcp', 'served'),
+      to(address, 'h1', dialled),
+      to(address, 'grpc', dialled),
+    ]
+    await expectVerdicts(echo, APP, calls('served'))
+    await under(mutual('STRICT'), () => expectVerdicts(echo, APP, calls('503')))
   })
 
   describe('tokens', () => {
@@ -276,6 +296,9 @@ describeWithMesh('security of workloads', (mesh) => {
       good: () => token(claims(), known),
       'of another subject': () => token(claims({ sub: 'bob' }), known),
       'without a key id': () => token(claims(), known, { kid: undefined }),
+      // Clocks may differ by a minute.
+      'just expired': () => token(claims({ exp: inSeconds(-10) }), known),
+      'valid in a moment': () => token(claims({ nbf: inSeconds(20) }), known),
       expired: () => token(claims({ exp: inSeconds(-300) }), known),
       'not yet valid': () => token(claims({ nbf: inSeconds(300) }), known),
       'for another audience': () => token(claims({ aud: 'bank' }), known),
@@ -292,23 +315,25 @@ describeWithMesh('security of workloads', (mesh) => {
     /** Envoy's answer to a good token that is meant for somebody else; to what is no good token it is 401. */
     const MISDIRECTED = ['for another audience', 'without an audience']
 
+    const GOOD = ['good', 'without a key id', 'just expired', 'valid in a moment']
+
     const rows = [
       {
         policy: 'RequestAuthentication alone',
         objects: verified,
-        served: ['none', 'good', 'of another subject', 'without a key id'],
+        served: ['none', ...GOOD, 'of another subject'],
         refused: {},
       },
       {
         policy: 'ALLOW a token’s subject',
         objects: verified + allow(from({ requestPrincipals: [`${ISSUER}/ann`] })),
-        served: ['good', 'without a key id'],
+        served: [...GOOD],
         refused: { none: '403', 'of another subject': '403' },
       },
       {
         policy: 'DENY whoever has no token',
         objects: verified + deny(from({ notRequestPrincipals: ['*'] })),
-        served: ['good', 'of another subject', 'without a key id'],
+        served: [...GOOD, 'of another subject'],
         refused: { none: '403' },
       },
       {
@@ -321,13 +346,13 @@ describeWithMesh('security of workloads', (mesh) => {
               { key: 'request.auth.audiences', values: ['shop'] },
             ],
           }),
-        served: ['good', 'of another subject', 'without a key id'],
+        served: [...GOOD, 'of another subject'],
         refused: { none: '403' },
       },
       {
         policy: 'DENY stands above a good token',
         objects: verified + allow(from({ requestPrincipals: ['*'] })) + deny(from({ requestPrincipals: [`${ISSUER}/bob`] })),
-        served: ['good', 'without a key id'],
+        served: [...GOOD],
         refused: { none: '403', 'of another subject': '403' },
       },
     ] as const

@@ -34,6 +34,17 @@ const OBJECTS = [
   echoService({ name: 'ledge', namespace: 'feat', ports: { http: [80, 9080] } }),
   echoService({ name: 'unknown', namespace: 'outside', selector: { app: 'driver' } }),
   sidecar('scoped', { egress: [{ hosts: ['./*'] }], outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }),
+  networking(
+    'VirtualService',
+    { name: 'near', namespace: 'feat' },
+    {
+      hosts: ['near'],
+      http: [
+        { match: [{ uri: { prefix: '/far' } }], route: [{ destination: { host: 'far.other.svc.cluster.local', port: { number: 80 } } }] },
+        { route: [{ destination: { host: 'near' } }] },
+      ],
+    },
+  ),
   sidecar('closed', { egress: [{ hosts: ['*/*'] }], outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }),
   sidecar('open', { egress: [{ hosts: ['./*'] }], outboundTrafficPolicy: { mode: 'ALLOW_ANY' } }),
   sidecar('bound', {
@@ -136,6 +147,13 @@ describeWithMesh('a Sidecar', (mesh) => {
     await becomes('scoped', 'http://near.feat/', 200)
     await becomes('scoped', 'http://far.other/', 502)
     await becomes('closed', 'http://far.other/', 200)
+  })
+
+  test('egress hosts: what a route of theirs leads to is reached by that route', async () => {
+    await eventually(async () => {
+      expect(await echo.callOnce('feat/scoped', { url: 'http://near.feat/far' })).toMatchObject({ status: 200, pod: 'far' })
+      expect(await echo.callOnce('feat/scoped', { url: 'http://near.feat/' })).toMatchObject({ status: 200, pod: 'near' })
+    })
   })
 
   test('REGISTRY_ONLY refuses what no service stands for, ALLOW_ANY lets it through', async () => {
