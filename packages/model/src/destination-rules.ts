@@ -8,7 +8,7 @@
  */
 import { type DestinationRuleSpec, type KubeObject, objectKey, refOf, type Subset, type TrafficPolicy } from '@lateen/api'
 import type { ObjectRef } from '@lateen/base'
-import type { Context, Graph, Source } from '@lateen/graph'
+import type { Context, Graph, Indexes, Source } from '@lateen/graph'
 import { bySpecificity, hostMatches, patternsOver, resolveHost } from './host.ts'
 import type { Inputs } from './inputs.ts'
 import { settingsOf } from './services.ts'
@@ -35,9 +35,14 @@ export interface EffectiveRule {
   readonly selects: boolean
 }
 
-export function destinationRuleCollection(graph: Graph, inputs: Inputs): Source<DestinationRule> {
-  return graph.collection<KubeObject, DestinationRule>(
-    'destinationRules',
+/** All DestinationRules: Istio's own, and those that other kinds stand for. */
+export function destinationRuleCollection(
+  graph: Graph,
+  inputs: Inputs,
+  others: readonly Source<DestinationRule>[],
+): Source<DestinationRule> {
+  const own = graph.collection<KubeObject, DestinationRule>(
+    'istioDestinationRules',
     inputs.kinds['networking.istio.io/DestinationRule'],
     (context, object, key) => {
       const settings = settingsOf(context, inputs)
@@ -56,22 +61,24 @@ export function destinationRuleCollection(graph: Graph, inputs: Inputs): Source<
       }
       return [[objectKey(object), rule]]
     },
-    {
-      place: (rule) => [`${rule.namespace}|${rule.host}`],
-      /** Rules that some clients see and others do not: of another namespace than their host's, or not exported to all. */
-      influence: (rule) => {
-        const own = namespaceOfHost(rule.host) === rule.namespace ? [] : [rule.namespace]
-        return rule.visibility === '*' ? own : [...own, ...rule.visibility]
-      },
-      selecting: (rule) => (rule.selector ? [rule.namespace] : []),
-      /** Credentials that its policies name. */
-      credential: (rule) => [...new Set(policiesOf(rule.spec).flatMap(({ tls }) => tls?.credentialName || []))],
-      host: (rule) => [rule.host],
-      /** Rules for which it matters where the client is. */
-      nearness: (rule) =>
-        policiesOf(rule.spec).some((policy) => policy.outlierDetection || policy.loadBalancer?.localityLbSetting) ? [''] : [],
-    },
   )
+  return graph.union('destinationRules', [own, ...others], INDEXES)
+}
+
+const INDEXES: Indexes<DestinationRule> = {
+  place: (rule) => [`${rule.namespace}|${rule.host}`],
+  /** Rules that some clients see and others do not: of another namespace than their host's, or not exported to all. */
+  influence: (rule) => {
+    const own = namespaceOfHost(rule.host) === rule.namespace ? [] : [rule.namespace]
+    return rule.visibility === '*' ? own : [...own, ...rule.visibility]
+  },
+  selecting: (rule) => (rule.selector ? [rule.namespace] : []),
+  /** Credentials that its policies name. */
+  credential: (rule) => [...new Set(policiesOf(rule.spec).flatMap(({ tls }) => tls?.credentialName || []))],
+  host: (rule) => [rule.host],
+  /** Rules for which it matters where the client is. */
+  nearness: (rule) =>
+    policiesOf(rule.spec).some((policy) => policy.outlierDetection || policy.loadBalancer?.localityLbSetting) ? [''] : [],
 }
 
 /** Every policy of a rule: for all, for ports, for subsets and their ports. */

@@ -52,6 +52,7 @@ const KINDS = {
   'gateway.networking.k8s.io/TCPRoute': ROUTE,
   'gateway.networking.k8s.io/TLSRoute': ROUTE,
   'gateway.networking.k8s.io/ReferenceGrant': NAMESPACED,
+  'gateway.networking.k8s.io/BackendTLSPolicy': NAMESPACED,
   'networking.istio.io/VirtualService': NAMESPACED,
   'networking.istio.io/DestinationRule': NAMESPACED,
   'networking.istio.io/Gateway': NAMESPACED,

@@ -4,6 +4,7 @@ import { type PeerPolicy, peerPolicyCollection } from './authentication.ts'
 import { type AuthorizationPolicy, authorizationPolicyCollection } from './authorization-policies.ts'
 import { type DestinationRule, destinationRuleCollection } from './destination-rules.ts'
 import { type EndpointFamily, endpointFamily } from './endpoints.ts'
+import { backendPolicyCollection } from './gateway-api/backend-policies.ts'
 import { gatewayApiCollections } from './gateway-api/collections.ts'
 import type { Listener } from './gateway-api/listeners.ts'
 import { type GatewayConfig, gatewayCollection } from './gateways.ts'
@@ -47,7 +48,7 @@ export function createModel(graph: Graph, inputs: Inputs): MeshModel {
     kubernetesServices: services.kubernetes,
     serviceEntries: services.entries,
     virtualServices: virtualServiceCollection(graph, inputs, [ingress.virtualServices, ...gatewayApi.virtualServices]),
-    destinationRules: destinationRuleCollection(graph, inputs),
+    destinationRules: destinationRuleCollection(graph, inputs, [backendPolicyCollection(graph, inputs, services.kubernetes)]),
     gateways: gatewayCollection(graph, inputs, [ingress.gateways, gatewayApi.gateways]),
     listeners: gatewayApi.listeners,
     sidecars: sidecarCollection(graph, inputs),

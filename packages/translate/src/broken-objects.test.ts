@@ -6,7 +6,7 @@ import { meshWith } from './testdata/random-mesh.ts'
 import { anyObject, keyOf, PROXIES } from './testdata/random-objects.ts'
 
 /** Objects that say nothing usable, for the hosts and workloads that all others are about. */
-const BROKEN: readonly KubeObject[] = [
+const MISCONFIGURED: readonly KubeObject[] = [
   {
     kind: 'VirtualService',
     spec: { hosts: ['cart'], http: [{ match: [{ uri: { regex: '(' } }], route: [{ destination: { host: 'till' } }] }] },
@@ -27,6 +27,22 @@ const BROKEN: readonly KubeObject[] = [
   metadata: { namespace: 'shop', name: `broken-${i}`, creationTimestamp: '2020-01-01T00:00:00Z' },
   spec,
 }))
+
+/** The same of kinds that others define, as a file may have them: their parts are of other types than they should be. */
+const MISSHAPEN: readonly KubeObject[] = [
+  { apiVersion: 'v1', kind: 'Service', spec: { clusterIP: 7, selector: { app: 'cart' }, ports: [{ port: 80 }] } },
+  { apiVersion: 'v1', kind: 'Service', spec: { ports: 'http' } },
+  { apiVersion: 'v1', kind: 'Pod', status: { phase: 'Running', podIPs: [{ ip: ['10.0.0.1'] }] } },
+  { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', service: 'cart', ports: {}, endpoints: [{ addresses: ['10.0.0.1'] }] },
+  { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', spec: { rules: { host: 'api.example.com' } } },
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', spec: { parentRefs: [{ name: 'portal' }], rules: 7 } },
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', spec: { gatewayClassName: 'istio', listeners: [80] } },
+].map(({ service, ...rest }, i) => ({
+  ...rest,
+  metadata: { namespace: 'shop', name: `misshapen-${i}`, ...(service && { labels: { 'kubernetes.io/service-name': service } }) },
+}))
+
+const BROKEN = [...MISCONFIGURED, ...MISSHAPEN]
 
 test('law: a broken object changes nothing of what any proxy gets, whatever else there is', () => {
   fc.assert(

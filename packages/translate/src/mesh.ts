@@ -13,6 +13,7 @@ import {
   type MeshSettings,
   type MeshSwitches,
   meshTraffic,
+  misshapen,
   proxyConfigFor,
   proxyOf,
   statusFamily,
@@ -72,15 +73,15 @@ export function createMesh(options: MeshOptions): MeshState {
   /** A bad object counts as absent, and says why. */
   const accept = (change: ConfigChange): ConfigChange => {
     const kind = inputKind(change.object)
-    if (kind === undefined || !CHECKED.test(kind)) return change
+    if (kind === undefined) return change
     const id = `${kind} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}`
     found.delete(id)
     if (change.operation === 'delete') return change
-    const diagnostics = problemsOf(change.object)
+    const diagnostics = CHECKED.test(kind) ? problemsOf(change.object) : misshape(change.object)
     if (diagnostics.length > 0) found.set(id, diagnostics)
     return diagnostics.some((diagnostic) => diagnostic.severity === 'Error')
       ? { operation: 'delete', object: change.object }
-      : { operation: 'set', object: normalize(change.object) }
+      : { operation: 'set', object: CHECKED.test(kind) ? normalize(change.object) : change.object }
   }
 
   return {
@@ -122,6 +123,11 @@ export function createMesh(options: MeshOptions): MeshState {
     inspect: () => inspect(graph, inputs, model),
     diagnostics: () => [...found].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, diagnostics]) => diagnostics),
   }
+}
+
+function misshape(object: KubeObject): readonly Diagnostic[] {
+  const message = misshapen(object)
+  return message === undefined ? [] : [{ code: 'LTN0001', severity: 'Error', object: refOf(object), path: '', message }]
 }
 
 function problemsOf(object: KubeObject): readonly Diagnostic[] {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { KubeObject } from '@lateen/api'
+import type { DestinationRuleSpec, KubeObject } from '@lateen/api'
 import { describe, expect, test } from 'vitest'
 import { CASES, caseNames, documents, modelOf } from '../../testdata/gateway-api-cases.ts'
 
@@ -24,7 +24,18 @@ function convert(objects: readonly KubeObject[]): Record<string, Converted> {
     const vs = model.virtualServices.peek(key)
     if (vs) found[`VirtualService ${key}`] = { spec: plain(vs.spec) }
   }
+  for (const key of model.destinationRules.keys()) {
+    const rule = model.destinationRules.peek(key)
+    if (rule?.origin.kind === 'BackendTLSPolicy') found[`DestinationRule ${key}`] = { spec: plain(unchecked(rule.spec)) }
+  }
   return inOrder(found)
+}
+
+/** Istio's rules leave out that a certificate must be for the host itself. */
+function unchecked(spec: DestinationRuleSpec): DestinationRuleSpec {
+  const { sni, subjectAltNames = [], ...tls } = spec.trafficPolicy?.tls ?? {}
+  const checked = subjectAltNames.length !== 1 || subjectAltNames[0] !== sni
+  return { ...spec, trafficPolicy: { ...spec.trafficPolicy, tls: { ...tls, ...(sni && { sni }), ...(checked && { subjectAltNames }) } } }
 }
 
 /** Values that a text of the object would not show are left out, as in the expected objects. */
@@ -43,9 +54,11 @@ const isNowhere = (value: unknown) =>
 
 const inOrder = (map: Record<string, Converted>) => Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 
+const parentsOf = ({ annotations }: KubeObject['metadata']): string => annotations?.['internal.istio.io/parents'] ?? ''
+
 function expectedOf(file: string): Record<string, Converted> {
   const entries = documents(file)
-    .filter(({ kind }) => kind === 'Gateway' || kind === 'VirtualService')
+    .filter(({ kind, metadata }) => kind === 'Gateway' || kind === 'VirtualService' || /^BackendTLSPolicy/.test(parentsOf(metadata)))
     .map(({ kind, metadata, spec }): [string, Converted] => {
       const services = metadata.annotations?.['internal.istio.io/gateway-service']?.split(',')
       return [`${kind} ${metadata.namespace ?? ''}/${metadata.name}`, { spec: plain(spec), ...(kind === 'Gateway' && { services }) }]

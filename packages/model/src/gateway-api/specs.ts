@@ -140,6 +140,22 @@ export interface ListenerSetSpec {
   readonly listeners?: readonly ListenerSpec[]
 }
 
+export interface BackendTlsPolicySpec {
+  readonly targetRefs?: readonly {
+    readonly group?: string
+    readonly kind: string
+    readonly name: string
+    /** The name of a port. */
+    readonly sectionName?: string
+  }[]
+  readonly validation?: {
+    readonly caCertificateRefs?: readonly { readonly group?: string; readonly kind: string; readonly name: string }[]
+    readonly wellKnownCACertificates?: string
+    readonly hostname: string
+    readonly subjectAltNames?: readonly { readonly type: string; readonly hostname?: string; readonly uri?: string }[]
+  }
+}
+
 export interface ReferenceGrantSpec {
   readonly from?: readonly { readonly group?: string; readonly kind?: string; readonly namespace?: string }[]
   readonly to?: readonly { readonly group?: string; readonly kind?: string; readonly name?: string }[]

@@ -203,13 +203,19 @@ export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy
   }
   const workload = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
   const named = (target: number | string) => (typeof target === 'number' ? target : workload?.ports[target])
+  // A workload outside Kubernetes: its entry has its labels, and says which port stands for which of the service's.
+  const entries = proxy.addresses
+    .flatMap((address) => [...context.list(model.workloadEntries, 'address', address)])
+    .filter(({ namespace }) => namespace === proxy.namespace)
+  const listed = ({ name }: ServicePort) => entries.map(({ ports }) => ports[name]).find((port) => port !== undefined)
   const selecting = [
     ...context.list(model.kubernetesServices, 'selecting', proxy.namespace),
     ...context.list(model.serviceEntries, 'selecting', proxy.namespace),
   ]
   for (const service of selecting) {
-    if (!service.selector || !selects(service.selector, proxy.labels)) continue
-    for (const port of service.ports) if (!found.has(id(service, port))) add(service, port, named(port.target))
+    const { selector } = service
+    if (!selector || ![proxy, ...entries].some(({ labels }) => selects(selector, labels))) continue
+    for (const port of service.ports) if (!found.has(id(service, port))) add(service, port, listed(port) ?? named(port.target))
   }
   // Another namespace's service cannot speak for this workload, even with an endpoint at its address.
   return [...found.values()]
