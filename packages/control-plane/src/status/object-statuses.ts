@@ -4,7 +4,7 @@
  */
 import { type KubeObject, objectKey, type ResourceType } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { isConflict, isNotFound, type KubeClient } from '@lateen/kube'
+import { ConnectionError, isConflict, isNotFound, type KubeClient } from '@lateen/kube'
 import type { WantedStatus } from '@lateen/model'
 import type { StatusWatch } from '@lateen/translate'
 import { statusChanges } from './merge-status.ts'
@@ -32,6 +32,8 @@ export interface ObjectStatuses {
 
 const log = logger('status')
 const MAX_ATTEMPTS = 5
+const MIN_PAUSE_MS = 200
+const MAX_PAUSE_MS = 10_000
 /** How often the same status is written against somebody who writes another one. */
 const MAX_REWRITES = 3
 
@@ -47,6 +49,8 @@ class LedStatuses implements ObjectStatuses {
   readonly #queue = new Map<string, number>()
   readonly #rewrites = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
+  /** How long to wait before the next write, after one that failed. */
+  #pauseMs = 0
   #writing = false
   #idle: (() => void)[] = []
 
@@ -85,6 +89,7 @@ class LedStatuses implements ObjectStatuses {
     this.#rewrites.clear()
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#pauseMs = 0
   }
 
   #follow(statuses: ReadonlyMap<string, WantedStatus>): void {
@@ -105,15 +110,18 @@ class LedStatuses implements ObjectStatuses {
 
   #schedule(): void {
     if (this.#timer || this.#writing || !this.#watch) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.#writing = true
-      void this.#next().finally(() => {
-        this.#writing = false
-        if (this.#queue.size > 0) return this.#schedule()
-        for (const resolve of this.#idle.splice(0)) resolve()
-      })
-    }, this.#options.intervalMs ?? 10)
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#writing = true
+        void this.#next().finally(() => {
+          this.#writing = false
+          if (this.#queue.size > 0) return this.#schedule()
+          for (const resolve of this.#idle.splice(0)) resolve()
+        })
+      },
+      Math.max(this.#options.intervalMs ?? 10, this.#pauseMs),
+    )
     this.#timer.unref()
   }
 
@@ -126,12 +134,18 @@ class LedStatuses implements ObjectStatuses {
     if (!wanted) return
     try {
       await this.#write(key.slice(0, key.indexOf(' ')), wanted)
+      this.#pauseMs = 0
     } catch (error) {
-      if (isNotFound(error)) return
+      if (isNotFound(error) || !this.#watch) return
+      // An API server that is away comes back; what it refuses, it refuses again.
+      const isAway = error instanceof ConnectionError
+      const isLast = !isAway && attempts + 1 >= MAX_ATTEMPTS
       // What has changed meanwhile is in the queue already, from the start.
-      if (attempts + 1 < MAX_ATTEMPTS && !this.#queue.has(key)) this.#queue.set(key, attempts + 1)
-      if (isConflict(error) && attempts + 1 < MAX_ATTEMPTS) return
-      log.warn(`the status of ${key} could not be written: ${error instanceof Error ? error.message : String(error)}`)
+      if (!isLast && !this.#queue.has(key)) this.#queue.set(key, attempts + 1)
+      if (isConflict(error) && !isLast) return
+      this.#pauseMs = Math.min(MAX_PAUSE_MS, Math.max(2 * this.#pauseMs, MIN_PAUSE_MS))
+      if (isLast || attempts === 0)
+        log.warn(`the status of ${key} could not be written: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 
