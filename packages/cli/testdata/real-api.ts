@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import type { KubeObject } from '@lateen/api'
 import { startApiServer } from '@lateen/apiserver'
 import { connectionFromText, createKubeClient, type KubeClient } from '@lateen/kube'
-import { TREE } from '../src/commands/tree.ts'
-import { runShell } from '../src/shell/shell.ts'
+import { inProcess, type Ran } from './in-process.ts'
 
 export interface RealApi {
   readonly client: KubeClient
   readonly folder: string
-  shell(...argv: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>
+  shell(...argv: string[]): Promise<Ran>
   close(): Promise<void>
 }
 
@@ -46,13 +45,7 @@ export async function startRealApi(crds: readonly KubeObject[]): Promise<RealApi
   return {
     client,
     folder,
-    shell: async (...argv) => {
-      let [stdout, stderr] = ['', '']
-      const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
-      const env = { LATEEN_HOME: folder, KUBECONFIG: join(folder, 'kubeconfig') }
-      const code = await runShell(argv, { tree: TREE, foreign: [], env, streams, signal: new AbortController().signal })
-      return { code, stdout, stderr }
-    },
+    shell: (...argv) => inProcess(argv, { LATEEN_HOME: folder, KUBECONFIG: join(folder, 'kubeconfig') }),
     close: async () => {
       client.close()
       await server.close()

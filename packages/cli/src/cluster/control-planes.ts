@@ -56,7 +56,7 @@ async function askAddress(
     return { answers: [{ istiod: nameIn(identifier) || address, revision: flags.text('revision') ?? '', body }], faults: [] }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandError(`the control plane at ${address} did not answer: ${reason}`, { cause: error })
+    throw new CommandError(`the control plane at ${address} did not answer: ${reason.trim()}`, { cause: error })
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { runShell } from '../shell/shell.ts'
+import { inProcess } from '../../testdata/in-process.ts'
 import { WORDS } from './absent.ts'
 import { withFormerNames } from './former-names.ts'
 import { INTRODUCTION, SECTIONS } from './help-sections.ts'
@@ -7,13 +7,8 @@ import { FOREIGN, TREE } from './tree.ts'
 
 const tree = withFormerNames(TREE)
 
-async function shell(...argv: string[]) {
-  let [stdout, stderr] = ['', '']
-  const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
-  const options = { tree, foreign: FOREIGN, introduction: INTRODUCTION, sections: SECTIONS, words: WORDS, env: {}, streams }
-  const code = await runShell(argv, { ...options, signal: new AbortController().signal })
-  return { code, stdout, stderr }
-}
+const shell = (...argv: string[]) =>
+  inProcess(argv, {}, { tree, foreign: FOREIGN, introduction: INTRODUCTION, sections: SECTIONS, words: WORDS })
 
 test.each([
   [['x', 'tag', 'list', '--help'], 'revision tags'],

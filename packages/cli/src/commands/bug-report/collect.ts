@@ -1,5 +1,4 @@
 /** What goes into a report, as files that are read when their turn comes. */
-import { ANALYZERS, analyze, inputKinds, World } from '@lateen/analysis'
 import { type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { isNotFound } from '@lateen/kube'
 import type { Cluster } from '../../cluster/connect.ts'
@@ -9,8 +8,8 @@ import { type PodObject, proxyContainerOf } from '../../cluster/pods.ts'
 import { fields } from '../../config-dump/fields.ts'
 import { PRODUCT_VERSION } from '../../product.ts'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
-import { readCluster } from '../analyze/cluster-resources.ts'
 import { AnalysisOutput, renderLog } from '../analyze/output.ts'
+import { findingsOfCluster } from '../analyze/whole-cluster.ts'
 import { type LogWindow, readLog } from './logs.ts'
 import { type Choice, chosenContainers, isChosen } from './selection.ts'
 
@@ -86,16 +85,7 @@ function withoutNoise(object: KubeObject): unknown {
 }
 
 async function analysis(cluster: Cluster): Promise<string> {
-  const live = await readCluster(cluster, {
-    kinds: inputKinds(ANALYZERS),
-    namespace: undefined,
-    revision: 'default',
-    remoteContexts: [],
-    kubeconfig: undefined,
-    timeoutMs: cluster.timeoutMs * 2,
-  })
-  const world = new World(live.resources, { ...live.settings, now: Date.now() })
-  const { findings } = analyze(world, { analyzers: ANALYZERS, unavailable: live.unavailable })
+  const findings = await findingsOfCluster(cluster, new Date())
   return findings.length === 0 ? 'nothing was found\n' : `${renderLog(new AnalysisOutput(findings, false))}\n`
 }
 

@@ -1,21 +1,10 @@
 /** Configuration: what the analysis finds in all namespaces. */
-import { ANALYZERS, analyze, documentationUrl, type Finding, inputKinds, World } from '@lateen/analysis'
-import { readCluster } from '../analyze/cluster-resources.ts'
+import { documentationUrl, type Finding } from '@lateen/analysis'
+import { findingsOfCluster } from '../analyze/whole-cluster.ts'
 import { type CheckContext, type CheckResult, counted, error, LINKS, named, ok, warning } from './result.ts'
 
 export async function configurationChecks({ cluster, now }: CheckContext): Promise<CheckResult[]> {
-  const live = await readCluster(cluster, {
-    kinds: inputKinds(ANALYZERS),
-    namespace: undefined,
-    revision: 'default',
-    remoteContexts: [],
-    kubeconfig: undefined,
-    timeoutMs: cluster.timeoutMs * 2,
-  })
-  const { findings } = analyze(new World(live.resources, { ...live.settings, now: now.getTime() }), {
-    analyzers: ANALYZERS,
-    unavailable: live.unavailable,
-  })
+  const findings = await findingsOfCluster(cluster, now)
   const check = 'the analysis finds nothing wrong'
   const serious = findings.filter(({ level }) => level !== 'Info')
   if (serious.length === 0) return [ok(check, findings.length > 0 ? `${counted(findings.length, 'remark')}: lateen analyze -A` : '')]

@@ -40,7 +40,10 @@ const isReady = ({ status }: PodObject): boolean =>
 async function answersCheck(cluster: CheckContext['cluster']): Promise<CheckResult> {
   const check = 'every running replica answers'
   const pods = await findIstiods(cluster)
-  const { faults } = await askIstiods(cluster, '/ready')
+  const faults = await askIstiods(cluster, '/ready').then(
+    (answered) => answered.faults,
+    (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)).split('\n'),
+  )
   if (faults.length === 0) return ok(check)
   return warning(check, `${faults.length} of ${pods.length} do not: ${faults[0]}`, {
     hint: `kubectl logs -n ${cluster.istioNamespace} -l app=istiod`,

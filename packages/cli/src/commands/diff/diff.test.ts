@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { runShell } from '../../shell/shell.ts'
-import { TREE } from '../tree.ts'
+import { inProcess } from '../../../testdata/in-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lateen-diff-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -38,19 +37,7 @@ const narrow = file(
   istio('Sidecar', 'default', { workloadSelector: { labels: { app: 'web' } }, egress: [{ hosts: ['./web.shop.svc.cluster.local'] }] }),
 )
 
-async function diff(...argv: string[]) {
-  let [stdout, stderr] = ['', '']
-  const streams = { stdout: { write: (more: string) => void (stdout += more) }, stderr: { write: (more: string) => void (stderr += more) } }
-  const env = { LATEEN_HOME: folder, HOME: folder }
-  const code = await runShell(['diff', '--base', base, ...argv], {
-    tree: TREE,
-    foreign: [],
-    env,
-    streams,
-    signal: new AbortController().signal,
-  })
-  return { code, stdout, stderr }
-}
+const diff = (...argv: string[]) => inProcess(['diff', '--base', base, ...argv], { LATEEN_HOME: folder, HOME: folder })
 
 describe('what a change does to proxies', () => {
   test('is told by resource and field, with the object that is the cause', async () => {

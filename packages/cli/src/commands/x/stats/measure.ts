@@ -17,15 +17,25 @@ interface Wanted {
   readonly seconds: number
   readonly quantiles: readonly number[]
   readonly signal: AbortSignal
+  /** Told about workloads that report nothing. */
+  readonly note: (text: string) => void
 }
 
 /** @throws CommandError when a workload has no running pod with a proxy */
-export async function measure(cluster: Cluster, workloads: readonly Workload[], { seconds, quantiles, signal }: Wanted): Promise<Rates[]> {
+export async function measure(
+  cluster: Cluster,
+  workloads: readonly Workload[],
+  { seconds, quantiles, signal, note }: Wanted,
+): Promise<Rates[]> {
   const pods = await Promise.all(workloads.map((workload) => podsOf(cluster, workload)))
   const read = () => Promise.all(workloads.map(({ name }, index) => countersOf(cluster, pods[index] ?? [], name)))
   const before = await read()
   await delay(seconds * 1000, undefined, { signal })
   const after = await read()
+  for (const [index, { isReported }] of after.entries()) {
+    if (!isReported)
+      note(`${workloads[index]?.name}: its proxies report no istio_requests_total: nothing came in yet, or the metric is off`)
+  }
   return after.map((late, index) => ratesBetween(before[index] ?? late, late, { seconds, quantiles }))
 }
 

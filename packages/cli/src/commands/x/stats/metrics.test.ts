@@ -51,7 +51,8 @@ istio_requests_total{reporter="destination",destination_wor`
 test('without Prometheus, rates follow from what the proxies counted in between', () => {
   const before = readCounters([page(100, 10, 60), page(0, 0, 0)], 'reviews-v1')
   const after = readCounters([page(140, 20, 85), page(50, 0, 25)], 'reviews-v1')
-  expect(before).toMatchObject({ requests: 110, errors: 10 })
+  expect(before).toMatchObject({ requests: 110, errors: 10, isReported: true })
+  expect(readCounters(['# nothing'], 'reviews-v1').isReported).toBe(false)
   const { totalRps, errorRps, latencies } = ratesBetween(before, after, { seconds: 5, quantiles: [0.5, 0.99, 1] })
   expect({ totalRps, errorRps }).toEqual({ totalRps: 20, errorRps: 2 })
   expect(latencies.map(Math.round)).toEqual([10, 49, 50])

@@ -60,7 +60,7 @@ async function watched(
 ): Promise<WorkloadMetrics[]> {
   const seconds = flags.given('duration') ? Math.max(1, (flags.duration('duration') ?? 0) / 1000) : WATCHED_SECONDS
   progress.note(`no Prometheus in namespace ${cluster.istioNamespace}: the proxies are watched for ${seconds} s`)
-  const rates = await measure(cluster, workloads, { seconds, quantiles: QUANTILES, signal })
+  const rates = await measure(cluster, workloads, { seconds, quantiles: QUANTILES, signal, note: (text) => progress.note(text) })
   return workloads.map(({ text }, index) => ({ workload: text, totalRps: 0, errorRps: 0, latencies: [], ...rates[index] }))
 }
 

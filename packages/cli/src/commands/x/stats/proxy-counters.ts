@@ -4,6 +4,8 @@
 export interface Counters {
   readonly requests: number
   readonly errors: number
+  /** Whether any of the proxies has the metric: they do from the first request on, unless it is switched off. */
+  readonly isReported: boolean
   /** Requests by upper bound of their duration in milliseconds, cumulative; the last bound is Infinity. */
   readonly buckets: ReadonlyMap<number, number>
 }
@@ -14,9 +16,11 @@ const DURATIONS = 'istio_request_duration_milliseconds_bucket'
 /** Sums over all samples of these pages that servers of the workload reported. */
 export function readCounters(pages: readonly string[], workload: string): Counters {
   let [requests, errors] = [0, 0]
+  let isReported = false
   const buckets = new Map<number, number>()
   for (const { name, labels, value } of pages.flatMap(samplesOf)) {
     if (labels.get('reporter') !== 'destination' || !labels.get('destination_workload')?.startsWith(workload)) continue
+    isReported ||= name === REQUESTS
     if (name === DURATIONS) {
       const bound = boundOf(labels.get('le') ?? '')
       buckets.set(bound, (buckets.get(bound) ?? 0) + value)
@@ -25,7 +29,7 @@ export function readCounters(pages: readonly string[], workload: string): Counte
       if (/^[45]\d\d$/.test(labels.get('response_code') ?? '')) errors += value
     }
   }
-  return { requests, errors, buckets }
+  return { requests, errors, isReported, buckets }
 }
 
 const boundOf = (text: string): number => (text === '+Inf' ? Number.POSITIVE_INFINITY : Number(text))
