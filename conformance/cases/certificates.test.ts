@@ -58,10 +58,13 @@ describeWithMesh('certificates replaced under load', (mesh) => {
     await mesh().rolledOut('hello-v2', 'shop')
     const load = await startBoth(mesh())
     const seen = new Set<string>()
-    await eventually(async () => {
-      seen.add((await leafOf(mesh(), 'deploy/hello-v2.shop')).serialNumber)
-      expect(seen.size).toBeGreaterThanOrEqual(3)
-    })
+    await eventually(
+      async () => {
+        seen.add((await leafOf(mesh(), 'deploy/hello-v2.shop')).serialNumber)
+        expect(seen.size).toBeGreaterThanOrEqual(3)
+      },
+      { withinMs: 45_000 },
+    )
     const before = await handshakes(mesh())
     expect(await load.stop()).toEqual(NO_FAILURES)
     expect(before).toBeGreaterThan(20)

@@ -7,6 +7,7 @@ import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, LATEEN, whySkipped } from '../harness/mesh.ts'
 import { must, run } from '../harness/run.ts'
+import { inTerminal } from '../harness/terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lateen-tools-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -226,11 +227,16 @@ describeWithMesh('tools', (mesh) => {
     await ok('tag', 'set', 'asked', '-r', 'default')
     await mesh().kubectl('create', 'namespace', 'asking')
     await mesh().kubectl('label', 'namespace', 'asking', 'istio.io/rev=asked')
-    const typed = (keys: string) =>
-      must('bash', ['-c', `(sleep 3; printf '${keys}') | script -qec '${LATEEN} tag remove asked' /dev/null; true`], { env: mesh().env })
-    expect(await typed('n\\n')).toContain('nothing was changed')
-    expect(await typed('\\003')).not.toContain('removed')
+    const answered = async (keys: string) => {
+      const session = inTerminal(`exec ${LATEEN} tag remove asked`, { env: mesh().env })
+      await session.shows('[y/N]')
+      session.type(keys)
+      await session.ended
+      return session.output()
+    }
+    expect(await answered('n\n')).toContain('nothing was changed')
+    expect(await answered('\u0003')).not.toContain('removed')
     expect(await ok('tag', 'list')).toContain('asked')
-    expect(await typed('y\\n')).toContain('Revision tag asked removed')
+    expect(await answered('y\n')).toContain('Revision tag asked removed')
   }, 60_000)
 })

@@ -31,17 +31,17 @@ const isThere = existsSync(join(FOLDER, 'verdicts.json'))
 
 /** What is in force where; the rest of the name of each file is found in the folder. */
 const SCENES: Readonly<Record<string, readonly string[]>> = {
-  default: ['intended/004-06', 'intended/004-07', 'intended/004-12', '001-16', '001-19', '001-30'],
+  default: ['intended/004-06', 'intended/004-07', 'intended/004-12', '001-16', '001-19', '001-29', '001-30'],
   g1: ['001-20', '001-21', '001-23', '001-24', 'intended/002-59'],
   g2: ['002-08', '002-09', '002-12', '002-60', 'intended/001-58', '001-17'],
   g3: ['002-13', '002-14', 'intended/004-11', '001-18'],
   g4: ['002-57', '002-71', 'intended/004-14', 'intended/004-19'],
   g5: ['002-58', '002-73', 'intended/004-15'],
   g6: ['002-61', '002-72', 'intended/004-17'],
-  g7: ['intended/004-13', 'intended/004-18'],
+  g7: ['intended/004-13', 'intended/004-18', 'intended/001-59'],
   g8: ['002-15', 'intended/004-16'],
   g9: ['002-70', 'intended/004-31'],
-  production: ['000-05', 'intended/000-08', 'intended/003-23'],
+  production: ['000-05', '000-20', 'intended/000-08', 'intended/003-23'],
   bookinfo: ['002-36'],
   internet: ['001-26', '001-27', '001-57', 'intended/004-09', '002-11', '002-35'],
   myapp: ['intended/004-36', 'intended/004-38', 'intended/004-08'],
@@ -282,6 +282,15 @@ function describeBehaviour(): void {
       })
     })
 
+    test('001-59: test users wait two seconds, one in a hundred', async () => {
+      const url = 'http://ratings.g7/'
+      await only(url, 'v1')
+      const answers = await calls(url, 1500, { parallel: 64, headers: { 'test-user': 'somebody' } })
+      const slow = answers.filter(({ ms, status }) => status === 200 && ms > 1950)
+      expectShare(slow.length, 1500, 0.01)
+      expect(slow.length).toBeGreaterThan(0)
+    })
+
     describe.concurrent('destinations', () => {
       test('002-15: a pod that fails five times in a row is ejected', async () => {
         const url = 'http://reviews.g8/?status=500&only=v1'
@@ -335,6 +344,18 @@ function describeBehaviour(): void {
             expect(await gateway('bookinfo.example.com', path)).toMatchObject({ status: 200, pod: 'productpage' }),
           )
         for (const path of ['/productpages', '/admin']) expect(await gateway('bookinfo.example.com', path)).toMatchObject({ status: 404 })
+      })
+
+      test('001-16, 004-08: by HTTPS each host shows the certificate that its Gateway names', async () => {
+        for (const [host, path, pod] of [
+          ['bookinfo.example.com', '/productpage', 'productpage'],
+          ['myapp.example.com', '/', 'myapp-test'],
+        ] as const) {
+          const spec = { url: `${GATEWAY.replace('http', 'https')}${path}`, headers: { host }, servername: host, ca: certificates.ca }
+          await eventually(async () =>
+            expect(await echo.callOnce('outside/driver', spec)).toMatchObject({ status: 200, pod, peer: `DNS:${host}` }),
+          )
+        }
       })
 
       test('001-17: of one port each server has its host', async () => {
@@ -409,10 +430,36 @@ function describeBehaviour(): void {
         await eventually(async () => expect(await status('production/worker', 'http://reviews.g1/')).toBe(502))
       })
 
+      test('001-29: what is of other namespaces than those named has no routes', async () => {
+        const seen = async (url: string, headers: Readonly<Record<string, string>>) =>
+          Object.keys(pods(await echo.call('default/guest', { url, headers, count: 30, newConnections: true }))).sort()
+        await eventually(async () => expect(await seen('http://api-service.production:8080/', { 'x-user-group': 'beta' })).toEqual(['v2']))
+        // All of it goes to v1 by the route that this proxy does not see.
+        await eventually(async () => expect(await seen('http://my-service.g1/', {})).toEqual(['v1', 'v2']))
+      })
+
+      test('000-20: the API is called on its port, and calls nothing that is unknown', async () => {
+        await eventually(async () => expect(await status('production/v1', 'http://reviews.g1/')).toBe(502))
+        await eventually(async () => expect(await status('production/v1', 'http://api-service.production:8080/')).toBe(200))
+        expect(await call('http://api-service.production:8080/')).toMatchObject({ status: 200, echo: { port: 8080 } })
+      })
+
       test('002-36: requests to port 9080 reach the app on 8080', async () => {
         await eventually(async () =>
           expect(await call('http://app.bookinfo:9080/')).toMatchObject({ status: 200, pod: 'app', echo: { port: 8080 } }),
         )
+      })
+    })
+
+    test('000-06: instead of the routes of 000-05, any server error is repeated three times', async () => {
+      const url = 'http://api-service.production:8080/?status=500'
+      await mesh().kubectl('delete', 'virtualservice', 'api-ab-test', '-n', 'production')
+      await applySeed(mesh(), 'production', fileOf('000-06', files))
+      await eventually(async () => {
+        const id = randomUUID()
+        expect(await call(url, { headers: { 'x-test': id } })).toMatchObject({ status: 500 })
+        const tries = await received('production', id, ['v1', 'v1-b', 'v2'])
+        expect(tries.reduce((sum, count) => sum + count, 0)).toBe(4)
       })
     })
   })
@@ -425,6 +472,7 @@ async function deploy(mesh: Mesh): Promise<Echo> {
   const authority = await newAuthority('seeds')
   const [web, client] = [await authority.issue('internet.example'), await authority.issue('client')]
   const myapp = await authority.issue(MYAPP)
+  const [bookinfo, other] = [await authority.issue('bookinfo.example.com'), await authority.issue('myapp.example.com')]
   Object.assign(certificates, { ca: authority.certificate, client: { cert: client.certificate, key: client.key } })
   const plain = Object.fromEntries([...GROUPS.slice(1), 'outside', 'internet', 'mesh-b'].map((name) => [name, 'plain' as const]))
   const injected = { callers: 'injected', production: 'injected', bookinfo: 'injected', myapp: 'injected' } as const
@@ -447,7 +495,8 @@ async function deploy(mesh: Mesh): Promise<Echo> {
       ...used.map(echoApp),
       ...GROUPS.map(services),
       secret('web', 'internet', { cert: web.certificate, key: web.key }),
-      secret('bookinfo-secret', 'istio-system', { 'tls.crt': web.certificate, 'tls.key': web.key }),
+      secret('bookinfo-secret', 'istio-system', { 'tls.crt': bookinfo.certificate, 'tls.key': bookinfo.key }),
+      secret('myapp-tls-cert', 'istio-system', { 'tls.crt': other.certificate, 'tls.key': other.key }),
       secret('wildcard-secret', 'istio-system', { 'tls.crt': web.certificate, 'tls.key': web.key }),
       secret('myapp-tls', 'myapp', { 'tls.crt': myapp.certificate, 'tls.key': myapp.key }),
       secret('myapp-ca', 'myapp', { 'myorg_corp_auth_ca1.pem': authority.certificate }),
@@ -468,6 +517,7 @@ async function deploy(mesh: Mesh): Promise<Echo> {
     { name: 'west', namespace: 'callers', labels: { 'istio-locality': 'us-west.us-west-1' } },
     { name: 'east', namespace: 'callers', labels: { 'istio-locality': 'us-east-1a' } },
     { name: 'productpage', namespace: 'default', inject: true, listen: ['9080=http'] },
+    { name: 'guest', namespace: 'default', inject: true },
     { name: 'frontend', namespace: 'production' },
     { name: 'worker', namespace: 'production' },
     ...['v1', 'v1-b', 'v2'].map((name) => ({
@@ -513,6 +563,15 @@ const ROUTES = [
     'VirtualService',
     { name: 'app2', namespace: 'g2' },
     { hosts: ['app2.example.com'], gateways: ['multi-host-gateway'], http: [{ route: [{ destination: { host: 'service-v2' } }] }] },
+  ),
+  networking(
+    'VirtualService',
+    { name: 'myapp', namespace: 'myapp' },
+    {
+      hosts: ['myapp.example.com'],
+      gateways: ['istio-system/my-gateway'],
+      http: [{ route: [{ destination: { host: 'myapp-test' } }] }],
+    },
   ),
   networking(
     'VirtualService',

@@ -1,11 +1,11 @@
 /** What changes when output and input are a terminal: colours, width, Ctrl-C. The terminal is a pseudo-terminal of `script`. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LATEEN } from '../harness/mesh.ts'
 import { must, run } from '../harness/run.ts'
+import { inTerminal } from '../harness/terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lateen-terminal-'))
 const file = join(folder, 'broken.yaml')
@@ -26,32 +26,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const plain = { ...process.env, NO_COLOR: undefined, TERM: 'xterm', CI: undefined, LATEEN_HOME: join(folder, 'home'), KUBECONFIG: '' }
 
-interface Session {
-  readonly output: () => string
-  type(text: string): void
-  readonly ended: Promise<number>
-}
+const terminal = (command: string, { columns, env = {} }: { columns?: number; env?: NodeJS.ProcessEnv } = {}) =>
+  inTerminal(command, { env: { ...plain, ...env }, ...(columns ? { columns } : {}) })
 
-/** A shell command with a terminal of so many columns. */
-function inTerminal(command: string, { columns = 100, env = {} }: { columns?: number; env?: NodeJS.ProcessEnv } = {}): Session {
-  const child = spawn('script', ['-qec', `stty cols ${columns} rows 40; ${command}`, '/dev/null'], {
-    env: { ...plain, ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 60_000,
-  })
-  let output = ''
-  child.stdout.on('data', (chunk) => {
-    output += String(chunk)
-  })
-  return {
-    output: () => output.replaceAll('\r\n', '\n'),
-    type: (text) => void child.stdin.write(text),
-    ended: new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1))),
-  }
-}
-
-async function shown(command: string, options?: Parameters<typeof inTerminal>[1]): Promise<string> {
-  const session = inTerminal(command, options)
+async function shown(command: string, options?: Parameters<typeof terminal>[1]): Promise<string> {
+  const session = terminal(command, options)
   await session.ended
   return session.output()
 }
@@ -87,17 +66,17 @@ test('help fits the width of the terminal', async () => {
 }, 30_000)
 
 test('Ctrl-C ends a command that waits for what is typed', async () => {
-  const session = inTerminal(`exec ${LATEEN} validate -f -`)
-  await seen(session, 'reading from the terminal')
+  const session = terminal(`exec ${LATEEN} validate -f -`)
+  await session.shows('reading from the terminal')
   session.type('apiVersion: v1\n')
-  await seen(session, 'apiVersion')
+  await session.shows('apiVersion')
   session.type('\u0003')
   expect(await session.ended).toBe(130)
 }, 30_000)
 
 test('what is typed until Ctrl-D is read', async () => {
-  const session = inTerminal(`exec ${LATEEN} validate -f -`)
-  await seen(session, 'reading from the terminal')
+  const session = terminal(`exec ${LATEEN} validate -f -`)
+  await session.shows('reading from the terminal')
   session.type('apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: all}\nspec: {mtls: {mode: STRICT}}\n\u0004')
   expect(await session.ended).toBe(0)
   expect(session.output()).toContain('is valid')
@@ -107,12 +86,3 @@ test('a machine form holds nothing but data, also on a terminal', async () => {
   const text = await shown(`${LATEEN} version --remote=false -o json`)
   expect(JSON.parse(text)).toMatchObject({ clientVersion: { version: expect.any(String) } })
 })
-
-/** Until the session shows `text`. */
-async function seen({ output, ended }: Session, text: string): Promise<void> {
-  let over = false
-  void ended.then(() => {
-    over = true
-  })
-  while (!output().includes(text) && !over) await new Promise((resolve) => setTimeout(resolve, 20))
-}

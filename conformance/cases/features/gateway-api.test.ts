@@ -173,6 +173,21 @@ const ROUTES = [
   ]),
   httpRoute('retried', [{ retry: { codes: [503], attempts: 3 }, backendRefs: [to('web')] }]),
   httpRoute('timeouts', [{ timeouts: { request: '300ms' }, backendRefs: [to('web')] }]),
+  ...['backend', 'backend-refused', 'backend-mistaken'].map((name) => httpRoute(name, [{ backendRefs: [to(name)] }])),
+  ...[
+    { name: 'backend', hostname: 'a.pass.example', authorities: 'clients' },
+    { name: 'backend-refused', hostname: 'a.pass.example', authorities: 'strangers' },
+    { name: 'backend-mistaken', hostname: 'b.pass.example', authorities: 'clients' },
+  ].map(({ name, hostname, authorities }) =>
+    api(
+      'BackendTLSPolicy',
+      { name, namespace: 'feat' },
+      {
+        targetRefs: [{ group: '', kind: 'Service', name, sectionName: 'http' }],
+        validation: { hostname, caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: authorities }] },
+      },
+    ),
+  ),
   httpRoute('nowhere', [{ backendRefs: [to('missing')] }]),
   httpRoute('away', [{ backendRefs: [to('away', 80, { namespace: 'other' })] }]),
   httpRoute('away-refused', [{ backendRefs: [to('secret-away', 80, { namespace: 'other' })] }]),
@@ -279,6 +294,9 @@ const SERVICES = [
   echoService({ name: 'beta', namespace: 'feat' }),
   echoService({ name: 'shadow', namespace: 'feat' }),
   echoService({ name: 'secure', namespace: 'feat', ports: { https: [443, 8443] } }),
+  ...['backend', 'backend-refused', 'backend-mistaken'].map((name) =>
+    echoService({ name, namespace: 'feat', selector: { app: 'secure' }, ports: { http: [80, 8443] } }),
+  ),
   echoService({ name: 'away', namespace: 'other' }),
   echoService({ name: 'secret-away', namespace: 'other', selector: { app: 'away' } }),
 ]
@@ -310,6 +328,7 @@ describeWithMesh('the Gateway API', (mesh) => {
         { 'gateway.istio.io/defaults-for-class': 'istio' },
       ),
       configMap('clients', 'feat', { 'ca.crt': authority.certificate }),
+      configMap('strangers', 'feat', { 'ca.crt': (await newAuthority('strangers')).certificate }),
       await credential('edge-cert', 'feat', 'secure.example'),
       await credential('granted-cert', 'other', 'granted.example'),
       await credential('refused-cert', 'other', 'refused.example'),
@@ -625,6 +644,18 @@ describeWithMesh('the Gateway API', (mesh) => {
       await eventually(async () => expect(await routeSeen(OTHER_CALLER, 'shadow')).toEqual({ status: 200, pod: 'web', route: 'consumer' }))
       expect(await routeSeen(CALLER, 'shadow')).toEqual({ status: 200, pod: 'shadow', route: undefined })
     })
+  })
+
+  test('BackendTLSPolicy: gateways and sidecars speak TLS to a backend, whose certificate must be for its host, by its authority', async () => {
+    const called = {
+      gateway: (name: string) => http(name),
+      sidecar: (name: string) => echo.callOnce(CALLER, { url: `http://${name}.feat/` }),
+    }
+    for (const call of Object.values(called)) {
+      await eventually(async () => expect(await call('backend')).toMatchObject({ status: 200, pod: 'secure' }))
+      expect((await call('backend')).echo?.tls).toMatchObject({ sni: 'a.pass.example' })
+      for (const name of ['backend-refused', 'backend-mistaken']) expect(await call(name), name).toMatchObject({ status: 503 })
+    }
   })
 
   test('a GRPCRoute of a Service: calls in the mesh go by service and method', async () => {
