@@ -45,6 +45,7 @@ export const GATEWAY_API_TYPES: readonly ResourceType[] = [
   types.TLSRoute,
   types.ListenerSet,
   types.ReferenceGrant,
+  types.BackendTLSPolicy,
 ]
 
 const required = (type: ResourceType, project: Projection, extra: Partial<WatchedKind> = {}): WatchedKind => ({
