@@ -44,4 +44,10 @@ export const TYPE_URL = {
 /** Requests of this type are an agent's word on the health of its workload: healthy, or with an error that says why not. */
 export const HEALTH_REPORT = 'type.googleapis.com/istio.v1.HealthInformation'
 
+/**
+ * Whether an acknowledgement of a type says that it is in force, and so may take a minute: what agents are told of trust. Nobody waits
+ * for it who waits for configuration.
+ */
+export const isAnsweredLater = (typeUrl: string): boolean => typeUrl.startsWith('type.googleapis.com/lateen.trust.')
+
 export type { Resource, ResourceSet } from './resource.ts'

@@ -10,13 +10,16 @@ const object = (apiVersion: string, kind: string, rest: Readonly<Record<string, 
 })
 
 test.each([
-  [object('v1', 'Service', { spec: { ports: 7 } }), 'spec.ports is 7; it must be a list'],
-  [object('v1', 'Service', { spec: { clusterIPs: ['10.0.0.1', 7] } }), 'spec.clusterIPs[1] is 7; it must be a text'],
-  [object('v1', 'Service', { spec: { selector: { app: ['cart'] } } }), 'spec.selector.app is a list; it must be a text'],
-  [object('discovery.k8s.io/v1', 'EndpointSlice', { endpoints: [null] }), 'endpoints[0] is null; it must be an object'],
-  [object('gateway.networking.k8s.io/v1', 'HTTPRoute', { spec: { rules: {} } }), 'spec.rules is an object; it must be a list'],
-])('what is not as it is read is said: %#', (odd, message) => {
-  expect(misshapen(odd)).toBe(message)
+  [object('v1', 'Service', { spec: { ports: 7 } }), { path: 'spec.ports', found: '7', wanted: 'a list' }],
+  [object('v1', 'Service', { spec: { clusterIPs: ['10.0.0.1', 7] } }), { path: 'spec.clusterIPs[1]', found: '7', wanted: 'a text' }],
+  [object('v1', 'Service', { spec: { selector: { app: ['cart'] } } }), { path: 'spec.selector.app', found: 'a list', wanted: 'a text' }],
+  [object('discovery.k8s.io/v1', 'EndpointSlice', { endpoints: [null] }), { path: 'endpoints[0]', found: 'null', wanted: 'an object' }],
+  [
+    object('gateway.networking.k8s.io/v1', 'HTTPRoute', { spec: { rules: {} } }),
+    { path: 'spec.rules', found: 'an object', wanted: 'a list' },
+  ],
+])('what is not as it is read is said: %#', (odd, misfit) => {
+  expect(misshapen(odd)).toEqual(misfit)
 })
 
 test.each([

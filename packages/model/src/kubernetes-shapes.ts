@@ -1,7 +1,7 @@
 /** Shapes of the kinds that others define: what of them is read, and must be as it is read. */
 import type { KubeObject } from '@lateen/api'
 import { inputKind } from './inputs.ts'
-import { misfit, type Shape } from './shape.ts'
+import { type Misfit, misfit, type Shape } from './shape.ts'
 
 const of = (fields: Readonly<Record<string, Shape>>): Shape => ({ fields })
 const TEXTS: Shape = { texts: true }
@@ -116,8 +116,8 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'gateway.networking.k8s.io/ReferenceGrant': spec({ from: [of(REFERENCE)], to: [of(REFERENCE)] }),
 }
 
-/** Where an object of a kind that others define is not as it is read, in words; undefined where it is. */
-export function misshapen(object: KubeObject): string | undefined {
+/** Where an object of a kind that others define is not as it is read; undefined where it is. */
+export function misshapen(object: KubeObject): Misfit | undefined {
   const shape = SHAPES[inputKind(object) ?? '']
   return shape && misfit(shape, object, '')
 }

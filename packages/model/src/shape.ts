@@ -12,8 +12,16 @@ export type Shape =
   | { readonly texts: true }
   | { readonly fields: Readonly<Record<string, Shape>> }
 
-/** Where a value is not of a shape, in words: `spec.ports is a number; it must be a list`. Undefined where it is, or is not there. */
-export function misfit(shape: Shape, value: unknown, path: string): string | undefined {
+/** Where something else is than is needed. */
+export interface Misfit {
+  /** `spec.ports[0]`. */
+  readonly path: string
+  readonly found: string
+  readonly wanted: string
+}
+
+/** The first place in which a value is not of a shape; undefined where it is, or is not there. */
+export function misfit(shape: Shape, value: unknown, path: string): Misfit | undefined {
   if (value === undefined || value === null) return undefined
   if (Array.isArray(shape)) {
     if (!Array.isArray(value)) return isNot(value, path, 'a list')
@@ -45,10 +53,13 @@ const nameOf = (shape: Shape): string =>
       ? 'an object'
       : { text: 'a text', number: 'a number', flag: 'true or false', 'number or text': 'a number or a text' }[shape as 'text']
 
-const isNot = (value: unknown, path: string, wanted: string): string =>
-  `${path} is ${Array.isArray(value) ? 'a list' : value === null ? 'null' : typeof value === 'object' ? 'an object' : `${JSON.stringify(value)}`}; it must be ${wanted}`
+const isNot = (value: unknown, path: string, wanted: string): Misfit => ({
+  path,
+  found: Array.isArray(value) ? 'a list' : value !== null && typeof value === 'object' ? 'an object' : String(JSON.stringify(value)),
+  wanted,
+})
 
-function first<T>(items: readonly T[], look: (item: T) => string | undefined): string | undefined {
+function first<T>(items: readonly T[], look: (item: T) => Misfit | undefined): Misfit | undefined {
   for (const item of items) {
     const found = look(item)
     if (found !== undefined) return found

@@ -126,8 +126,10 @@ export function createMesh(options: MeshOptions): MeshState {
 }
 
 function misshape(object: KubeObject): readonly Diagnostic[] {
-  const message = misshapen(object)
-  return message === undefined ? [] : [{ code: 'LTN0001', severity: 'Error', object: refOf(object), path: '', message }]
+  const found = misshapen(object)
+  if (!found) return []
+  const message = `found ${found.found}; ${found.wanted} is needed`
+  return [{ code: 'LTN0103', severity: 'Error', object: refOf(object), path: found.path, message }]
 }
 
 function problemsOf(object: KubeObject): readonly Diagnostic[] {

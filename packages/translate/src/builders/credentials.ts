@@ -31,10 +31,17 @@ export const authoritiesOf = (name: string): string => (name.endsWith(AUTHORITIE
 /** The credential that a name of authorities belongs to; other names stay. */
 export const baseOf = (name: string): string => (name.endsWith(AUTHORITIES) ? name.slice(0, -AUTHORITIES.length) : name)
 
-/** A credential over the ADS stream, or from the first external provider when its name asks for one; `wait` as of `ads`. */
-export function credentialSource(name: string, settings: MeshSettings, wait = 0): MessageInitShape<typeof SdsSecretConfigSchema> {
+/**
+ * How long a listener or cluster waits for a credential (milliseconds). One that is missing closes connections of its own; without a
+ * limit it would hold back everything else. The same for both: over ADS Envoy asks for a name once, and what comes goes only to those
+ * whose source is the same to the letter.
+ */
+const WAIT = 2000
+
+/** A credential over the ADS stream, or from the first external provider when its name asks for one. */
+export function credentialSource(name: string, settings: MeshSettings): MessageInitShape<typeof SdsSecretConfigSchema> {
   const provider = name.startsWith(EXTERNAL) ? settings.mesh.extensionProviders?.find(({ sds }) => sds)?.sds : undefined
-  if (!provider?.service) return { name: credentialResource(name), sdsConfig: ads(wait) }
+  if (!provider?.service) return { name: credentialResource(name), sdsConfig: ads(WAIT) }
   const cluster = clusterName('outbound', provider.port ?? 0, '', provider.service.slice(provider.service.indexOf('/') + 1))
   return {
     name: name.slice(EXTERNAL.length),

@@ -23,12 +23,6 @@ type Validation = Pick<Exclude<CommonInit, { $typeName: string }>, 'validationCo
 
 const QUIC_SOCKET = 'envoy.transport_sockets.quic'
 
-/**
- * How long a listener waits for a credential (milliseconds). One that is missing closes the connections of its own server; without a
- * limit it would hold back every server of the listener.
- */
-const CREDENTIAL_WAIT = 2000
-
 const CURVES: ReadonlySet<string> = new Set(['P-256', 'P-384', 'P-521', 'X25519', 'X25519MLKEM768'])
 
 /** The TLS context of a server; undefined when it names no certificate. */
@@ -92,7 +86,7 @@ const known = (names: readonly string[] | undefined, all: ReadonlySet<string>): 
 function certificatesOf(tls: ServerTLSSettings, settings: MeshSettings): CommonInit['tlsCertificateSdsSecretConfigs'] {
   const names = tls.credentialNames?.length ? tls.credentialNames : tls.credentialName ? [tls.credentialName] : []
   if (tls.mode === 'ISTIO_MUTUAL' || names[0]?.startsWith(BUILT_IN)) return [{ name: WORKLOAD_CERTIFICATE, sdsConfig: AGENT_SECRETS }]
-  if (names.length > 0) return names.map((name) => credentialSource(name, settings, CREDENTIAL_WAIT))
+  if (names.length > 0) return names.map((name) => credentialSource(name, settings))
   const pairs = tls.tlsCertificates?.length ? tls.tlsCertificates : [tls]
   const files = pairs.flatMap(({ serverCertificate, privateKey }) =>
     serverCertificate && privateKey ? [fileCertificate(serverCertificate, privateKey)] : [],
@@ -108,7 +102,7 @@ function validationOf(tls: ServerTLSSettings, settings: MeshSettings): Validatio
     tls.mode === 'ISTIO_MUTUAL' || credential?.startsWith(BUILT_IN)
       ? { name: ROOT_CERTIFICATE, sdsConfig: AGENT_SECRETS }
       : credential
-        ? credentialSource(authoritiesOf(credential), settings, CREDENTIAL_WAIT)
+        ? credentialSource(authoritiesOf(credential), settings)
         : authorities && fileAuthorities(authorities)
   if (!source) return {}
   return {

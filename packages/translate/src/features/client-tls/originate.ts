@@ -59,7 +59,7 @@ function parameters({ settings }: ClusterContext) {
 
 function certificate(tls: ClientTLSSettings, { settings }: ClusterContext) {
   const { credentialName } = tls
-  if (credentialName) return { tlsCertificateSdsSecretConfigs: [credentialSource(credentialName, settings, CREDENTIAL_WAIT)] }
+  if (credentialName) return { tlsCertificateSdsSecretConfigs: [credentialSource(credentialName, settings)] }
   return { tlsCertificateSdsSecretConfigs: [fileCertificate(tls.clientCertificate ?? '', tls.privateKey ?? '')] }
 }
 
@@ -83,15 +83,12 @@ function validation(tls: ClientTLSSettings, names: ReturnType<typeof exactNames>
       value: {
         defaultValidationContext: own,
         validationContextSdsSecretConfig: credentialName
-          ? credentialSource(authoritiesOf(credentialName.replace(/-cacert$/, '')), settings, CREDENTIAL_WAIT)
+          ? credentialSource(authoritiesOf(credentialName.replace(/-cacert$/, '')), settings)
           : fileAuthorities(caCertificates ?? ''),
       },
     },
   }
 }
-
-/** How long a cluster waits for a credential that may never come, before it refuses connections instead (milliseconds). */
-const CREDENTIAL_WAIT = 1000
 
 /** The proxy's own certificate store. */
 const SYSTEM_ROOTS = '/etc/ssl/certs/ca-certificates.crt'
