@@ -117,7 +117,7 @@ class RunningMeshTrust implements MeshTrust {
     })
     this.#stops.push(() => conductor.stop())
     this.#opened = { source, store, conductor }
-    this.#stops.push(reportProgress({ store, replica, connections, inForceSince: () => this.resources.since }))
+    this.#stops.push(reportProgress({ store, replica, connections, inForceSince: (typeUrl) => this.resources.since(typeUrl) }))
     this.#recompute()
     log.info(`signing with the CA of ${this.origin}`)
   }

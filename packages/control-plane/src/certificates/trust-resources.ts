@@ -6,8 +6,8 @@ import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 export interface TrustResources {
   /** `undefined` for a type that is not of trust. */
   resources(typeUrl: string): ResourceSet | undefined
-  /** When what is served now was put in force, in milliseconds since 1970. */
-  readonly since: number
+  /** When what is served of a type now was put in force, in milliseconds since 1970. */
+  since(typeUrl: string): number
   /** @returns whether anything has changed */
   set(roots: TrustRoots | undefined, issuer: TrustIssuer): boolean
 }
@@ -17,27 +17,22 @@ const NOTHING: ResourceSet = { parts: [] }
 export function createTrustResources(now: () => number = Date.now): TrustResources {
   const sets = new Map<string, ResourceSet>([TRUST_TYPE.roots, TRUST_TYPE.issuer, TYPE_URL.PCDS].map((typeUrl) => [typeUrl, NOTHING]))
   const versions = new Map<string, string>()
-  let since = now()
+  const since = new Map<string, number>()
   const put = (typeUrl: string, bytes: Buffer | undefined): boolean => {
     const version = bytes ? createHash('sha256').update(bytes).digest('base64url').slice(0, 16) : ''
     if ((versions.get(typeUrl) ?? '') === version) return false
     versions.set(typeUrl, version)
+    since.set(typeUrl, now())
     sets.set(typeUrl, bytes ? { parts: [new Map([[TRUST_NAME, { name: TRUST_NAME, version, bytes }]])] } : NOTHING)
     return true
   }
   return {
     resources: (typeUrl) => sets.get(typeUrl),
-    get since() {
-      return since
-    },
+    since: (typeUrl) => since.get(typeUrl) ?? 0,
     set: (roots, issuer) => {
-      const changed = [
-        put(TRUST_TYPE.roots, roots && encodeTrust(roots)),
-        put(TYPE_URL.PCDS, roots && proxyConfig(roots)),
-        put(TRUST_TYPE.issuer, encodeTrust(issuer)),
-      ].includes(true)
-      if (changed) since = now()
-      return changed
+      const rootsChanged = put(TRUST_TYPE.roots, roots && encodeTrust(roots))
+      put(TYPE_URL.PCDS, roots && proxyConfig(roots))
+      return put(TRUST_TYPE.issuer, encodeTrust(issuer)) || rootsChanged
     },
   }
 }

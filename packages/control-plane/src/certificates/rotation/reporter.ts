@@ -8,8 +8,8 @@ export interface ReporterOptions {
   readonly store: RotationStore
   readonly replica: string
   readonly connections: () => readonly ConnectionStatus[]
-  /** When this replica put what the record says in force, in milliseconds since 1970. */
-  readonly inForceSince: () => number
+  /** When this replica put in force what it tells of a type now, in milliseconds since 1970. */
+  readonly inForceSince: (typeUrl: string) => number
 }
 
 const log = logger('ca')
@@ -31,7 +31,7 @@ export function reportProgress(options: ReporterOptions): () => void {
     if (!rotation || busy) return
     const connections = options.connections()
     const report = reportOf(rotation, connections, {
-      inForceSince: options.inForceSince(),
+      inForceSince: options.inForceSince,
       at: Date.now(),
       since,
       gone: gone(rotation.id, connections),
@@ -56,7 +56,7 @@ export function reportProgress(options: ReporterOptions): () => void {
 }
 
 export interface Circumstances {
-  readonly inForceSince: number
+  readonly inForceSince: (typeUrl: string) => number
   readonly at: number
   readonly since: number
   /** Ids of nodes that were connected a moment ago and will be back, here or at another replica. */
@@ -92,7 +92,7 @@ export function reportOf(
     counts.total++
     const type = types.find((candidate) => candidate.typeUrl === typeUrl)
     if (!type) counts.unaware++
-    else if (type.state === 'SYNCED' && type.sentAt >= inForceSince) counts.ready++
+    else if (type.state === 'SYNCED' && type.sentAt >= inForceSince(typeUrl)) counts.ready++
     else if (waiting.length < MAX_NAMES) waiting.push(nameOf(node.id))
   }
   for (const id of gone) {
