@@ -118,6 +118,59 @@ test('services and their endpoints have the field names that dashboards read', a
   )
 })
 
+test('every page that is listed answers with JSON, those about a proxy when one is named', async () => {
+  const names = await page(operator, 'list')
+  expect(Array.isArray(names) && names.length).toBeGreaterThan(20)
+  for (const name of Array.isArray(names) ? names : []) {
+    const isAboutProxy = ['config_dump', 'ecdsz', 'edsz', 'ndsz'].includes(name)
+    expect(await page(operator, isAboutProxy ? `${name}?proxyID=${PROXY}` : name), name).toBeDefined()
+  }
+})
+
+test('policies, telemetry and kinds have the shapes of istiod', async () => {
+  await cluster.client.create(RESOURCE_TYPES.AuthorizationPolicy, {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata: { name: 'readers', namespace: 'shop' },
+    spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
+  })
+  await expect
+    .poll(() => page(operator, 'authorizationz'))
+    .toEqual({
+      authorization_policies: {
+        namespace_to_policies: { shop: [expect.objectContaining({ name: 'readers', namespace: 'shop', spec: expect.anything() })] },
+        root_namespace: 'istio-system',
+      },
+    })
+  expect(await page(operator, 'telemetryz')).toEqual({ telemetries: { namespaceToTelemetries: {}, rootNamespace: 'istio-system' } })
+  expect(await page(operator, 'resourcesz')).toContainEqual({ group: 'networking.istio.io', version: 'v1', kind: 'VirtualService' })
+  expect(await page(operator, 'clusterz')).toEqual([{ id: 'Kubernetes', syncStatus: 'synced' }])
+  expect(await page(operator, 'cachez?sizes=true')).toMatchObject({
+    [TYPE_URL.CDS]: expect.stringMatching(/^\d+(\.\d)? k?B$/),
+    total: expect.any(String),
+  })
+})
+
+test('endpoints are listed by host, namespace and where they were learnt', async () => {
+  await cluster.client.create(RESOURCE_TYPES.EndpointSlice, {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'cart-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'cart' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.7'], conditions: { ready: true } }],
+    ports: [{ name: 'http', port: 8080 }],
+  })
+  await expect
+    .poll(() => page(operator, 'endpointz'))
+    .toMatchObject({
+      'cart.shop.svc.cluster.local': {
+        shop: {
+          Shards: { 'Kubernetes/Kubernetes': [{ Addresses: ['10.0.0.7'], EndpointPort: 8080, ServicePortName: 'http', HealthStatus: 0 }] },
+        },
+      },
+    })
+})
+
 test('which proxies have an object is told with its generation', async () => {
   await cluster.client.create(RESOURCE_TYPES.DestinationRule, {
     apiVersion: 'networking.istio.io/v1',

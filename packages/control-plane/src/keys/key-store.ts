@@ -38,6 +38,7 @@ export function createKeyStore(client: KubeClient, namespace: string): KeyStore 
   const dirty = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  let problem = ''
 
   const write = async (): Promise<void> => {
     timer = undefined
@@ -46,11 +47,12 @@ export function createKeyStore(client: KubeClient, namespace: string): KeyStore 
     if (Object.keys(data).length === 0) return
     try {
       await patch(client, namespace, data)
+      problem = ''
     } catch (error) {
       for (const name of Object.keys(data)) dirty.add(name)
-      log.warn(
-        `fetched keys cannot be kept in ConfigMap ${namespace}/${KEY_MAP}, and are lost when this control plane ends: ${textOf(error)}`,
-      )
+      const text = `fetched keys cannot be kept in ConfigMap ${namespace}/${KEY_MAP}, and are lost when this control plane ends: ${textOf(error)}`
+      if (text !== problem) log.warn(text)
+      problem = text
       later(RETRY_AFTER_MS)
     }
   }
