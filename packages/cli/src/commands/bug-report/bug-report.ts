@@ -8,6 +8,7 @@ import { type Context, command, type Flag } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { parseDuration } from '../../shell/flag-values.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
+import { PROXY_ADMIN_PORT } from '../proxy-config/source.ts'
 import { type ArchivedFile, writeArchive } from './archive.ts'
 import { type Item, itemsOf, type Scope } from './collect.ts'
 import { errorsOf } from './logs.ts'
@@ -55,14 +56,7 @@ export const bugReport = command<string>({
     },
     { name: 'istio-namespace', value: 'NAMESPACE', default: 'istio-system', help: 'the same as --istioNamespace' },
     { name: 'dir', value: 'DIR', hidden: true, help: 'accepted: nothing is stored on the way' },
-    {
-      name: 'proxy-admin-port',
-      value: 'PORT',
-      type: 'integer',
-      default: 15000,
-      hidden: true,
-      help: "accepted; the proxy's own agent knows the port",
-    },
+    PROXY_ADMIN_PORT,
     accepted('skip-coredumps'),
     accepted('skip-netstat'),
     ...KUBE_FLAGS,

@@ -5,6 +5,7 @@ import { isNotFound, statusCode } from '@lateen/kube'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { type PodObject, proxyContainerOf } from '../../cluster/pods.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
+import { rootPart } from '../ca/root-part.ts'
 import { type CheckContext, type CheckResult, counted, error, LINKS, named, ok, warning } from './result.ts'
 
 const DAY_MS = 86_400_000
@@ -17,10 +18,20 @@ export async function certificateChecks(context: CheckContext): Promise<CheckRes
   return [await authorityCheck(context), ...(await workloadChecks(context))]
 }
 
+const AUTHORITY = 'the CA of the mesh is valid'
+const RENEW = { hint: 'replace it before it ends, no proxy can connect to another afterwards: lateen ca rotate', link: LINKS.certificates }
+
+/** This product's control plane notes its root; of another one's, the Secret is looked at. */
+async function authorityCheck(context: CheckContext): Promise<CheckResult> {
+  const root = await rootPart(context.cluster.client, context.cluster.istioNamespace)
+  if (!root) return secretCheck(context)
+  if (root.status === 'expired') return error(AUTHORITY, `the root ended: ${root.detail}`, RENEW)
+  if (root.status === 'expires soon') return warning(AUTHORITY, root.detail, RENEW)
+  return ok(AUTHORITY, root.status === 'changing' ? `the root is being changed: ${root.detail}` : root.detail)
+}
+
 /** `cacerts` is the CA that somebody has plugged in, `istio-ca-secret` the one that istiod has made itself. */
-async function authorityCheck({ cluster, now }: CheckContext): Promise<CheckResult> {
-  const check = 'the CA of the mesh is valid'
-  const advice = { hint: 'replace it before it ends: no proxy can connect to another afterwards', link: LINKS.certificates }
+async function secretCheck({ cluster, now }: CheckContext): Promise<CheckResult> {
   for (const [name, keys] of [
     ['cacerts', ['ca-cert.pem', 'root-cert.pem', 'tls.crt']],
     ['istio-ca-secret', ['ca-cert.pem']],
@@ -35,10 +46,10 @@ async function authorityCheck({ cluster, now }: CheckContext): Promise<CheckResu
     const until = Math.min(...pems.map((pem) => new Date(new X509Certificate(pem).validTo).getTime()))
     const days = Math.floor((until - now.getTime()) / DAY_MS)
     const detail = `Secret ${name}: ${days < 0 ? `ended ${-days} days ago` : `${days} days left`}`
-    if (days < 0) return error(check, detail, advice)
-    return days < ROOT_WARNING_DAYS ? warning(check, detail, advice) : ok(check, detail)
+    if (days < 0) return error(AUTHORITY, detail, RENEW)
+    return days < ROOT_WARNING_DAYS ? warning(AUTHORITY, detail, RENEW) : ok(AUTHORITY, detail)
   }
-  return ok(check, 'it is outside the cluster, or not readable for this user')
+  return ok(AUTHORITY, 'it is outside the cluster, or not readable for this user')
 }
 
 interface Held {

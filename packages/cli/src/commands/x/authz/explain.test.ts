@@ -57,6 +57,14 @@ test('tokens, policies on trial and external authorizers have their place', asyn
   expect(none.stdout).toContain('answers 401: token refused: Jwt issuer is not configured')
 })
 
+test('of a connection of bytes, rules that ask for requests are left out', async () => {
+  const { stdout } = await explain('tcp://ledger.shop:9000')
+  expect(stdout).toMatch(
+    /ALLOW: denied: no policy matches\n[\s\S]*left out here, for it asks for what is not there: AuthorizationPolicy shop\/callers spec\.rules\[1\]/,
+  )
+  expect(stdout).toContain('matches, decides: AuthorizationPolicy shop/no-refunds spec.rules[0]')
+})
+
 test('as data', async () => {
   const { stdout } = await explain('POST', 'http://payments.shop/refunds/7', '-o', 'json')
   expect(JSON.parse(stdout)).toMatchObject({

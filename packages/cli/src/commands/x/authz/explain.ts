@@ -46,4 +46,9 @@ function stepLines({ stage, says, rules }: VerdictStep): string[] {
   ]
 }
 
-const MARK = { yes: 'matches', no: 'does not match', unknown: 'cannot be decided from here' } as const
+const MARK = {
+  yes: 'matches',
+  no: 'does not match',
+  unknown: 'cannot be decided from here',
+  'left out': 'left out here, for it asks for what is not there',
+} as const

@@ -1,5 +1,7 @@
 /** A journey as the proxies on it see the caller: who that is to them, which policies they ask, and what those say. */
-import { objectName } from '@lateen/base'
+import type { KubeObject } from '@lateen/api'
+import { type ObjectRef, objectName } from '@lateen/base'
+import { TYPE_URL } from '@lateen/envoy'
 import type { AskedPolicies, FilterVerdict, Origin, Trace } from '@lateen/simulate'
 import { stringify } from 'yaml'
 import type { Arrival, Journey } from '../../../routing/journey.ts'
@@ -39,7 +41,8 @@ export interface AskedRule {
   readonly rule: string
   /** `file:line`, for objects from files. */
   readonly file?: string
-  readonly matches: 'yes' | 'no' | 'unknown'
+  /** `left out`: it asks what cannot be asked here, such as a path of a connection of bytes; it allows nothing. */
+  readonly matches: 'yes' | 'no' | 'unknown' | 'left out'
   readonly decides: boolean
   /** The rule as it is written, in one line. */
   readonly text: string
@@ -88,7 +91,7 @@ function proxyOf(world: World, pod: PodView, caller: string, verdicts: readonly 
     steps: verdicts
       .filter(isAuthorization)
       .flatMap((verdict) => [verdict, ...(verdict.trial ? [verdict.trial] : [])])
-      .map((verdict) => stepOf(world, verdict)),
+      .map((verdict) => stepOf(world, pod, verdict)),
   }
 }
 
@@ -96,20 +99,36 @@ const nameOf = ({ name, namespace }: PodView): string => `${name}.${namespace}`
 
 const isAuthorization = ({ filter, asked }: FilterVerdict): boolean => asked !== undefined || /jwt_authn|ext_authz|rbac/.test(filter)
 
-function stepOf(world: World, verdict: FilterVerdict): VerdictStep {
+function stepOf(world: World, pod: PodView, verdict: FilterVerdict): VerdictStep {
   const { filter, asked, result, says, policy } = verdict
   const stage = filter.includes('jwt_authn') ? 'token' : filter.includes('ext_authz') ? 'authorizer' : actionOf(asked)
   const named = asked ? asked.policies : policy === undefined ? [] : [{ name: policy, matches: true as const, origins: verdict.origins }]
-  return {
-    stage,
-    result,
-    says,
-    rules: named.map(({ name, matches, origins }) => ({
+  const rules = named.map(
+    ({ name, matches, origins }): AskedRule => ({
       ...ruleOf(world, name, origins),
       matches: matches === 'unknown' ? 'unknown' : matches ? 'yes' : 'no',
       decides: name === policy,
-    })),
-  }
+    }),
+  )
+  return { stage, result, says, rules: [...rules, ...(asked ? leftOut(world, pod, asked) : [])] }
+}
+
+/** Rules of the proxy's policies that it was not given. */
+function leftOut(world: World, pod: PodView, { action, onTrial, policies }: AskedPolicies): AskedRule[] {
+  const given = new Set(policies.flatMap(({ origins }) => origins.map((origin) => `${objectName(origin)} ${origin.path}`)))
+  const read = world.origins(pod, TYPE_URL.LDS, 'virtualInbound').filter(({ kind }) => kind === 'AuthorizationPolicy')
+  return read.flatMap((policy) => {
+    const object = objectOf(world, policy)
+    const spec = Object(object?.spec)
+    const wanted = action === 'LOG' ? 'AUDIT' : action
+    const tried = object?.metadata.annotations?.['istio.io/dry-run'] === 'true'
+    if (String(Reflect.get(spec, 'action') ?? 'ALLOW') !== wanted || tried !== onTrial) return []
+    const rules: unknown = Reflect.get(spec, 'rules')
+    const origins = (Array.isArray(rules) ? rules : []).map((_, at): Origin => ({ ...policy, path: `spec.rules[${at}]` }))
+    return origins
+      .filter((origin) => !given.has(`${objectName(origin)} ${origin.path}`))
+      .map((origin): AskedRule => ({ ...ruleOf(world, '', [origin]), matches: 'left out', decides: false }))
+  })
 }
 
 const actionOf = (asked: AskedPolicies | undefined): string =>
@@ -123,11 +142,16 @@ function ruleOf(world: World, policy: string, [origin]: readonly Origin[]): Pick
 }
 
 /** The rule as it is written; a policy without rules has none, and matches nothing. */
-function textOf({ objects }: World, { kind, namespace, name, path = '' }: Origin): string {
-  const object = objects.find((one) => one.kind === kind && one.metadata.namespace === namespace && one.metadata.name === name)
+function textOf(world: World, origin: Origin): string {
+  const { path = '' } = origin
+  const object = objectOf(world, origin)
   const rules: unknown = Reflect.get(Object(object?.spec), 'rules')
   const rule: unknown = Array.isArray(rules) ? rules[Number(/\[(\d+)\]$/.exec(path)?.[1])] : undefined
   if (rule === undefined) return 'no rules: matches nothing'
   const text = stringify(rule, { collectionStyle: 'flow', lineWidth: 0 }).trim()
   return text === '{}' ? '{}: matches everything' : text
+}
+
+function objectOf({ objects }: World, { kind, namespace, name }: ObjectRef): KubeObject | undefined {
+  return objects.find((one) => one.kind === kind && one.metadata.namespace === namespace && one.metadata.name === name)
 }
