@@ -387,7 +387,7 @@ describeWithMesh('conditions of rules', (mesh) => {
       ) +
         at('RequestAuthentication', 'edge', { targetRef: gateway, jwtRules: [{ issuer: ISSUER, jwks: keySet(key) }] }) +
         at('RequestAuthentication', 'edge-too', {
-          targetRefs: [{ ...gateway, namespace: 'feat' }],
+          targetRefs: [gateway],
           jwtRules: [{ issuer: SECOND_ISSUER, jwks: keySet(key) }],
         }) +
         at('AuthorizationPolicy', 'edge', {
@@ -400,6 +400,9 @@ describeWithMesh('conditions of rules', (mesh) => {
           rules: [{}],
         }),
     )
+    const far = at('AuthorizationPolicy', 'far', { targetRefs: [{ ...gateway, namespace: 'other' }], rules: [{}] })
+    const refused = await mesh().tryKubectl(['apply', '-f', '-'], { stdin: far })
+    expect(refused.output).toContain('spec.targetRefs[0].namespace: Invalid value: "other": a target in another namespace is not supported')
     const ask = (headers: Readonly<Record<string, string>>) => echo.callOnce(DRIVER, { url: 'http://edge-istio.feat/', headers })
     await eventually(async () => expect((await ask({})).status).toBe(403), { withinMs: 60_000 })
     expect(await ask(bearer())).toMatchObject({ status: 200, pod: 'web' })

@@ -101,6 +101,9 @@ describeWithMesh('the mesh configuration', (mesh) => {
     await change(mesh(), { accessLogFile: '/dev/stdout', accessLogFormat: 'short %REQ(:PATH)% %ROUTE_NAME%\n' })
     await isLogged(/^short \/north\/\S+ main-road\.north$/)
     expect(await logOf('caller')).not.toContain(unlogged)
+    await change(mesh(), { accessLogFormat: undefined, accessLogEncoding: 'JSON' })
+    await isLogged(/^\{.*"route_name":"main-road\.north"/)
+    await change(mesh(), { accessLogEncoding: undefined })
   })
 
   test('traffic to unknown hosts is refused, and let through again', async () => {
@@ -146,6 +149,11 @@ describeWithMesh('the mesh configuration', (mesh) => {
       return (await echo.received('feat/web', { test: id })).length
     }
     await changes({ defaultHttpRetryPolicy: { attempts: 3, retryOn: '5xx' } }, tries, 4, 1)
+  })
+
+  test('forms of paths', async () => {
+    const path = async () => (await echo.callOnce(CALLER, { url: 'http://web.feat/north//pole' })).echo?.path
+    await changes({ pathNormalization: { normalization: 'MERGE_SLASHES' } }, path, '/north/pole', '/north//pole')
   })
 
   test('HTTP/2 to all that speak HTTP', async () => {
@@ -223,7 +231,7 @@ describeWithMesh('the mesh configuration', (mesh) => {
     await eventually(async () =>
       expect(await mesh().kubectl('logs', '-n', 'istio-system', 'deploy/istiod', '--tail', '50')).toMatch(/mesh.*(stays|kept|keeps)/i),
     )
-    await isLogged(/^short /)
+    await isLogged(/ main-road\.north$/)
     await write(mesh(), before)
   })
 

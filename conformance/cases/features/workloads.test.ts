@@ -84,6 +84,9 @@ describeWithMesh('workloads that register themselves', (mesh) => {
       },
       spec: { address: await addressOf(mesh(), 'feat/plain'), ports: { http: 8080 }, serviceAccount: 'default' },
     })
+    // Its own proxy knows it by the service that the entry is of, at the port that the entry names.
+    const { stdout } = await mesh().lateen('proxy-config', 'clusters', 'plain.feat', '-o', 'json')
+    expect(stdout).toContain('inbound|8080||')
     expect((await call('plain')).echo?.headers['x-forwarded-client-cert']).toContain('spiffe://cluster.local/ns/feat/sa/default')
   })
 
