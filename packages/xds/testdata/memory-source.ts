@@ -14,10 +14,14 @@ import {
   type XdsNode,
 } from '../src/resource-source.ts'
 
+/** The type of what clients say of themselves. */
+export const REPORT = 'type.googleapis.com/test.Report'
+
 export class MemorySource implements ResourceSource {
   readonly opened: { node: XdsNode; peer: PeerIdentity; options: SessionOptions }[] = []
   readonly rejections: Rejection[] = []
   readonly acceptances: string[] = []
+  readonly reports: (string | undefined)[] = []
   /** Why every node is refused, when set. */
   refusal = ''
   readonly #types = new Map<string, Map<string, Resource>>()
@@ -41,6 +45,12 @@ export class MemorySource implements ResourceSource {
 
   accepted(_session: Session, type: string): void {
     this.acceptances.push(type)
+  }
+
+  reported(_session: Session, type: string, problem: string | undefined): boolean {
+    if (type !== REPORT) return false
+    this.reports.push(problem)
+    return true
   }
 
   /** The newest set of a type. Resources are dealt out over a few parts, by name. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { textResource } from '../../testdata/memory-source.ts'
+import { REPORT, textResource } from '../../testdata/memory-source.ts'
 import { RunningServer } from '../../testdata/running-server.ts'
 import { SimulatedProxy, T } from '../../testdata/simulated-proxy.ts'
 import { until } from '../../testdata/until.ts'
@@ -188,4 +188,18 @@ test('a control plane that accepts connections but says nothing is covered by th
   await using silent = await RunningServer.start({ authenticate: () => new Promise(() => undefined) })
   const second = await relay({ upstream: { address: `127.0.0.1:${silent.port}` }, fallbackMs: 20 })
   await configured(proxy(second.port))
+})
+
+test('what the agent reports of itself is told at once, the newest of it again on each stream, and makes no subscription', async () => {
+  const { port, relay: made } = await relay()
+  made.report(REPORT, { code: 13, message: 'before anybody listens' })
+  await configured(proxy(port))
+  await until('the report', () => server.source.reports.length === 1)
+  made.report(REPORT)
+  await until('the next report', () => server.source.reports.length === 2)
+  await server.restart()
+  await until('the report on the new stream', () => server.source.reports.length === 3)
+  expect(server.source.reports).toEqual(['before anybody listens', undefined, undefined])
+  await until('the proxy is known', () => server.xds.connections().length === 1)
+  expect(server.xds.connections()[0]?.types.map(({ typeUrl }) => typeUrl)).not.toContain(REPORT)
 })

@@ -8,7 +8,7 @@
  * and goes on when the client has answered. What changes meanwhile waits for the next wave, which starts from the newest state.
  * Endpoints and all other types are outside of waves and never wait for them.
  */
-import { TYPE_URL } from '@lateen/envoy'
+import { isAnsweredLater, TYPE_URL } from '@lateen/envoy'
 import type { ResourceSet } from '../resource-source.ts'
 import { endpointsOf, takesVirtualHosts } from './contents.ts'
 import type { NameSet } from './names.ts'
@@ -59,10 +59,11 @@ export class PushOrder {
     this.#host = host
   }
 
-  /** Whether there is nothing in flight and nothing left to send. */
+  /** Whether there is nothing in flight and nothing left to send, of what is answered at once. */
   get idle(): boolean {
     if (this.#wave) return false
     for (const subscription of this.#host.subscriptions.values()) {
+      if (isAnsweredLater(subscription.typeUrl)) continue
       if (subscription.busy || subscription.behind(this.#host.resources(subscription.typeUrl))) return false
     }
     return true
