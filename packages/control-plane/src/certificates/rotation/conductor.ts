@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { logger } from '@lateen/base'
-import { type CaFiles, CertificateAuthority, type Phase, type Reason, type Rotation, type RotationRecord } from '@lateen/ca'
+import { type CaFiles, CertificateAuthority, type Phase, type Reason, type Rotation, type RotationRecord, ROTATION_NAME } from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
 import { casOf, type RotationStore } from './store.ts'
@@ -31,7 +31,9 @@ const FAILED_MS = 5_000
 export class Conductor {
   readonly #options: ConductorOptions
   #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  #running = false
+  /** Something has changed since the round under way began. */
+  #again = false
   #leading = false
 
   constructor(options: ConductorOptions) {
@@ -46,15 +48,12 @@ export class Conductor {
 
   /** Something has changed that may need a decision. */
   wake(): void {
-    if (!this.#leading || this.#running) return
+    if (!this.#leading) return
+    this.#again = true
+    if (this.#running) return
+    this.#running = true
     clearTimeout(this.#timer)
-    this.#running = this.#tick().then(
-      (wait) => this.#sleep(wait),
-      (error: unknown) => {
-        log.warn(`the change of the root waits: ${error instanceof Error ? error.message : String(error)}`)
-        this.#sleep(FAILED_MS)
-      },
-    )
+    void this.#rounds().then((wait) => this.#sleep(wait))
   }
 
   stop(): void {
@@ -62,9 +61,26 @@ export class Conductor {
     clearTimeout(this.#timer)
   }
 
+  /** @returns milliseconds until the next round, if nothing happens before */
+  async #rounds(): Promise<number> {
+    let wait = 0
+    while (this.#again && this.#leading) {
+      this.#again = false
+      try {
+        wait = await this.#tick()
+      } catch (error) {
+        log.warn(`the change of the root waits: ${error instanceof Error ? error.message : String(error)}`)
+        wait = FAILED_MS
+        break
+      }
+    }
+    return wait
+  }
+
   #sleep(wait: number): void {
-    this.#running = undefined
+    this.#running = false
     if (!this.#leading) return
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.wake(), wait)
     this.#timer.unref()
   }
@@ -116,21 +132,23 @@ export class Conductor {
 
   async #goOn(rotation: Rotation): Promise<void> {
     const { store, now } = this.#options
-    if (!casOf(rotation, store.keys)) {
-      log.error('the keys of the change of the root are gone; going on with the CA that is configured')
-      await store.update((record) => withoutRotation(record, now()))
-      return
+    // What the watch has not told yet may be there.
+    if (!casOf(rotation, store.keys) && !casOf(rotation, await store.loadKeys())) {
+      return this.#waitFor(rotation, `its keys: Secret ${ROTATION_NAME} is gone; put it back, or abort the change`)
     }
     if (await this.#isReplacedAgain(rotation)) return
     const facts = { ...(await this.#options.facts()), now: now(), replicas: Object.values(store.record.replicas) }
     const { next, waitingFor } = progressOf(rotation, facts)
     if (next === 'done') await this.#finish(rotation)
     else if (next) await this.#enter(rotation, next)
-    else if (waitingFor !== rotation.waitingFor) {
-      await store.update((record) =>
-        record.rotation?.id === rotation.id ? { ...record, rotation: { ...record.rotation, waitingFor } } : undefined,
-      )
-    }
+    else await this.#waitFor(rotation, waitingFor)
+  }
+
+  async #waitFor(rotation: Rotation, waitingFor: string): Promise<void> {
+    if (waitingFor === rotation.waitingFor) return
+    await this.#options.store.update((record) =>
+      record.rotation?.id === rotation.id ? { ...record, rotation: { ...record.rotation, waitingFor } } : undefined,
+    )
   }
 
   /** Another CA was plugged in while proxies were still learning the root of the one before. */
@@ -197,7 +215,7 @@ export class Conductor {
     if (rotation.reason === 'replaced') return `refused: put the former CA back to ${origin}, and the root is changed back`
     if (rotation.phase === 'retire')
       return 'refused: the old root is being taken away already; ask for another change when this one is over'
-    if (rotation.phase === 'distribute') {
+    if (rotation.phase === 'distribute' || !casOf(rotation, store.keys)) {
       await store.update((record) => withoutRotation(record, now()))
       await store.saveKeys(undefined)
       return 'aborted: the old root stays'

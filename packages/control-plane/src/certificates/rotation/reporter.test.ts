@@ -9,7 +9,17 @@ const at = { inForceSince: () => 100, at: 500, since: 0 }
 
 function connection(name: string, type?: { state: 'SYNCED' | 'STALE' | 'NOT SENT'; sentAt: number; typeUrl?: string }): ConnectionStatus {
   const { state = 'SYNCED', sentAt = 0, typeUrl = TRUST_TYPE.roots } = type ?? {}
-  const status = { typeUrl, state, sentAt, nonceSent: '1', nonceAcked: '1', subscribed: -1, answeredAt: sentAt, error: '', names: new Set<string>() } as const
+  const status = {
+    typeUrl,
+    state,
+    sentAt,
+    nonceSent: '1',
+    nonceAcked: '1',
+    subscribed: -1,
+    answeredAt: sentAt,
+    error: '',
+    names: new Set<string>(),
+  } as const
   const locality = { region: '', zone: '', subZone: '' }
   return {
     id: name,

@@ -185,6 +185,21 @@ test('aborted after proxies got certificates of the new root, they get certifica
   proxy.close()
 })
 
+test('without its keys a change stays where it is, and goes on when they are back', async () => {
+  const proxy = await connected('cart-9')
+  await request('rotate')
+  const both = await proxy.roots()
+  const secret = await cluster.client.get(Secret, 'istio-system', ROTATION_NAME)
+  await cluster.client.delete(Secret, 'istio-system', ROTATION_NAME)
+  await until(({ rotation }) => rotation?.waitingFor?.includes('is gone; put it back') === true)
+  await cluster.client.create(Secret, { ...secret, metadata: { name: ROTATION_NAME, namespace: 'istio-system' } })
+  both.take()
+  ;(await proxy.issuer()).take()
+  ;(await proxy.roots()).take()
+  await atRest()
+  proxy.close()
+})
+
 test('a proxy that does not answer is not waited for when that is wanted', async () => {
   const proxy = await connected('cart-5')
   await request('rotate')

@@ -1,4 +1,5 @@
 /** Where a change of the root is recorded: in the cluster, or in memory where there is none. */
+import { isDeepStrictEqual } from 'node:util'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import {
@@ -38,6 +39,8 @@ export interface RotationStore {
   /** Changes the newest record; `undefined` leaves it. Asked again when another writer was faster. */
   update(change: (record: RotationRecord) => RotationRecord | undefined): Promise<void>
   report(replica: string, report: ReplicaReport): Promise<void>
+  /** The CAs of a change as they are kept now. */
+  loadKeys(): Promise<RotationKeys | undefined>
   /** Keeps the CAs of a change; `undefined` forgets them. */
   saveKeys(keys: RotationKeys | undefined): Promise<void>
   stop(): void
@@ -65,6 +68,7 @@ export function memoryStore(onChange: () => void): RotationStore {
     report: async (replica, report) => {
       record = { ...record, replicas: { ...record.replicas, [replicaKey(replica)]: report } }
     },
+    loadKeys: () => Promise.resolve(keys),
     saveKeys: async (next) => {
       keys = next
       onChange()
@@ -84,7 +88,9 @@ export async function kubeStore(client: KubeClient, namespace: string, onChange:
     onChange()
   }
   const setSecret = (object: KubeObject | undefined) => {
-    keys = object && keysOf(object)
+    const next = object && keysOf(object)
+    if (isDeepStrictEqual(next, keys)) return
+    keys = next
     onChange()
   }
   const options = { namespace, fieldSelector: `metadata.name=${ROTATION_NAME}`, log }
@@ -122,6 +128,10 @@ export async function kubeStore(client: KubeClient, namespace: string, onChange:
     report: async (replica, report) => {
       const data = { [replicaKey(replica)]: JSON.stringify(report) }
       setMap(await client.patch(RESOURCE_TYPES.ConfigMap, namespace, ROTATION_NAME, { data }))
+    },
+    loadKeys: async () => {
+      setSecret(await found(client.get(RESOURCE_TYPES.Secret, namespace, ROTATION_NAME)))
+      return keys
     },
     saveKeys: async (next) => {
       if (!next) {
