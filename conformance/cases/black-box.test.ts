@@ -15,8 +15,7 @@ const WITHIN_MS = 5 * 60_000
 
 const SUITES: readonly { readonly name: string; readonly options?: readonly string[] }[] = [
   { name: 'routing' },
-  // The runner takes patterns for names: all but ztunnel's.
-  { name: 'proxy-config', options: ['--case', '^(?!ztunnel-)'] },
+  { name: 'proxy-config' },
   { name: 'analyze', options: ['--analyze-objects', 'x analyze-objects -A -o json'] },
 ]
 

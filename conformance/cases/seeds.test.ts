@@ -2,12 +2,11 @@
  * The YAML blocks of documents that teach Istio, as found, against the verdicts of the real API server and validator. They lie
  * beside the checkout and are read from there.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { describeWithMesh, type Mesh, ROOT, whySkipped } from '../harness/mesh.ts'
-
-const FOLDER = join(ROOT, '../shared/cases/seeds')
+import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
+import { SEEDS, seedsAreThere } from '../harness/seeds.ts'
 
 interface Verdict {
   readonly parses: boolean
@@ -28,10 +27,9 @@ interface Case {
   readonly verdict: Verdict
 }
 
-const found = existsSync(join(FOLDER, 'verdicts.json'))
-const cases = found ? casesOf(blocks()) : []
+const cases = seedsAreThere ? casesOf(blocks()) : []
 
-if (!found) test.skip(`the seed cases: ${FOLDER} is not there`, () => undefined)
+if (!seedsAreThere) test.skip(`the seed cases: ${SEEDS} is not there`, () => undefined)
 else
   describeWithMesh('the seed cases', (mesh) => {
     beforeAll(async () => {
@@ -58,11 +56,11 @@ else
 /** Conflicts over fields are not what is asked: some blocks change objects that the mesh itself applies. */
 function apply(mesh: Mesh, file: string, side: string) {
   const server = side === 'server-side' ? ['--server-side', '--force-conflicts'] : []
-  return mesh.tryKubectl(['apply', '--dry-run=server', '--validate=strict', ...server, '-f', join(FOLDER, file)])
+  return mesh.tryKubectl(['apply', '--dry-run=server', '--validate=strict', ...server, '-f', join(SEEDS, file)])
 }
 
 function blocks(): readonly Block[] {
-  return JSON.parse(readFileSync(join(FOLDER, 'verdicts.json'), 'utf8'))
+  return JSON.parse(readFileSync(join(SEEDS, 'verdicts.json'), 'utf8'))
 }
 
 function casesOf(all: readonly Block[]): readonly Case[] {
