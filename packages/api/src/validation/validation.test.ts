@@ -111,6 +111,9 @@ test.each([
   ['wieght', ['weight', 'route'], 'weight'],
   ['http_status', ['httpStatus'], 'httpStatus'],
   ['strict', ['STRICT', 'DISABLE'], 'STRICT'],
+  ['SERVER_AND_CLIENT', ['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'], 'CLIENT_AND_SERVER'],
+  ['tags', ['match', 'tagOverrides'], 'tagOverrides'],
+  ['tags', ['tagOverrides', 'tagFilters'], undefined],
   ['zzz', ['weight'], undefined],
   ['x'.repeat(100), ['weight'], undefined],
 ])('%s of %j', (found, allowed, expected) => {

@@ -118,6 +118,7 @@ export class XdsStream {
 
   status(): ConnectionStatus {
     const { id, node, peer, delta } = this.identity
+    const isSettled = () => this.#changedAt === 0 && this.#order.idle
     const types = Array.from(this.#subscriptions, ([typeUrl, subscription]) => {
       const record = this.#records.get(typeUrl) ?? new TypeRecord()
       return record.status(typeUrl, subscription)
@@ -130,7 +131,10 @@ export class XdsStream {
       encrypted: peer.encrypted,
       delta,
       connectedAt: this.#connectedAt,
-      settled: this.#changedAt === 0 && this.#order.idle,
+      // Asked of few, while all are counted often.
+      get settled() {
+        return isSettled()
+      },
       types,
     }
   }
