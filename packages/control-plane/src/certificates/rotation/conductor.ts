@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { logger } from '@lateen/base'
-import { type CaFiles, CertificateAuthority, type Phase, type Reason, type Rotation, type RotationRecord, ROTATION_NAME } from '@lateen/ca'
+import { type CaFiles, CertificateAuthority, type Phase, type Reason, ROTATION_NAME, type Rotation, type RotationRecord } from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
 import { casOf, type RotationStore } from './store.ts'
