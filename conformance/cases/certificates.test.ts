@@ -6,6 +6,7 @@ import type { X509Certificate } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { type CaEntries, certificatesOf, newIntermediate, newLeaf, newRoot } from '../harness/certificate-authorities.ts'
 import { documents } from '../harness/echo.ts'
+import { askEnvoy } from '../harness/envoy-admin.ts'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
@@ -218,7 +219,6 @@ interface Secret {
 /** TLS handshakes that a server has made. */
 async function handshakes(mesh: Mesh): Promise<number> {
   const path = 'stats?filter=^listener.*ssl.handshake$'
-  const args = ['exec', 'deploy/hello-v2', '-n', 'shop', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', path]
-  const text = await mesh.kubectl(...args)
+  const text = await askEnvoy(mesh, 'deploy/hello-v2', path, 'shop')
   return text.split('\n').reduce((sum, line) => sum + Number(/: (\d+)$/.exec(line)?.[1] ?? 0), 0)
 }

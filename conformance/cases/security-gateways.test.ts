@@ -9,14 +9,13 @@ import { type Answer, type CallSpec, documents, type Echo, type EchoPod, echoSer
 import { DRIVER, deployEcho } from '../harness/echo-mesh.ts'
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
-import { namespaces, networking, secret } from '../harness/objects.ts'
+import { namespaces, networking, secret, secretsReadableBy } from '../harness/objects.ts'
 
 const WEB = 'web.feat.svc.cluster.local'
 /** A server that asks for certificates, and is reached by way of a gateway. */
 const OUTSIDE = 'outside.feat.svc.cluster.local'
 const TLS_PORT = 9443
 const HTTP_PORT = 9080
-const RBAC = 'rbac.authorization.k8s.io'
 
 /** Forms of credentials; the name of each is the first label of its host. */
 interface Form {
@@ -90,25 +89,6 @@ function edge(namespace: string): string {
       kind: 'Deployment',
       metadata: { name: 'edge', namespace },
       spec: { selector: { matchLabels: labels }, template },
-    },
-  )
-}
-
-function reader(namespace: string): string {
-  const metadata = { name: 'edge', namespace }
-  return documents(
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'Role',
-      metadata,
-      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
-    },
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'RoleBinding',
-      metadata,
-      roleRef: { apiGroup: RBAC, kind: 'Role', name: 'edge' },
-      subjects: [{ kind: 'ServiceAccount', name: 'edge', namespace }],
     },
   )
 }
@@ -257,7 +237,7 @@ describeWithMesh('rights', (mesh) => {
     expect(await secured(own, 'edge.example')).toMatchObject({ status: 0 })
     expect(await secured(address, hostOf('opaque'))).toMatchObject({ status: 200 })
 
-    await mesh().apply(reader('edge'))
+    await mesh().apply(secretsReadableBy('edge', 'edge'))
     // The right is asked for again by itself, ever less often.
     await eventually(async () => expect(await secured(own, 'edge.example')).toMatchObject({ status: 200, pod: 'web' }), {
       withinMs: 60_000,

@@ -25,3 +25,25 @@ export function networking(kind: string, metadata: Named, spec: unknown): string
 export function secret(name: string, namespace: string, data: Readonly<Record<string, string>>): string {
   return documents({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData: data })
 }
+
+const RBAC = 'rbac.authorization.k8s.io'
+
+/** A proxy gets the Secrets of its namespace that its service account may read: this lets one account read them all. */
+export function secretsReadableBy(account: string, namespace: string): string {
+  const metadata = { name: `secrets-of-${account}`, namespace }
+  return documents(
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+    },
+  )
+}

@@ -1,8 +1,10 @@
 /** Who may call what, between real sidecars: identities, tokens, rules, external authorizers, rules on trial. */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AUTHORIZER, authorizer } from '../../harness/authorizer.ts'
 import { type CallSpec, documents, type Echo, echoService, podsReady } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
+import { askEnvoy } from '../../harness/envoy-admin.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { addToMesh } from '../../harness/mesh-config.ts'
@@ -203,7 +205,7 @@ describeWithMesh('authorization', (mesh) => {
 /** The sum of the server's counters whose names end so, after something was done. */
 async function statistic(mesh: Mesh, suffix: string, act: () => Promise<unknown>): Promise<number> {
   await act()
-  const text = await mesh.kubectl('exec', 'web', '-n', 'feat', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', 'stats')
+  const text = await askEnvoy(mesh, 'web', 'stats')
   const counts = text.split('\n').flatMap((line) => {
     const [name = '', value = ''] = line.split(': ')
     return name.endsWith(suffix) ? [Number(value)] : []

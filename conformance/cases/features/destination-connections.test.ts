@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newAuthority } from '../../harness/authority.ts'
-import { type Answer, type CallSpec, documents, type Echo, echoService } from '../../harness/echo.ts'
+import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, deployEcho, NOWHERE_URL, OTHER_CALLER } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
-import { namespaces, networking, secret } from '../../harness/objects.ts'
+import { namespaces, networking, secret, secretsReadableBy } from '../../harness/objects.ts'
 import { tally } from '../../harness/statistics.ts'
 
 /** Where the caller's proxy has its files. */
@@ -115,21 +115,7 @@ const OBJECTS = [
     Object.entries(places).map(([namespace, { policy, more }]) => rule(name, namespace, outside(name), policy, more)),
   ),
   // A proxy gets Secrets that its service account may read.
-  documents(
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata: { name: 'secrets', namespace: 'feat' },
-      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata: { name: 'secrets', namespace: 'feat' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'secrets' },
-      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'feat' }],
-    },
-  ),
+  secretsReadableBy('default', 'feat'),
   rule('wild', 'feat', '*.entries.example', H2),
   rule('tame', 'feat', 'tame.entries.example', ONE_REQUEST),
 ]

@@ -5,7 +5,7 @@ import { type Answer, type CallSpec, documents, type Echo, echoService, podsRead
 import { DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
-import { networking, secret } from '../../harness/objects.ts'
+import { networking, secret, secretsReadableBy } from '../../harness/objects.ts'
 
 const WEB = 'web.feat.svc.cluster.local'
 /** Where the gateway has its files. */
@@ -215,21 +215,7 @@ describeWithMesh('a gateway of its own', (mesh) => {
       'strangers.crt': strangers.certificate,
       'crl.pem': await authority.revoke(revoked),
     })
-    const rights = documents(
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'Role',
-        metadata: { name: 'secrets', namespace: 'feat' },
-        rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
-      },
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'RoleBinding',
-        metadata: { name: 'secrets', namespace: 'feat' },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'secrets' },
-        subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'feat' }],
-      },
-    )
+    const rights = secretsReadableBy('default', 'feat')
     const toldCertificate = secret('told-cert', 'feat', { 'tls.crt': told.certificate, 'tls.key': told.key })
     echo = await deployEcho(
       mesh(),

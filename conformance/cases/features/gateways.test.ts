@@ -1,9 +1,11 @@
 /** What a Gateway's servers do with connections: TLS of every mode, several servers on a port, bytes, certificates that change. */
+
 import { createHash, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, type Issued, newAuthority } from '../../harness/authority.ts'
 import { type Answer, type CallSpec, type Echo, echoService } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, NOWHERE_URL } from '../../harness/echo-mesh.ts'
+import { askEnvoy } from '../../harness/envoy-admin.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { networking, secret } from '../../harness/objects.ts'
@@ -300,8 +302,8 @@ describeWithMesh('a Gateway', (mesh) => {
     )
     const call = { url: `https://gateway:${PORT.odd}/`, headers: { host: 'odd.example' }, servername: 'odd.example', ...anyCertificate }
     await eventually(async () => expect(await at(call)).toMatchObject({ status: 200, pod: 'web' }))
-    const request = ['pilot-agent', 'request', 'GET', `config_dump?resource=dynamic_listeners&name_regex=.*_${PORT.odd}`]
-    const listener = await mesh().kubectl('exec', 'deployment/istio-ingressgateway', '-n', 'istio-system', '--', ...request)
+    const dump = `config_dump?resource=dynamic_listeners&name_regex=.*_${PORT.odd}`
+    const listener = await askEnvoy(mesh(), 'deployment/istio-ingressgateway', dump, 'istio-system')
     expect(listener).toMatch(/"stat_prefix": "odd-one"/)
   })
 

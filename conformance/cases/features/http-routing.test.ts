@@ -1,7 +1,9 @@
 /** What a VirtualService's `http` does with a request: which route takes it, and what becomes of it. Seen by the app that receives it. */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, type Echo, echoService } from '../../harness/echo.ts'
 import { type Ask, ask, askOnce, deployEcho, NOWHERE_URL, OTHER_CALLER, routed, type Way } from '../../harness/echo-mesh.ts'
+import { askEnvoy } from '../../harness/envoy-admin.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
 import { networking } from '../../harness/objects.ts'
@@ -449,19 +451,7 @@ describeWithMesh('HTTP routing', (mesh) => {
   test('a route with a statPrefix has counters of its own', async () => {
     await eventually(async () => {
       await askOnce(echo, 'sidecar', { host: 'stat.example' })
-      const stats = await mesh().kubectl(
-        'exec',
-        'caller',
-        '-n',
-        'feat',
-        '-c',
-        'istio-proxy',
-        '--',
-        'pilot-agent',
-        'request',
-        'GET',
-        'stats?filter=shop_cart',
-      )
+      const stats = await askEnvoy(mesh(), 'caller', 'stats?filter=shop_cart')
       expect(stats).toMatch(/route\.shop_cart\S*\.upstream_rq_total: [1-9]/)
     })
   })

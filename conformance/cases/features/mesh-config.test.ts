@@ -1,8 +1,10 @@
 /** The mesh configuration in the ConfigMap `istio`: what is changed there while the mesh runs is in force without a restart. */
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { addressOf, type Echo, echoPod, echoService, podsReady } from '../../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../../harness/echo-mesh.ts'
+import { askEnvoy } from '../../harness/envoy-admin.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../../harness/mesh.ts'
 import { networking } from '../../harness/objects.ts'
@@ -198,18 +200,14 @@ describeWithMesh('the mesh configuration', (mesh) => {
     const names = { outboundClusterStatName: 'out_%SERVICE%_%SERVICE_PORT%', inboundClusterStatName: 'in_%SERVICE%_%TARGET_PORT%' }
     const named = async (pod: string, name: string) => {
       await echo.callOnce(CALLER, { url: 'http://web.feat/north' })
-      const request = ['pilot-agent', 'request', 'GET', `stats?filter=cluster.${name}`]
-      return (await mesh().kubectl('exec', pod, '-n', 'feat', '-c', 'istio-proxy', '--', ...request)).includes(`cluster.${name}`)
+      return (await askEnvoy(mesh(), pod, `stats?filter=cluster.${name}`)).includes(`cluster.${name}`)
     }
     const both = async () => [await named('caller', 'out_web'), await named('web', 'in_web')]
     await changes(names, both, [true, true], [false, false])
   })
 
   test('settings of proxies hold for those that start from then on', async () => {
-    const settings = async (pod: string) => {
-      const info = ['pilot-agent', 'request', 'GET', 'server_info']
-      return mesh().kubectl('exec', pod, '-n', 'feat', '-c', 'istio-proxy', '--', ...info)
-    }
+    const settings = (pod: string) => askEnvoy(mesh(), pod, 'server_info')
     await change(mesh(), { defaultConfig: { concurrency: 1, proxyMetadata: { ISTIO_META_SEASON: 'autumn' } } })
     let made = 0
     // The injector may learn of the change after the first of them.

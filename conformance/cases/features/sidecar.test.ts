@@ -1,9 +1,11 @@
 /** What a Sidecar resource makes of a proxy's view; outbound policy; settings of single proxies. */
+
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Authority, newAuthority } from '../../harness/authority.ts'
 import { addressOf, documents, type Echo, type EchoPod, echoService } from '../../harness/echo.ts'
 import { DRIVER, deployEcho } from '../../harness/echo-mesh.ts'
+import { askEnvoy } from '../../harness/envoy-admin.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../../harness/mesh.ts'
 import { networking, secret } from '../../harness/objects.ts'
@@ -263,24 +265,9 @@ describeWithMesh('a Sidecar', (mesh) => {
   }
 
   test('settings of a proxy come from ProxyConfig by its labels, and from its own annotation', async () => {
-    const workers = async (pod: string) =>
-      (await mesh().kubectl('exec', pod, '-n', 'feat', '-c', 'istio-proxy', '--', 'pilot-agent', 'request', 'GET', 'server_info')).match(
-        /"concurrency": (\d+)/,
-      )?.[1]
+    const workers = async (pod: string) => (await askEnvoy(mesh(), pod, 'server_info')).match(/"concurrency": (\d+)/)?.[1]
     expect([await workers('open'), await workers('bound'), await workers('near')]).toEqual(['1', '3', '2'])
-    const info = await mesh().kubectl(
-      'exec',
-      'open',
-      '-n',
-      'feat',
-      '-c',
-      'istio-proxy',
-      '--',
-      'pilot-agent',
-      'request',
-      'GET',
-      'server_info',
-    )
+    const info = await askEnvoy(mesh(), 'open', 'server_info')
     expect(info).toContain('"SEASON": "spring"')
   })
 
