@@ -50,8 +50,8 @@ function minorOf(version: string): number {
 }
 
 function conclude({ flags, env, progress }: Context, found: readonly Finding[]): Outcome<AnalysisOutput> {
-  const least = LEVELS.findIndex((level) => level === flags.text('output-threshold'))
-  const shown = found.filter(({ level }) => LEVELS.indexOf(level) >= least)
+  const wanted = LEVELS.find((level) => level === flags.text('output-threshold')) ?? 'Info'
+  const shown = found.filter(({ level }) => LEVELS.indexOf(level) >= LEVELS.indexOf(wanted))
   const failed = found.some(({ level }) => level !== 'Info')
   if (shown.length === 0) progress.note('✔ No issues found when checking the cluster. Istio is safe to install or upgrade!')
   if (failed) progress.note('Error: Issues found when checking the cluster. Istio may not be safe to install or upgrade.')

@@ -172,7 +172,7 @@ export class Conductor {
     await store.update((record) => {
       if (record.rotation?.id !== rotation.id) return undefined
       const { forced: _, waitingFor: __, ...rest } = record.rotation
-      return { ...record, rotation: { ...rest, phase, phaseAt: now() }, replicas: {} }
+      return { ...record, rotation: { ...rest, phase, phaseAt: now() } }
     })
   }
 
@@ -230,7 +230,7 @@ export class Conductor {
     if (rotation.back) return 'refused: the change goes back already'
     const { forced: _, waitingFor: __, ...rest } = rotation
     const back: Rotation = { ...rest, back: true, reason: 'aborted', old: rotation.next, next: rotation.old, phaseAt: now() }
-    await store.update((record) => (record.rotation?.id === rotation.id ? { ...record, rotation: back, replicas: {} } : undefined))
+    await store.update((record) => (record.rotation?.id === rotation.id ? { ...record, rotation: back } : undefined))
     return 'turned back: proxies get certificates of the old root again'
   }
 }

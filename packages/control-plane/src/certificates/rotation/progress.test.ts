@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type Facts, progressOf, REPORT_LIFE_MS } from './progress.ts'
 
 const root = { fingerprint: 'AA', subject: 'O=x', expires: '2040-01-01T00:00:00.000Z' }
-const rotation: Rotation = { id: 'r', phase: 'distribute', reason: 'requested', old: root, next: root, startedAt: 0, phaseAt: 0 }
+const rotation: Rotation = { id: 'r', phase: 'distribute', reason: 'requested', old: root, next: root, startedAt: 0, phaseAt: -10_000 }
 const report = (fields: Partial<ReplicaReport> = {}, of: Rotation = rotation): ReplicaReport => ({
   ...{ about: subjectOf(of), total: 2, ready: 2, unaware: 0, waiting: [], at: 1000, since: -60_000 },
   ...fields,
@@ -25,7 +25,7 @@ test('a phase ends when every proxy of every replica is ready', () => {
 
 test('without a report of the phase nothing is known, however old the phase', () => {
   const of = { ...rotation, phase: 'issue' as const }
-  for (const replicas of [[], [report()], [report({ at: 1000 - REPORT_LIFE_MS }, of)]])
+  for (const replicas of [[], [report()], [report({}, of), report()], [report({ at: 1000 - REPORT_LIFE_MS }, of)]])
     expect(progressOf(of, facts({ replicas, now: 1000 })).next).toBeUndefined()
 })
 
@@ -33,6 +33,11 @@ test('what a replica says that has just started is not enough, beside one that r
   const fresh = report({ since: 0, total: 0, ready: 0 })
   expect(progressOf(rotation, facts({ replicas: [fresh], proxyPods: 0 })).next).toBeUndefined()
   expect(progressOf(rotation, facts({ replicas: [fresh, report()] })).next).toBe('issue')
+})
+
+test('at the beginning the first reports of all replicas are waited for', () => {
+  expect(progressOf({ ...rotation, phaseAt: 0 }, facts()).next).toBeUndefined()
+  expect(progressOf({ ...rotation, phaseAt: -2000 }, facts()).next).toBe('issue')
 })
 
 test('proxies that cannot speak of it or are not connected are waited for until their certificates have ended', () => {

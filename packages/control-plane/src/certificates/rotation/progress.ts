@@ -27,6 +27,8 @@ const FOLLOWING: Readonly<Record<Phase, Phase | 'done'>> = { distribute: 'issue'
 export const REPORT_LIFE_MS = 15_000
 /** A replica that has just started has not heard of its proxies yet, of which some may be in no pod. */
 const SETTLE_MS = 5_000
+/** Which replicas there are is known by their first reports. */
+const FIRST_LOOK_MS = 2_000
 /** Nothing depends on the last acknowledgements of roots that were taken away. */
 const RETIRE_MS = 60_000
 
@@ -35,13 +37,16 @@ const RETIRE_MS = 60_000
  * ended: by then they have new ones, with the roots that came along, or none.
  */
 export function progressOf(rotation: Rotation, facts: Facts): Progress {
-  const reports = facts.replicas.filter(({ about, at }) => about === subjectOf(rotation) && facts.now - at < REPORT_LIFE_MS)
+  const alive = facts.replicas.filter(({ at }) => facts.now - at < REPORT_LIFE_MS)
+  const reports = alive.filter(({ about }) => about === subjectOf(rotation))
   const sum = (field: 'total' | 'ready' | 'unaware') => reports.reduce((all, report) => all + report[field], 0)
   const [total, ready, unaware] = [sum('total'), sum('ready'), sum('unaware')]
   const missing = Math.max(0, facts.proxyPods - total)
   const age = facts.now - rotation.phaseAt
   const counts = { total: Math.max(total, facts.proxyPods), ready }
   const stay = (waitingFor: string): Progress => ({ ...counts, waitingFor })
+  if (reports.length < alive.length || (rotation.phase === 'distribute' && age < FIRST_LOOK_MS))
+    return stay('all replicas of the control plane to report')
   if (!reports.some(({ at, since }) => at - since >= SETTLE_MS)) return stay('proxies to connect to a control plane that has just started')
   const limit = rotation.phase === 'retire' ? RETIRE_MS : facts.certificateLifeMs
   if (!rotation.forced && age < limit) {
