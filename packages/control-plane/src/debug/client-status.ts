@@ -8,7 +8,7 @@ import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { TYPE_URL } from '@lateen/envoy'
 import { NodeSchema } from '@lateen/envoy/gen/envoy/config/core/v3/base_pb.js'
 import type { ConnectionStatus, TypeStatus } from '@lateen/xds'
-import { proxyName } from './connection-pages.ts'
+import { proxyName, proxysOwn } from './connection-pages.ts'
 
 export const CLIENT_CONFIG_TYPE = 'type.googleapis.com/envoy.service.status.v3.ClientConfig'
 
@@ -31,7 +31,7 @@ export function clientConfig(connection: ConnectionStatus, clusterId: string): U
   })
   const writer = new BinaryWriter()
   writer.tag(CLIENT.node, WireType.LengthDelimited).bytes(toBinary(NodeSchema, node))
-  const asked = new Map(connection.types.map((type) => [type.typeUrl, type]))
+  const asked = new Map(proxysOwn(connection.types).map((type) => [type.typeUrl, type]))
   for (const typeUrl of new Set([...ALWAYS, ...asked.keys()])) {
     writer.tag(CLIENT.configs, WireType.LengthDelimited).bytes(genericConfig(typeUrl, asked.get(typeUrl)))
   }

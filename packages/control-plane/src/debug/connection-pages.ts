@@ -1,9 +1,9 @@
 /** Pages about connected proxies, in the shapes of istiod's. */
 
 import { hasLabels } from '@lateen/api'
-import { TYPE_URL } from '@lateen/envoy'
+import { isAnsweredLater, TYPE_URL } from '@lateen/envoy'
 import type { Service } from '@lateen/model'
-import type { ConnectionStatus } from '@lateen/xds'
+import type { ConnectionStatus, TypeStatus } from '@lateen/xds'
 import type { DebugContext } from './debug-context.ts'
 
 const SYNC_FIELDS = {
@@ -32,13 +32,18 @@ export function syncz(context: DebugContext, query: URLSearchParams): unknown {
     .map((connection) => syncStatus(connection, context.clusterId))
 }
 
+/** What Envoy asks for, without what its agent asks for itself on the same stream: tools compare these types with Envoy's. */
+export function proxysOwn(types: readonly TypeStatus[]): TypeStatus[] {
+  return types.filter(({ typeUrl }) => !isAnsweredLater(typeUrl))
+}
+
 function syncStatus(connection: ConnectionStatus, clusterId: string): Record<string, unknown> {
   const { node, types } = connection
   const nonces = Object.entries(SYNC_FIELDS).flatMap(([field, typeUrl]) => {
     const type = types.find((candidate) => candidate.typeUrl === typeUrl)
     return type ? [[`${field}_sent`, type.nonceSent] as const, [`${field}_acked`, type.nonceAcked] as const] : []
   })
-  const resources = types.map(({ typeUrl, nonceSent, nonceAcked, sentAt, error }) => [
+  const resources = proxysOwn(types).map(({ typeUrl, nonceSent, nonceAcked, sentAt, error }) => [
     typeUrl,
     {
       ...(nonceSent && { sent: nonceSent }),
