@@ -21,6 +21,10 @@ const LANES = 2
 const GRACE_MS = 20_000
 const TAIL_LINES = 60
 
+/** Ctrl-C or SIGTERM: what runs is ended, and nothing more begins. */
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+
 interface Counts {
   passed: number
   failed: number
@@ -35,7 +39,7 @@ async function main([which = 'all', ...wanted]: readonly string[]): Promise<Coun
   const all = [...checkSuites(root), ...(which === 'all' ? endToEndSuites(root) : [])]
   const suites = all.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
   const runAll = async (queue: Suite[]): Promise<void> => {
-    for (let suite = queue.shift(); suite; suite = queue.shift()) {
+    for (let suite = queue.shift(); suite && !ending.signal.aborted; suite = queue.shift()) {
       const began = Date.now()
       const counts = await runSuite(suite, Math.min(suite.timeoutMs, end - began), env)
       say(`${suite.name}: ${line(counts)} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
@@ -47,6 +51,7 @@ async function main([which = 'all', ...wanted]: readonly string[]): Promise<Coun
   const shared = suites.filter(({ needs }) => needs === 'a mesh')
   await Promise.all(Array.from({ length: Math.min(LANES, availableParallelism()) }, () => runAll(shared)))
   await runAll(suites.filter(({ needs }) => needs === 'quiet'))
+  if (ending.signal.aborted) throw new Error('ended by a signal before all suites had run')
   return total
 }
 
@@ -106,10 +111,10 @@ function runToEnd(suite: Suite, timeoutMs: number, env: NodeJS.ProcessEnv): Prom
       endGroup(child)
     }, timeoutMs)
     const stop = () => endGroup(child)
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+    ending.signal.addEventListener('abort', stop)
     child.on('close', (code) => {
       clearTimeout(timer)
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop)
+      ending.signal.removeEventListener('abort', stop)
       resolve({ code: code ?? 1, timedOut })
     })
   })
