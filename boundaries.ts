@@ -30,7 +30,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   model: { tier: 1, may: ['api', 'graph'], pure: true },
   translate: { tier: 1, may: ['model', 'envoy', 'graph', 'api'], pure: true },
   simulate: { tier: 1, may: ['envoy'], pure: true },
-  analysis: { tier: 1, may: ['model', 'api'], pure: true },
+  analysis: { tier: 1, may: ['model', 'envoy', 'api'], pure: true },
   inject: { tier: 1, may: ['api'] },
   install: { tier: 1, may: ['api'] },
 

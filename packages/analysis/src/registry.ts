@@ -11,6 +11,7 @@ import { deprecation } from './analyzers/deprecation/deprecation.ts'
 import { caCertificates } from './analyzers/destination-rule/ca-certificates.ts'
 import { subsetPods } from './analyzers/destination-rule/subset-pods.ts'
 import { envoyPatches } from './analyzers/envoy-filter/envoy-patches.ts'
+import { patchedFields } from './analyzers/envoy-filter/patched-fields.ts'
 import { externalControlPlane } from './analyzers/external-control-plane/external-control-plane.ts'
 import { certificate } from './analyzers/gateway/certificate.ts'
 import { conflictingGateways } from './analyzers/gateway/conflicting-gateways.ts'
@@ -50,6 +51,7 @@ export const ANALYZERS: readonly Analyzer[] = [
   subsetPods,
   deprecation,
   envoyPatches,
+  patchedFields,
   externalControlPlane,
   certificate,
   conflictingGateways,
