@@ -1,5 +1,5 @@
 /** Label and field selectors: parsing their query texts, and matching. */
-import { matchesLabelSelector } from '@lateen/api'
+import { satisfiesRequirement } from '@lateen/api'
 import { badRequest } from './errors.ts'
 import { at, isObj, list, type Obj, obj, objs, str, strings } from './values.ts'
 
@@ -71,16 +71,21 @@ export function requirementsOf(selector: unknown): Requirement[] {
 }
 
 export function matches(requirements: readonly Requirement[], labels: unknown): boolean {
-  const has = Object.fromEntries(Object.entries(isObj(labels) ? labels : {}).map(([key, value]) => [key, str(value)]))
-  return requirements.every((requirement) => holds(requirement, has))
+  const has = isObj(labels) ? labels : {}
+  return requirements.every((requirement) =>
+    holds(requirement, Object.hasOwn(has, requirement.key) ? str(has[requirement.key]) : undefined),
+  )
 }
 
-function holds(requirement: Requirement, labels: Readonly<Record<string, string>>): boolean {
-  const { key, operator, values } = requirement
-  if (operator !== 'Gt' && operator !== 'Lt') return matchesLabelSelector({ matchExpressions: [requirement] }, labels)
-  if (!Object.hasOwn(labels, key)) return false
-  const difference = Number(labels[key]) - Number(values[0])
-  return operator === 'Gt' ? difference > 0 : difference < 0
+function holds({ operator, values }: Requirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0])
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0])
+    default:
+      return satisfiesRequirement({ operator, values }, value)
+  }
 }
 
 export interface FieldRequirement {

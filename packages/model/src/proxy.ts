@@ -1,5 +1,7 @@
 /** A proxy as it introduced itself: what of its node the translation may depend on. */
+
 import type { MeshProxyConfig } from '@lateen/api'
+import { isRecord } from '@lateen/base'
 import { type Locality, NOWHERE, parseLocality } from './endpoint.ts'
 
 export type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel'
@@ -116,8 +118,6 @@ function portOf(value: unknown): number | undefined {
 }
 
 const isType = (type: string): type is ProxyType => TYPES.includes(type)
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 const truthy = (value: unknown): boolean => value === true || value === 'true' || value === '1'
 

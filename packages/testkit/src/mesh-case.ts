@@ -3,7 +3,7 @@ import { fromBinary, toJson } from '@bufbuild/protobuf'
 import type { KubeObject } from '@lateen/api'
 import { type ResourceSet, TYPE_URL } from '@lateen/envoy'
 import { envoyRegistry } from '@lateen/envoy/registry'
-import { createMesh, type MeshOptions, type MeshState, type ProxySession } from '@lateen/translate'
+import { createMesh, DEFAULT_MESH, type MeshOptions, type MeshState, type ProxySession } from '@lateen/translate'
 import { parseAllDocuments } from 'yaml'
 
 /** The first document of a case. Unknown fields are refused, so that a typing mistake does not go unseen. */
@@ -68,10 +68,7 @@ export function readCase(text: string): MeshCase {
 export function newMesh(switches: MeshOptions['switches'] = {}): MeshState {
   return createMesh({
     switches,
-    clusterId: 'Kubernetes',
-    domain: 'cluster.local',
-    rootNamespace: 'istio-system',
-    trustDomain: 'cluster.local',
+    ...DEFAULT_MESH,
     onFault: (where, error) => {
       throw new Error(`${where} threw`, { cause: error })
     },

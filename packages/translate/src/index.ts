@@ -1,4 +1,4 @@
 /** From the model to Envoy resources. */
 export type { MeshInspection } from './inspection.ts'
-export { createMesh, type MeshOptions } from './mesh.ts'
+export { createMesh, DEFAULT_MESH, type MeshOptions } from './mesh.ts'
 export type { ConfigChange, MeshState, ProxyNode, ProxySession, StatusWatch } from './mesh-contract.ts'

@@ -1,6 +1,6 @@
 /** The mesh as a value: objects go in, resource sets for proxies come out. See `mesh-contract.ts`. */
 import { type KubeObject, normalize, refOf, validate } from '@lateen/api'
-import type { Diagnostic, ObjectRef } from '@lateen/base'
+import { type Diagnostic, isRecord, type ObjectRef } from '@lateen/base'
 import { Graph, type Interned } from '@lateen/graph'
 import {
   applyChange,
@@ -29,6 +29,14 @@ import { originsOf } from './view/origins.ts'
 import { createOutbound } from './view/outbound.ts'
 import { createProxySets, NOTHING } from './view/proxy-sets.ts'
 import { createScopes } from './view/scope.ts'
+
+/** What an installation has unless it says otherwise: for a mesh of files alone. */
+export const DEFAULT_MESH = {
+  clusterId: 'Kubernetes',
+  domain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  trustDomain: 'cluster.local',
+} as const
 
 export interface MeshOptions {
   /** `Kubernetes` unless the installation says otherwise. */
@@ -164,6 +172,3 @@ function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unkn
     traffic: meshTraffic(mesh, switches),
   }
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

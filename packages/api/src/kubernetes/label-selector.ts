@@ -24,12 +24,14 @@ export function hasLabels(labels: Labels, wanted: Labels): boolean {
 export function matchesLabelSelector(selector: LabelSelector, labels: Labels): boolean {
   return (
     hasLabels(labels, selector.matchLabels ?? {}) &&
-    (selector.matchExpressions ?? []).every((requirement) => satisfies(requirement, labels))
+    (selector.matchExpressions ?? []).every((requirement) =>
+      satisfiesRequirement(requirement, Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined),
+    )
   )
 }
 
-function satisfies({ key, operator, values = [] }: LabelSelectorRequirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined
+/** Whether the value of the label, if there is one, is as required. */
+export function satisfiesRequirement({ operator, values = [] }: Omit<LabelSelectorRequirement, 'key'>, value: string | undefined): boolean {
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value)

@@ -5,7 +5,7 @@ import { kubeSource, MESH_KINDS, type WatchedKind } from '@lateen/config'
 import type { ResourceSet } from '@lateen/envoy'
 import { ApiError, ConnectionError, type KubeClient } from '@lateen/kube'
 import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
-import { createMesh, type MeshState, type ProxySession } from '@lateen/translate'
+import { createMesh, DEFAULT_MESH, type MeshState, type ProxySession } from '@lateen/translate'
 import { parse } from 'yaml'
 import { connect } from '../cluster/connect.ts'
 import { type FileObject, readObjects } from '../input/objects.ts'
@@ -144,10 +144,7 @@ export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): 
   const own = files.map(({ object }) => object)
   const completed = cluster ? { objects: [...cluster, ...own], services: [] } : withStandIns(own)
   const mesh = createMesh({
-    clusterId: 'Kubernetes',
-    domain: 'cluster.local',
-    rootNamespace: 'istio-system',
-    trustDomain: 'cluster.local',
+    ...DEFAULT_MESH,
     onFault: (where, error) => {
       throw new Error(`${where} threw`, { cause: error })
     },

@@ -1,6 +1,6 @@
 /** Pages about the configuration in force. */
 import { KINDS, type KubeObject, refOf, splitApiVersion } from '@lateen/api'
-import { type Diagnostic, formatDiagnostic, objectName } from '@lateen/base'
+import { type Diagnostic, formatDiagnostic, isRecord, objectName } from '@lateen/base'
 import { MESH_KINDS } from '@lateen/config'
 import type { DebugContext } from './debug-context.ts'
 
@@ -84,8 +84,6 @@ export function networkz({ mesh }: DebugContext): unknown[] {
   })
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const fieldOf = (value: unknown, name: string): unknown => (isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined)
 
 /** Clusters whose services are in the mesh. */

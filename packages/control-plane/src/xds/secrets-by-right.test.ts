@@ -1,6 +1,6 @@
 import type { KubeObject } from '@lateen/api'
 import { TYPE_URL } from '@lateen/envoy'
-import { createMesh } from '@lateen/translate'
+import { createMesh, DEFAULT_MESH } from '@lateen/translate'
 import { expect, test } from 'vitest'
 import { createTrustResources } from '../certificates/trust-resources.ts'
 import { createMeshSource } from './mesh-source.ts'
@@ -49,7 +49,7 @@ const node = {
 
 /** Names of the secrets that a proxy gets. */
 function secretsFor({ proven, mayRead }: { readonly proven: boolean; readonly mayRead: boolean | undefined }): string[] {
-  const mesh = createMesh({ clusterId: 'Kubernetes', domain: 'cluster.local', rootNamespace: 'istio-system', trustDomain: 'cluster.local' })
+  const mesh = createMesh(DEFAULT_MESH)
   mesh.apply(OBJECTS.map((set) => ({ operation: 'set', object: set })))
   const secretAccess = { mayRead: () => mayRead, forget: () => undefined }
   const source = createMeshSource({

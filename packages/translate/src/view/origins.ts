@@ -20,30 +20,11 @@ export interface OriginQuery {
   readonly name: string
 }
 
-/** Kinds that a user would look at to find a mistake; pods and slices are read for every endpoint and say nothing. */
-const TELLING: ReadonlySet<string> = new Set([
-  'Service',
-  'Secret',
-  'VirtualService',
-  'DestinationRule',
-  'Gateway',
-  'Ingress',
-  'ListenerSet',
-  'HTTPRoute',
-  'GRPCRoute',
-  'TCPRoute',
-  'TLSRoute',
-  'BackendTLSPolicy',
-  'ServiceEntry',
-  'Sidecar',
-  'PeerAuthentication',
-  'AuthorizationPolicy',
-  'RequestAuthentication',
-  'WorkloadEntry',
-])
-
-/** Made for one kind of object: others that were read stand behind it. */
-const PREFERRED = [
+/**
+ * Kinds that a user would look at to find a mistake, those first that are made for one kind of resource. Pods and slices are read for
+ * every endpoint and say nothing.
+ */
+const TELLING: readonly string[] = [
   'VirtualService',
   'DestinationRule',
   'Gateway',
@@ -82,8 +63,8 @@ export function originsOf(query: OriginQuery): readonly ObjectRef[] {
   visit(query.gateways.routes, inPart)
   visit(query.gateways.secrets, (parts, wanted) => parts.some((part) => inPart(part, wanted)))
   return [...refs.values()]
-    .filter((ref) => TELLING.has(ref.kind))
-    .sort((a, b) => PREFERRED.indexOf(a.kind) - PREFERRED.indexOf(b.kind) || (objectName(a) < objectName(b) ? -1 : 1))
+    .filter((ref) => TELLING.includes(ref.kind))
+    .sort((a, b) => TELLING.indexOf(a.kind) - TELLING.indexOf(b.kind) || (objectName(a) < objectName(b) ? -1 : 1))
 }
 
 function heldResource(query: OriginQuery): Resource | undefined {

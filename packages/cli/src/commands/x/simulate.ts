@@ -1,7 +1,7 @@
 /** `x simulate`: what a proxy's generated configuration does with calls, without a cluster and without Envoy. */
 import { type KubeObject, parseDocuments } from '@lateen/api'
 import { configurationOf, type Outcome, readCalls, simulate as walk } from '@lateen/simulate'
-import { createMesh, type MeshState } from '@lateen/translate'
+import { createMesh, DEFAULT_MESH, type MeshState } from '@lateen/translate'
 import { parse } from 'yaml'
 import { readText } from '../../input/read-text.ts'
 import { table } from '../../render/table.ts'
@@ -29,12 +29,7 @@ export const simulate = command<Result>({
       if (path === undefined) throw new CommandError(`--${name} is missing: give a file`, { exitCode: EXIT.usage })
       return path
     }
-    const mesh = createMesh({
-      clusterId: 'Kubernetes',
-      domain: 'cluster.local',
-      rootNamespace: 'istio-system',
-      trustDomain: 'cluster.local',
-    })
+    const mesh = createMesh(DEFAULT_MESH)
     const meshConfig = flags.text('meshConfigFile')
     const networks = flags.text('networksFile')
     if (meshConfig !== undefined) mesh.setMeshConfig(readValue(meshConfig))

@@ -4,7 +4,7 @@
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { JWTRule } from '@lateen/api'
-import { compareText, parseDuration } from '@lateen/base'
+import { compareText, isRecord, parseDuration } from '@lateen/base'
 import { duration, packAny } from '@lateen/envoy'
 import {
   JwtAuthenticationSchema,
@@ -143,6 +143,3 @@ function isComplete(key: Readonly<Record<string, unknown>>): boolean {
   const kind = String(key['kty'])
   return Object.hasOwn(FIELDS, kind) && (FIELDS[kind] ?? []).every((field) => typeof key[field] === 'string' && key[field] !== '')
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
