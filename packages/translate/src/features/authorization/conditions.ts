@@ -19,6 +19,7 @@ import {
   headerMatcher,
   hostMatcher,
   identityMatcher,
+  listedHeaderMatcher,
   type MetadataMatcherInit,
   matching,
   NOT_EMPTY,
@@ -60,11 +61,15 @@ const principal = (ask: (value: string, at: ConditionPlace) => PrincipalInit | u
   ask: (values, at) => values.map((value) => ask(value, at)),
 })
 
+/** Headers whose values are lists: several headers of one name arrive as one, with commas. */
+const LISTED_HEADERS = 'request.experimental.inline.headers'
+
 /** The attribute that a `when` names; undefined for one that is not known. */
 export function conditionOf(key: string): Condition | undefined {
   const named = Object.hasOwn(ATTRIBUTES, key) ? ATTRIBUTES[key] : undefined
   if (named) return named
-  if (key.startsWith('request.headers')) return headerCondition(key.slice('request.headers'.length))
+  if (key.startsWith('request.headers')) return headerCondition(key.slice('request.headers'.length), headerMatcher)
+  if (key.startsWith(LISTED_HEADERS)) return headerCondition(key.slice(LISTED_HEADERS.length), listedHeaderMatcher)
   if (key.startsWith('request.auth.claims')) return claimCondition(key.slice('request.auth.claims'.length))
   if (key.startsWith('experimental.envoy.filters.')) return filterCondition(key.slice('experimental.'.length))
   return undefined
@@ -164,11 +169,11 @@ const claim = (claims: readonly string[]): Condition => ({
   ask: (values, at) => [at.http ? token(claimsMatcher(claims, anyOf(values))) : undefined],
 })
 
-function headerCondition(brackets: string): Condition {
+function headerCondition(brackets: string, matcherOf: (name: string, value: string) => HeaderMatcherInit): Condition {
   const name = /^\[([^[\]]+)\]$/.exec(brackets)?.[1]
   return principal((value, at) => {
     if (!at.http || name === undefined || !HEADER_NAME.test(name)) return undefined
-    return { identifier: { case: 'header', value: headerMatcher(name, value) } }
+    return { identifier: { case: 'header', value: matcherOf(name, value) } }
   })
 }
 

@@ -43,6 +43,14 @@ export function headerMatcher(name: string, value: string): HeaderMatcherInit {
   return { name, headerMatchSpecifier: { case: 'stringMatch', value: textMatcher(value) } }
 }
 
+/** A header that has such a value, alone or among others that commas divide. Spaces count: Envoy puts none between joined values. */
+export function listedHeaderMatcher(name: string, value: string): HeaderMatcherInit {
+  if (value === '*') return { name, headerMatchSpecifier: { case: 'presentMatch', value: true } }
+  const [start, plain] = value.startsWith('*') ? ['.*', value.slice(1)] : ['(.*,)?', value]
+  const regex = start === '(.*,)?' && plain.endsWith('*') ? `${start}${quoted(plain.slice(0, -1))}.*` : `${start}${quoted(plain)}(,.*)?`
+  return { name, headerMatchSpecifier: { case: 'stringMatch', value: matching(regex) } }
+}
+
 /**
  * The host that a request names, without regard to case. `loose` also takes what applications treat alike: the same host with a port or
  * a closing dot, behind a user's name, or among several (two Host headers are one text with a comma). That is for conditions that keep
