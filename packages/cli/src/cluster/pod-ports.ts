@@ -16,6 +16,8 @@ export interface PodRequest extends PodPort {
   /** With the slash. */
   readonly path: string
   readonly body?: string
+  /** Sent as `Authorization: Bearer`. */
+  readonly token?: string
 }
 
 const MAX_BODY = 256 << 20
@@ -36,7 +38,7 @@ export async function askPod(
 }
 
 function roundTrip(connection: PodConnection, request: PodRequest, timeoutMs: number): Promise<{ status: number; body: string }> {
-  const { method, path, body, pod, namespace, port } = request
+  const { method, path, body, token, pod, namespace, port } = request
   const where = `${method} ${path} of pod ${pod}.${namespace}, port ${port}`
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown) => reject(new CommandError(`${where}: ${why}`, { cause }))
@@ -50,6 +52,7 @@ function roundTrip(connection: PodConnection, request: PodRequest, timeoutMs: nu
       timeout: timeoutMs,
       headers: {
         connection: 'close',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
     })

@@ -7,12 +7,20 @@ import { type MeshVersions, type VersionInfo, versionInfo } from './version-info
 
 const VERSION_LABEL = 'app.kubernetes.io/version'
 
-/** @throws CommandError when no control plane runs */
+/**
+ * All is asked for at once. A control plane that does not answer has the version of its pod's label, and no proxies to tell of.
+ *
+ * @throws CommandError when no control plane runs
+ */
 export async function readMeshVersions(context: Context): Promise<MeshVersions> {
   return withCluster(context, async (cluster) => {
     const revision = context.flags.text('revision') || undefined
-    const pods = await findIstiods(cluster, revision)
-    const detailed = wantsDetails(context) ? await askIstiods(cluster, '/version', revision).catch(() => undefined) : undefined
+    const nobody = () => undefined
+    const [pods, detailed, synced] = await Promise.all([
+      findIstiods(cluster, revision),
+      wantsDetails(context) ? askIstiods(cluster, '/version', revision).catch(nobody) : undefined,
+      askIstiods(cluster, '/debug/syncz', revision).catch(nobody),
+    ])
     const meshVersion = pods.map(({ metadata }) => {
       const told = detailed?.answers.find(({ istiod }) => istiod === metadata.name)
       return {
@@ -21,11 +29,8 @@ export async function readMeshVersions(context: Context): Promise<MeshVersions> 
         Info: told ? readVersion(told.body) : versionInfo(metadata.labels?.[VERSION_LABEL] ?? 'unknown'),
       }
     })
-    // A control plane that is just starting has no proxies to tell of, and its version is known all the same.
-    const proxies = await askIstiods(cluster, '/debug/syncz', revision).then(
-      ({ answers }) => readSyncStatus(answers),
-      () => [],
-    )
+    if (!synced) return { meshVersion }
+    const proxies = readSyncStatus(synced.answers)
     return { meshVersion, dataPlaneVersion: proxies.map(({ proxy, version }) => ({ ID: proxy, IstioVersion: version })) }
   })
 }

@@ -68,14 +68,13 @@ function versionText({ clientVersion: own, meshVersion, dataPlaneVersion }: Vers
   return [
     `client version: ${own.version}`,
     ...[...new Set(meshVersion?.map(({ Info }) => Info.version))].map((number) => `control plane version: ${number}`),
-    ...(dataPlaneVersion && dataPlaneVersion.length > 0
-      ? [`data plane version: ${countedVersions(dataPlaneVersion.map(({ IstioVersion }) => IstioVersion))}`]
-      : []),
+    ...(dataPlaneVersion ? [`data plane version: ${countedVersions(dataPlaneVersion.map(({ IstioVersion }) => IstioVersion))}`] : []),
   ].join('\n')
 }
 
 /** `1.29.2 (1 proxy), 1.30.3 (5 proxies)`. */
 function countedVersions(versions: readonly string[]): string {
+  if (versions.length === 0) return 'none'
   const counts = new Map<string, number>()
   for (const number of versions) counts.set(number, (counts.get(number) ?? 0) + 1)
   return [...counts]
