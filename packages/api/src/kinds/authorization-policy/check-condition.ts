@@ -21,7 +21,7 @@ const ATTRIBUTES: Readonly<Record<string, 'text' | 'address' | 'port'>> = {
 }
 
 /** Attributes that ask for a key in brackets. */
-const KEYED = ['request.headers', 'request.auth.claims', 'experimental.envoy.filters.']
+const KEYED = ['request.headers', 'request.experimental.inline.headers', 'request.auth.claims', 'experimental.envoy.filters.']
 
 /** Attributes of an older API. */
 const REPLACED: Readonly<Record<string, string>> = {
