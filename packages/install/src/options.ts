@@ -50,11 +50,13 @@ const DUAL_STACK: Tree = {
   pilot: { env: { ISTIO_DUAL_STACK: 'true' } },
 }
 
-const DEFAULT_TAG = '1.30.3'
+/** Where images come from, and their version, when nothing is chosen. */
+export const DEFAULT_HUB = 'lateen'
+export const DEFAULT_TAG = '1.30.3'
 
 /** Fills in what was not chosen. */
 export function resolveInstallation(options: LocalMeshOptions): Installation {
-  const hub = options.hub ?? 'lateen'
+  const hub = options.hub ?? DEFAULT_HUB
   const tag = options.tag ?? DEFAULT_TAG
   const revision = options.revision ?? 'default'
   const chart = mergeTrees(chartValues({ hub, tag, revision: revision === 'default' ? '' : revision }), options.dualStack ? DUAL_STACK : {})

@@ -3,6 +3,7 @@
  *
  * Components and values are those of Istio 1.30 (istio.io, "Installation Configuration Profiles"). A profile lies over `default`.
  */
+import { DEFAULT_HUB, DEFAULT_TAG } from './options.ts'
 import { mergeTrees, type Tree } from './values.ts'
 
 export interface Profile {
@@ -137,14 +138,14 @@ export function profiles(): Profile[] {
  *
  * @throws Error when there is no such profile
  */
-export function profileSpec(name: string, chosen: { readonly hub: string; readonly tag: string }): Tree {
+export function profileSpec(name: string): Tree {
   const definition = Object.hasOwn(DEFINITIONS, name) ? DEFINITIONS[name] : undefined
   if (!definition) throw new Error(`there is no profile ${JSON.stringify(name)}; there are ${Object.keys(DEFINITIONS).join(', ')}`)
   const { meshConfig, ...values } = mergeTrees(DEFAULT_VALUES, definition.values)
   return {
     profile: name,
-    hub: chosen.hub,
-    tag: chosen.tag,
+    hub: DEFAULT_HUB,
+    tag: DEFAULT_TAG,
     ...(meshConfig === undefined ? {} : { meshConfig }),
     components: {
       ...mergeTrees({ base: { enabled: true }, pilot: { enabled: true } }, definition.components),

@@ -28,7 +28,6 @@ const INSTALLATION = 'installing into a cluster of your own is not part of this 
 export const WORDS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.keys(ABSENT_COMMANDS).map((name) => [name, INSTALLATION])),
   operator: 'Istio has given up its operator; an IstioOperator is read by "lateen validate" and "lateen kube-inject --operatorFileName"',
-  profile: 'profiles belong to installation, which is not part of this version',
   'x uninstall': INSTALLATION,
   'x upgrade': INSTALLATION,
   'x add-to-mesh':

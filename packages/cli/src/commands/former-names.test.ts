@@ -14,6 +14,8 @@ test.each([
   [['x', 'tag', 'list', '--help'], 'revision tags'],
   [['experimental', 'waypoint', 'generate', '--help'], 'waypoint'],
   [['verify-install', '--help'], 'Checks the whole mesh'],
+  [['profile', 'list'], 'Istio configuration profiles:\n    ambient'],
+  [['profile', 'dump', 'minimal', '--config-path', 'components.ingressGateways'], '- enabled: false'],
 ])('%j works as in older guides', async (argv, says) => {
   const { code, stdout } = await shell(...argv)
   expect(stdout).toContain(says)
@@ -21,7 +23,6 @@ test.each([
 })
 
 test.each([
-  [['profile', 'list'], 'there is no command "profile"'],
   [['operator', 'init'], 'Istio has given up its operator'],
   [['x', 'uninstall', '--revision=1'], 'there is no command "x uninstall"'],
   [['x', 'add-to-mesh', 'deployment', 'web'], 'istio-injection=enabled'],

@@ -12,7 +12,7 @@ export const SECTIONS: readonly HelpSection[] = [
   { heading: 'Looking inside:', commands: ['proxy-config', 'ztunnel-config', 'dashboard', 'authn', 'admin'] },
   {
     heading: 'Changing the mesh:',
-    commands: ['kube-inject', 'tag', 'waypoint', 'create-remote-secret', 'remote-clusters'],
+    commands: ['kube-inject', 'tag', 'waypoint', 'profile', 'create-remote-secret', 'remote-clusters'],
   },
   { heading: 'Programs that the mesh is made of:', commands: ['discovery', 'proxy', 'iptables', 'wait', 'request'] },
   { heading: 'For your shell:', commands: ['completion'] },

@@ -1,39 +1,48 @@
 /** Versions of the control planes of a mesh, by what their pods say, and of the proxies that are connected to them. */
-import { withCluster } from '../cluster/connect.ts'
-import { askIstiods, findIstiods } from '../cluster/istiod.ts'
+import { type Cluster, withCluster } from '../cluster/connect.ts'
+import { askControlPlanes, revisionOf, xdsAddress } from '../cluster/control-planes.ts'
+import { type Answer, askIstiods, findIstiods } from '../cluster/istiod.ts'
 import type { Context } from '../shell/command.ts'
 import { readSyncStatus } from './proxy-status/sync-status.ts'
 import { type MeshVersions, type VersionInfo, versionInfo } from './version-info.ts'
 
 const VERSION_LABEL = 'app.kubernetes.io/version'
 
-/**
- * All is asked for at once. A control plane that does not answer has the version of its pod's label, and no proxies to tell of.
- *
- * @throws CommandError when no control plane runs
- */
+/** @throws CommandError when no control plane runs, or that of `--xds-address` does not answer */
 export async function readMeshVersions(context: Context): Promise<MeshVersions> {
-  return withCluster(context, async (cluster) => {
-    const revision = context.flags.text('revision') || undefined
-    const nobody = () => undefined
-    const [pods, detailed, synced] = await Promise.all([
-      findIstiods(cluster, revision),
-      wantsDetails(context) ? askIstiods(cluster, '/version', revision).catch(nobody) : undefined,
-      askIstiods(cluster, '/debug/syncz', revision).catch(nobody),
-    ])
-    const meshVersion = pods.map(({ metadata }) => {
-      const told = detailed?.answers.find(({ istiod }) => istiod === metadata.name)
-      return {
-        Component: 'pilot',
-        Revision: metadata.labels?.['istio.io/rev'] ?? 'default',
-        Info: told ? readVersion(told.body) : versionInfo(metadata.labels?.[VERSION_LABEL] ?? 'unknown'),
-      }
-    })
-    if (!synced) return { meshVersion }
-    const proxies = readSyncStatus(synced.answers)
-    return { meshVersion, dataPlaneVersion: proxies.map(({ proxy, version }) => ({ ID: proxy, IstioVersion: version })) }
-  })
+  return withCluster(context, (cluster) => (xdsAddress(context) ? atAddress(context, cluster) : inCluster(context, cluster)))
 }
+
+async function atAddress(context: Context, cluster: Cluster): Promise<MeshVersions> {
+  const { answers } = await askControlPlanes(context, cluster, '/debug/syncz')
+  return {
+    meshVersion: answers.map(({ version }) => ({ Component: 'pilot', Info: versionInfo(version || 'unknown') })),
+    dataPlaneVersion: proxiesOf(answers),
+  }
+}
+
+/** All is asked for at once. A control plane that does not answer has the version of its pod's label, and no proxies to tell of. */
+async function inCluster(context: Context, cluster: Cluster): Promise<MeshVersions> {
+  const revision = revisionOf(context) || undefined
+  const nobody = () => undefined
+  const [pods, detailed, synced] = await Promise.all([
+    findIstiods(cluster, revision),
+    wantsDetails(context) ? askIstiods(cluster, '/version', revision).catch(nobody) : undefined,
+    askIstiods(cluster, '/debug/syncz', revision).catch(nobody),
+  ])
+  const meshVersion = pods.map(({ metadata }) => {
+    const told = detailed?.answers.find(({ istiod }) => istiod === metadata.name)
+    return {
+      Component: 'pilot',
+      Revision: metadata.labels?.['istio.io/rev'] ?? 'default',
+      Info: told ? readVersion(told.body) : versionInfo(metadata.labels?.[VERSION_LABEL] ?? 'unknown'),
+    }
+  })
+  return { meshVersion, ...(synced && { dataPlaneVersion: proxiesOf(synced.answers) }) }
+}
+
+const proxiesOf = (answers: readonly Answer[]) =>
+  readSyncStatus(answers).map(({ proxy, version }) => ({ ID: proxy, IstioVersion: version }))
 
 /** The label of a pod names its version; more than that the control plane must be asked for. */
 const wantsDetails = ({ flags }: Context): boolean => flags.text('output') !== undefined || (flags.given('short') && !flags.on('short'))

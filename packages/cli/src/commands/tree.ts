@@ -84,6 +84,14 @@ export const TREE: Tree = {
       set: { summary: 'creates or changes a tag', load: async () => (await import('./tag/set.ts')).set },
     },
   },
+  profile: {
+    summary: 'named choices for an installation',
+    children: {
+      diff: { summary: 'where two profiles differ', load: async () => (await import('./profile/diff.ts')).diff },
+      dump: { summary: 'what a profile chooses', load: async () => (await import('./profile/dump.ts')).dump },
+      list: { summary: 'which profiles there are', load: async () => (await import('./profile/list.ts')).list },
+    },
+  },
   waypoint: {
     summary: 'waypoints of ambient mode, as objects',
     children: {
