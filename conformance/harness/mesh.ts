@@ -71,24 +71,32 @@ export async function startMesh(options: readonly string[] = []): Promise<Mesh> 
   return mesh
 }
 
-/** A home and ports, with nothing started yet. */
-export async function newMesh(): Promise<Mesh> {
+/**
+ * A home and ports, with nothing started yet.
+ *
+ * @param entering words before every command, as `ip netns exec NAME`
+ */
+export async function newMesh(entering: readonly string[] = []): Promise<Mesh> {
   // The runner sweeps its folder: a suite that is killed leaves no mesh behind.
   const home = mkdtempSync(join(process.env['LATEEN_E2E_ROOT'] ?? tmpdir(), 'lateen-e2e-'))
   const [apiPort, httpPort] = [await freePort(), await freePort()]
   const env = { ...process.env, LATEEN_HOME: home, KUBECONFIG: join(home, 'kubeconfig'), NO_COLOR: '1' }
-  const kubectl = (...args: string[]) => must('kubectl', args, { env })
+  const words = (...command: string[]): [string, string[]] => {
+    const [program = '', ...rest] = [...entering, ...command]
+    return [program, rest]
+  }
+  const kubectl = (...args: string[]) => must(...words('kubectl', ...args), { env })
   return {
     home,
     apiPort,
     httpPort,
     env,
     kubectl,
-    lateen: (...args) => run(LATEEN, args, { env, timeoutMs: 150_000 }),
-    tryKubectl: (args, options = {}) => run('kubectl', args, { env, ...options }),
-    apply: (yaml) => must('kubectl', ['apply', '-f', '-'], { env, stdin: yaml }),
+    lateen: (...args) => run(...words(LATEEN, ...args), { env, timeoutMs: 150_000 }),
+    tryKubectl: (args, options = {}) => run(...words('kubectl', ...args), { env, ...options }),
+    apply: (yaml) => must(...words('kubectl', 'apply', '-f', '-'), { env, stdin: yaml }),
     rolledOut: async (deployment, namespace = 'default') => {
-      await must('kubectl', ['rollout', 'status', `deployment/${deployment}`, '-n', namespace, '--timeout=90s'], {
+      await must(...words('kubectl', 'rollout', 'status', `deployment/${deployment}`, '-n', namespace, '--timeout=90s'), {
         env,
         timeoutMs: 100_000,
       })

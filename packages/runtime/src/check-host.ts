@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { idRanges } from './enter-node.ts'
+import { OUTSIDE_PROGRAM, outsideProgram } from './network/outside.ts'
 
 export interface HostCheck {
   readonly name: string
@@ -38,7 +39,7 @@ export function checkHost(): HostCheck[] {
       },
     ]
   }
-  return [...TOOLS.map(checkTool), checkPivotRoot(), checkNamespaces(), checkIds(), checkOverlay(), checkScript()]
+  return [...TOOLS.map(checkTool), checkPivotRoot(), checkNamespaces(), checkIds(), checkOverlay(), checkScript(), checkOutside()]
 }
 
 function find(command: string): string | undefined {
@@ -146,6 +147,18 @@ function checkScript(): HostCheck {
     message: 'script is not installed; kubectl exec -t will not work',
     remedy: install('bsdutils'),
     package: 'bsdutils',
+  }
+}
+
+function checkOutside(): HostCheck {
+  const name = OUTSIDE_PROGRAM
+  if (outsideProgram(process.env)) return { name, state: 'ok', message: 'pods can reach networks outside this machine', remedy: '' }
+  return {
+    name,
+    state: 'warning',
+    message: `${name} is not installed; pods reach this machine's mesh alone`,
+    remedy: install(name),
+    package: name,
   }
 }
 

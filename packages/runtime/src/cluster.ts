@@ -66,6 +66,8 @@ export interface ClusterOptions {
   /** CA certificate (PEM) of the API server, for the ConfigMap `kube-root-ca.crt` of each namespace. */
   readonly apiCa?: string
   readonly hostPorts?: HostPortHolder
+  /** Resolvers for names that are not the cluster's, instead of those of /etc/resolv.conf that are not on the host's loopback. */
+  readonly resolvers?: readonly string[]
   /** Service port of a LoadBalancer → port on the host (`{80: 8080, 443: 8443}`); others keep their number. */
   readonly hostPortMap?: Readonly<Record<number, number>>
 }
@@ -151,7 +153,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const dns = new DnsServer({
     addresses: [node.dnsAddress, gateway],
     port: 53,
-    upstreams: upstreamsOf(hostResolvConf),
+    upstreams: options.resolvers ?? upstreamsOf(hostResolvConf),
     source: {
       services: stores.services,
       slices: stores.slices,

@@ -14,5 +14,6 @@ export {
   holderOfPort,
   portProblem,
 } from './network/host-ports.ts'
+export { OUTSIDE_DNS, OUTSIDE_PROGRAM, Outside, outsideProgram } from './network/outside.ts'
 export type { LogOptions } from './node/container-log.ts'
 export { type PodBackend, PodRequestError, type PodStreams } from './node/pod-backend.ts'

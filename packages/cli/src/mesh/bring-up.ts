@@ -12,6 +12,7 @@ import type { Progress } from '../shell/progress.ts'
 import { choosePorts } from './choose-ports.ts'
 import { checkSpace, type Home, homeAt, makeHome } from './home.ts'
 import { withHomeLock } from './home-lock.ts'
+import { chooseInternet, INTERNET } from './internet.ts'
 import { chooseIpFamilies, IP_FAMILIES } from './ip-family.ts'
 import { isAlive, recordOf } from './process-record.ts'
 import { isSupervised, type MeshState, readState } from './state.ts'
@@ -36,6 +37,12 @@ export const UP_FLAGS: readonly Flag[] = [
     value: 'FAMILY',
     choices: IP_FAMILIES,
     help: 'addresses of pods and Services: ipv4, or dual for IPv4 and IPv6 (default: as before, else ipv4)',
+  },
+  {
+    name: 'internet',
+    value: 'WHETHER',
+    choices: INTERNET,
+    help: 'whether pods reach networks outside this machine, by slirp4netns (default: $LATEEN_INTERNET, as before, else on where that is installed)',
   },
   { name: 'envoy', value: 'PATH', help: 'the Envoy binary (default: $ENVOY_PATH, PATH, the cache, or fetched)' },
   HOME_FLAG,
@@ -72,7 +79,8 @@ export async function bringUp({ flags, env, home: root, progress, signal }: Cont
       const { ports, notes } = await portsFor(home, present, flags)
       for (const note of notes) progress.note(note)
       const ipFamily = chooseIpFamilies(home, flags.text('ip-family'))
-      await startSupervisor(home, { envoy, ipFamily, ports: `${ports.api},${ports.http},${ports.https}` })
+      const internet = chooseInternet(home, flags.text('internet') ?? env['LATEEN_INTERNET'], env)
+      await startSupervisor(home, { envoy, internet, ipFamily, ports: `${ports.api},${ports.http},${ports.https}` })
     })
   }
   await clusterReady(home, progress, signal)
@@ -113,12 +121,13 @@ async function portsFor(home: Home, present: MeshState | undefined, flags: Conte
 
 interface SupervisorOptions {
   readonly envoy: string
+  readonly internet: string
   readonly ipFamily: string
   readonly ports: string
 }
 
 /** Starts it apart from this terminal, and resolves when it has written down its state. */
-async function startSupervisor(home: Home, { envoy, ipFamily, ports }: SupervisorOptions): Promise<void> {
+async function startSupervisor(home: Home, { envoy, internet, ipFamily, ports }: SupervisorOptions): Promise<void> {
   const log = openSync(supervisorLog(home), 'a', 0o600)
   const program = process.argv[1]
   if (!program) throw new CommandError('cannot tell which program this is; start it by its path')
@@ -126,7 +135,7 @@ async function startSupervisor(home: Home, { envoy, ipFamily, ports }: Superviso
     process.execPath,
     [
       ...['--lite-mode', '--max-semi-space-size=1', program, 'supervise'],
-      ...['--home', home.root, '--envoy', envoy, '--ports', ports, '--ip-family', ipFamily],
+      ...['--home', home.root, '--envoy', envoy, '--ports', ports, '--ip-family', ipFamily, '--internet', internet],
     ],
     {
       detached: true,

@@ -7,7 +7,7 @@ import { crds, gatewayApiCrds, type KubeObject } from '@lateen/api'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { logger } from '@lateen/base'
 import { localMesh } from '@lateen/install'
-import { type Cluster, HostPortClient, startCluster, type UidMapping } from '@lateen/runtime'
+import { type Cluster, HostPortClient, OUTSIDE_DNS, startCluster, type UidMapping } from '@lateen/runtime'
 import { installation } from '../installation.ts'
 import { applyAll } from './apply-all.ts'
 import { type Home, writeText } from './home.ts'
@@ -39,6 +39,8 @@ export interface ClusterProcessOptions {
   readonly envoy: string
   readonly ports: Ports
   readonly ipFamily: IpFamilies
+  /** There is a way to networks outside the node, and a resolver on it. */
+  readonly internet: boolean
   readonly uidMapping: UidMapping
 }
 
@@ -60,7 +62,14 @@ export async function runClusterProcess(options: ClusterProcessOptions): Promise
   }
 }
 
-async function start({ home, envoy, ports, ipFamily, uidMapping }: ClusterProcessOptions): Promise<{ api: ApiServer; cluster: Cluster }> {
+async function start({
+  home,
+  envoy,
+  ports,
+  internet,
+  ipFamily,
+  uidMapping,
+}: ClusterProcessOptions): Promise<{ api: ApiServer; cluster: Cluster }> {
   const dualStack = ipFamily === 'dual'
   const step = (message: string) => tell({ lateen: 'cluster', phase: 'starting', message })
   step('starting the API server')
@@ -99,6 +108,7 @@ async function start({ home, envoy, ports, ipFamily, uidMapping }: ClusterProces
     apiPort: INNER_API_PORT,
     apiCa: api.caPem,
     hostPorts,
+    ...(internet && { resolvers: [OUTSIDE_DNS] }),
     hostPortMap: { 80: ports.http, 443: ports.https },
   })
   api.setPods(podBackend(cluster.pods))

@@ -23,6 +23,8 @@ export interface MeshState {
   /** How often the cluster process was started again. */
   readonly restarts: number
   readonly envoy: string
+  /** Pods reach networks outside this machine. */
+  readonly internet?: boolean | undefined
   /** ISO time. */
   readonly startedAt: string
 }

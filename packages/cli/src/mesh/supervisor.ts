@@ -9,7 +9,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { logger } from '@lateen/base'
-import { enterNode, HostPorts, type NodeNamespaces } from '@lateen/runtime'
+import { enterNode, HostPorts, type NodeNamespaces, Outside } from '@lateen/runtime'
 import type { Home } from './home.ts'
 import type { IpFamilies } from './ip-family.ts'
 import { childrenOf, gone, recordOf, signal as signalProcess } from './process-record.ts'
@@ -32,6 +32,9 @@ export interface SuperviseOptions {
   readonly envoy: string
   readonly ports: Ports
   readonly ipFamily: IpFamilies
+  /** slirp4netns, where pods are to reach networks outside this machine. */
+  readonly outside: string | undefined
+  readonly env: NodeJS.ProcessEnv
   /** Fires when the mesh is to go down. */
   readonly signal: AbortSignal
 }
@@ -54,6 +57,7 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
 class Supervisor {
   readonly #options: SuperviseOptions
   readonly #hostPorts = new HostPorts()
+  #outside: Outside | undefined
   #state: MeshState
 
   constructor(options: SuperviseOptions) {
@@ -72,6 +76,7 @@ class Supervisor {
       if (before?.cluster && signalProcess(before.cluster, 'SIGKILL')) await gone(before.cluster, 5_000)
       node = await enterNode({ stateDir: this.#options.home.node })
       this.#update({ node: recordOf(node.pid), cluster: undefined })
+      await this.#openOutside(node)
       await this.#keepRunning(node)
       await node.destroy()
     } catch (error) {
@@ -80,7 +85,23 @@ class Supervisor {
       await node?.destroy()
       this.#update({ phase: 'failed', message, cluster: undefined, node: undefined })
     } finally {
+      this.#outside?.close()
       this.#hostPorts.close()
+    }
+  }
+
+  /** A mesh without a way out is still a mesh. */
+  async #openOutside(node: NodeNamespaces): Promise<void> {
+    const { outside, env } = this.#options
+    if (outside === undefined) return
+    const opened = new Outside(outside, node.pid, env)
+    try {
+      await opened.open()
+      this.#outside = opened
+      this.#update({ internet: true })
+    } catch (error) {
+      opened.close()
+      log.warn(error instanceof Error ? error.message : String(error))
     }
   }
 
@@ -145,7 +166,7 @@ class Supervisor {
     const output = openSync(join(home.logs, 'cluster.log'), 'a', 0o600)
     const flags = [
       ...['--home', home.root, '--envoy', envoy, '--ports', `${ports.api},${ports.http},${ports.https}`],
-      ...['--uids', node.uidMapping, '--ip-family', ipFamily],
+      ...['--uids', node.uidMapping, '--ip-family', ipFamily, '--internet', this.#outside ? 'on' : 'off'],
     ]
     const child = node.spawn(process.execPath, [...CLUSTER_NODE_FLAGS, program, 'cluster', ...flags], {
       cwd: '/',

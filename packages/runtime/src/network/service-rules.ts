@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { objectKey } from '@lateen/api'
 import { familyOf, type IpFamily } from '@lateen/base'
 import { type EndpointSlice, isEndpointReady, isHeadless, SERVICE_NAME_LABEL, type Service, type ServicePort } from '../kube/service.ts'
+import { OUTSIDE_DEVICE } from './outside.ts'
 
 export interface RuleInput {
   readonly family: IpFamily
@@ -71,6 +72,7 @@ function nat(chains: string[], services: string[], nodePorts: string[], rules: s
     '-A PREROUTING -j LATEEN-SERVICES',
     '-A OUTPUT -j LATEEN-SERVICES',
     `-A POSTROUTING -m mark --mark ${HAIRPIN_MARK} -j MASQUERADE`,
+    `-A POSTROUTING -o ${OUTSIDE_DEVICE} -j MASQUERADE`,
     ...services,
     '-A LATEEN-SERVICES -m addrtype --dst-type LOCAL -j LATEEN-NODEPORTS',
     ...nodePorts,

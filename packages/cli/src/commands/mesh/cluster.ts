@@ -1,6 +1,7 @@
 /** `cluster`: what the supervisor runs inside the node's namespaces. Not for people. */
 import { runClusterProcess } from '../../mesh/cluster-process.ts'
 import { homeAt } from '../../mesh/home.ts'
+import { INTERNET } from '../../mesh/internet.ts'
 import { IP_FAMILIES } from '../../mesh/ip-family.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
@@ -13,6 +14,7 @@ export const cluster = command<undefined>({
     HOME_FLAG,
     { name: 'envoy', value: 'PATH', help: 'the Envoy binary' },
     { name: 'ip-family', value: 'FAMILY', choices: IP_FAMILIES, help: 'ipv4 or dual' },
+    { name: 'internet', value: 'WHETHER', choices: INTERNET, help: 'whether pods reach networks outside' },
     { name: 'ports', value: 'API,HTTP,HTTPS', help: 'the ports on the host' },
     { name: 'uids', value: 'HOW', choices: MAPPINGS, help: 'which user ids exist in the node' },
   ],
@@ -24,7 +26,8 @@ export const cluster = command<undefined>({
     const uidMapping = MAPPINGS.find((mapping) => mapping === flags.text('uids'))
     if (!api || !http || !https || !envoy || !ipFamily || !uidMapping || !process.send)
       throw new CommandError('cluster is started by the supervisor; use lateen up', { exitCode: EXIT.usage })
-    await runClusterProcess({ home: homeAt(home), envoy, ipFamily, ports: { api, http, https }, uidMapping })
+    const internet = flags.text('internet') === 'on'
+    await runClusterProcess({ home: homeAt(home), envoy, internet, ipFamily, ports: { api, http, https }, uidMapping })
     return undefined
   },
 })

@@ -54,7 +54,7 @@ async function inspect(root: string): Promise<StatusReport> {
     return { home: root, state: state.phase, ...addresses, components: processes, problems: [state.message] }
   }
   const { parts, problems } = await workloadParts(root)
-  const ready = problems.length === 0 && processes.every((part) => part.status === 'running')
+  const ready = problems.length === 0 && processes.every((part) => part.status !== 'gone')
   return { home: root, state: ready ? 'ready' : 'degraded', ...addresses, components: [...processes, ...parts], problems }
 }
 
@@ -81,6 +81,11 @@ function processParts(state: MeshState): Part[] {
   return [
     part('supervisor', state.supervisor, `, since ${state.startedAt}`),
     part('cluster', state.cluster, state.restarts > 0 ? `, started again ${state.restarts} times` : ''),
+    {
+      component: 'internet',
+      status: state.internet ? 'on' : 'off',
+      detail: state.internet ? 'pods reach networks outside' : 'pods reach this machine alone; lateen up --internet on',
+    },
   ]
 }
 

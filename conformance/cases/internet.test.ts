@@ -1,0 +1,109 @@
+/**
+ * A mesh whose pods reach networks outside: it runs on a host of the test's own making, a network namespace with servers in it, so that
+ * nothing real is asked.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { outsideProgram } from '@lateen/runtime'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../harness/eventually.ts'
+import { type Mesh, newMesh, ROOT, stopMesh, whySkipped } from '../harness/mesh.ts'
+import { must } from '../harness/run.ts'
+
+const HOST = `lateen-host-${process.pid}`
+const ADDRESS = '198.51.100.1'
+const NAME = 'shop.outside.example'
+const RESOLV = join('/etc/netns', HOST)
+
+const reason = whySkipped() ?? (outsideProgram(process.env) ? undefined : 'slirp4netns is not installed')
+
+if (reason) test.skip(`pods reach networks outside: ${reason}`, () => undefined)
+else {
+  let mesh: Mesh
+  let servers: ChildProcess
+
+  beforeAll(async () => {
+    await must('ip', ['netns', 'add', HOST])
+    await must('ip', ['-n', HOST, 'link', 'set', 'lo', 'up'])
+    await must('ip', ['-n', HOST, 'addr', 'add', `${ADDRESS}/32`, 'dev', 'lo'])
+    mkdirSync(RESOLV, { recursive: true })
+    writeFileSync(join(RESOLV, 'resolv.conf'), `nameserver ${ADDRESS}\n`)
+    const enter = ['ip', 'netns', 'exec', HOST]
+    servers = spawn(
+      'ip',
+      ['netns', 'exec', HOST, process.execPath, join(ROOT, 'conformance/fixtures/internet/servers.ts'), ADDRESS, NAME],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    await new Promise<void>((resolve, reject) => {
+      servers.stdout?.once('data', () => resolve())
+      servers.once('exit', (code) => reject(new Error(`the servers ended with ${code}`)))
+    })
+    mesh = await newMesh(enter)
+    const { code, output } = await mesh.lateen('up', '--detach', '--internet', 'on')
+    expect(code, output).toBe(0)
+    await mesh.kubectl('label', 'namespace', 'default', 'istio-injection=enabled')
+    await mesh.kubectl('apply', '-f', join(ROOT, 'packages/runtime/samples/manifests/curl.yaml'))
+    await mesh.rolledOut('curl')
+  })
+
+  afterAll(async () => {
+    try {
+      if (mesh) await stopMesh(mesh)
+    } finally {
+      servers?.kill('SIGKILL')
+      rmSync(RESOLV, { recursive: true, force: true })
+      await must('ip', ['netns', 'del', HOST])
+    }
+  })
+
+  const fetched = (url: string) => mesh.tryKubectl(['exec', 'deploy/curl', '-c', 'curl', '--', 'curl', '-sS', '-m', '10', '-i', url])
+
+  test('by the names that the host resolves, as the host', async () => {
+    const { stdout } = await fetched(`http://${NAME}:8090/`)
+    expect(stdout).toMatch(/^HTTP\/1.1 200 OK/)
+    expect(stdout).toContain(`outside ${NAME}:8090 for ${ADDRESS}`)
+  })
+
+  test('a ServiceEntry makes it a service of the mesh; without one, REGISTRY_ONLY lets nothing out', async () => {
+    await mesh.apply(`apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: default, namespace: default }
+spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }
+`)
+    await eventually(async () => expect((await fetched(`http://${NAME}:8090/`)).stderr).toContain('curl: ('))
+    await mesh.apply(`apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: shop, namespace: default }
+spec:
+  hosts: [${NAME}]
+  location: MESH_EXTERNAL
+  resolution: DNS
+  ports: [{ number: 8090, name: http, protocol: HTTP }]
+`)
+    await eventually(async () => expect((await fetched(`http://${NAME}:8090/`)).stdout).toContain('server: envoy'))
+  })
+
+  test("what the host serves on its loopback is out of the pods' reach", async () => {
+    const { stdout } = await mesh.tryKubectl([
+      'exec',
+      '-n',
+      'istio-system',
+      'deploy/istiod',
+      '--',
+      'curl',
+      '-sS',
+      '-m',
+      '5',
+      'http://192.0.2.2:8091/',
+    ])
+    expect(stdout).not.toContain('loopback')
+  })
+
+  test('the mesh says so, and what gives the way out goes with it', async () => {
+    const { stdout } = await mesh.lateen('status')
+    expect(stdout).toMatch(/^internet +on +pods reach networks outside$/m)
+  })
+}
