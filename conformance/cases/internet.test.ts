@@ -3,7 +3,7 @@
  * nothing real is asked.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outsideProgram } from '@lateen/runtime'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -17,6 +17,13 @@ const NAME = 'shop.outside.example'
 const RESOLV = join('/etc/netns', HOST)
 
 const reason = whySkipped() ?? (outsideProgram(process.env) ? undefined : 'slirp4netns is not installed')
+
+/** Process ids of slirp4netns, as children of the mesh's supervisor. */
+function waysOut({ home }: Mesh): number[] {
+  const { supervisor } = JSON.parse(readFileSync(join(home, 'run/state.json'), 'utf8'))
+  const children = readFileSync(`/proc/${supervisor.pid}/task/${supervisor.pid}/children`, 'utf8').split(' ').map(Number)
+  return children.filter((pid) => pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('slirp4netns'))
+}
 
 if (reason) test.skip(`pods reach networks outside: ${reason}`, () => undefined)
 else {
@@ -102,7 +109,14 @@ spec:
     expect(stdout).not.toContain('loopback')
   })
 
-  test('the mesh says so, and what gives the way out goes with it', async () => {
+  test('a way out that ends is opened again', async () => {
+    const [first] = waysOut(mesh)
+    process.kill(first ?? 0, 'SIGKILL')
+    await eventually(() => expect(waysOut(mesh).filter((pid) => pid !== first)).toHaveLength(1))
+    await eventually(async () => expect((await fetched(`http://${NAME}:8090/`)).stdout).toContain('outside'))
+  })
+
+  test('the mesh says so', async () => {
     const { stdout } = await mesh.lateen('status')
     expect(stdout).toMatch(/^internet +on +pods reach networks outside$/m)
   })

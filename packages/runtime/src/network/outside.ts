@@ -22,7 +22,9 @@ export const OUTSIDE_DNS = '192.0.2.3'
 export const OUTSIDE_PROGRAM = 'slirp4netns'
 
 const READY_MS = 5_000
+/** Waits before the second, third … start in a row; a life longer than `SETTLED_MS` begins anew. */
 const AGAIN_MS = [500, 2_000, 10_000, 60_000]
+const SETTLED_MS = 60_000
 const log = logger('outside')
 
 /** Where slirp4netns is; `undefined` when it is not installed. */
@@ -48,6 +50,7 @@ export class Outside {
   #child: ChildProcess | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
+  #opened = 0
   #closed = false
 
   constructor(program: string, nodePid: number, env: NodeJS.ProcessEnv) {
@@ -63,19 +66,19 @@ export class Outside {
       env: { PATH: this.#env['PATH'] },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     })
-    this.#child = child
     let said = ''
     child.stderr?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-2_048)
     })
-    child.once('exit', (code, by) => this.#ended(child, `${by ?? `exit code ${code}`}: ${lastLine(said)}`))
     try {
       await ready(child)
-      this.#failures = 0
     } catch (error) {
       child.kill('SIGKILL')
-      throw new Error(`${OUTSIDE_PROGRAM} gives pods no way out: ${lastLine(said) || messageOf(error)}`)
+      throw new Error(`${OUTSIDE_PROGRAM} gives pods no way out: ${lastWords(said) || messageOf(error)}`)
     }
+    this.#child = child
+    this.#opened = Date.now()
+    child.once('exit', (code, by) => this.#again(`${by ?? `exit code ${code}`}: ${lastWords(said)}`))
   }
 
   close(): void {
@@ -92,12 +95,13 @@ export class Outside {
     ]
   }
 
-  #ended(child: ChildProcess, how: string): void {
-    if (this.#closed || this.#child !== child) return
+  #again(how: string): void {
+    if (this.#closed) return
+    if (Date.now() - this.#opened > SETTLED_MS) this.#failures = 0
     const wait = AGAIN_MS[Math.min(this.#failures++, AGAIN_MS.length - 1)] ?? 0
     log.warn(`${OUTSIDE_PROGRAM} has ended (${how}); pods have no way out of this machine until it runs again, in ${wait} ms`)
     this.#timer = setTimeout(() => {
-      this.open().catch((error: unknown) => log.warn(messageOf(error)))
+      this.open().catch((error: unknown) => this.#again(messageOf(error)))
     }, wait)
   }
 }
@@ -117,4 +121,4 @@ function ready(child: ChildProcess): Promise<void> {
 }
 
 const isReadable = (stream: unknown): stream is Readable => typeof stream === 'object' && stream !== null && 'read' in stream
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+const lastWords = (text: string): string => text.trim().split('\n').slice(-3).join('; ')
