@@ -165,6 +165,33 @@ describe('injection', () => {
   })
 })
 
+describe('on OpenShift', () => {
+  const namespaceAnnotations = { 'openshift.io/sa.scc.uid-range': '1000620000/10000' }
+  const pod = (application: number, proxy: number) =>
+    cart(
+      {},
+      {
+        containers: [
+          { name: 'cart', image: 'shop/cart:1', securityContext: { runAsUser: application } },
+          { name: 'istio-proxy', image: 'auto', securityContext: { readOnlyRootFilesystem: false, runAsUser: proxy, runAsGroup: proxy } },
+        ],
+      },
+    )
+  const proxyOf = (result: Pod) => findContainer(result, 'istio-proxy')?.securityContext
+
+  test('a proxy that was given the id of the application gets one of its own', () => {
+    const injected = inject(pod(1000620000, 1000620000), { namespaceAnnotations }).pod
+    expect(proxyOf(injected)).toMatchObject({ readOnlyRootFilesystem: false, runAsUser: 1000629999, runAsGroup: 1000629999 })
+    expect(injected.metadata.annotations?.['proxy.istio.io/overrides']).not.toContain('runAs')
+    expect(inject(injected, { namespaceAnnotations }).pod).toEqual(injected)
+  })
+
+  test('an id that the user chose for the proxy alone stays', () => {
+    expect(proxyOf(inject(pod(1000620000, 1000620007), { namespaceAnnotations }).pod)).toMatchObject({ runAsUser: 1000620007 })
+    expect(proxyOf(inject(pod(1000, 1000)).pod)).toMatchObject({ runAsUser: 1000 })
+  })
+})
+
 describe('custom templates', () => {
   const withTemplates = (templates: Record<string, string>, more: object = {}) => ({
     ...settings,

@@ -16,7 +16,7 @@ import { decideInjection } from './decide/decide.ts'
 import { jsonPatch, type PatchOperation } from './pod/json-patch.ts'
 import { ownerOfPod, type WorkloadOwner } from './pod/owner.ts'
 import { findContainer, type Pod, PROXY_CONTAINER, withAnnotations, withContainer, withContainers, withLabels } from './pod/pod.ts'
-import { type ReservedIds, reservedIds } from './pod/reserved-ids.ts'
+import { type ReservedIds, reservedIds, withoutAssignedIds } from './pod/reserved-ids.ts'
 import { mergePod } from './pod/strategic-merge.ts'
 import type { InjectorConfig, MeshSettings } from './settings/injector-config.ts'
 import { mergeProxyConfig, type ProxyConfig, readProxyConfig, statusPort } from './settings/proxy-config.ts'
@@ -74,7 +74,7 @@ export function injectPod(request: InjectionRequest): InjectionResult {
   ]
   if (problems.length > 0) return { outcome: 'refused', problems }
   try {
-    const injected = transform(request, namespace)
+    const injected = transform({ ...request, pod: withoutAssignedIds(pod, request.namespaceAnnotations ?? {}) }, namespace)
     return { outcome: 'injected', reason: decision.reason, pod: injected, patch: jsonPatch(pod, injected), warnings: warningsOf(pod) }
   } catch (error) {
     if (error instanceof RangeError || error instanceof SyntaxError) return { outcome: 'refused', problems: [error.message] }

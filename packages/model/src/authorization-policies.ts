@@ -21,11 +21,14 @@ export interface AuthorizationPolicy extends Attachment {
   readonly provider: string
   /** Evaluated and counted, but without effect. */
   readonly dryRun: boolean
+  /** Whether it also means other spellings of its paths and headers; undefined where the mesh's word counts. */
+  readonly everySpelling: boolean | undefined
   readonly created: string
   readonly origin: ObjectRef
 }
 
 const DRY_RUN = 'istio.io/dry-run'
+const EVERY_SPELLING = 'lateen.io/every-spelling'
 
 export function authorizationPolicyCollection(graph: Graph, inputs: Inputs): Source<AuthorizationPolicy> {
   return graph.collection<KubeObject, AuthorizationPolicy>(
@@ -41,6 +44,7 @@ export function authorizationPolicyCollection(graph: Graph, inputs: Inputs): Sou
         rules: spec.rules ?? [],
         provider: spec.provider?.name ?? '',
         dryRun: isTrue(object.metadata.annotations?.[DRY_RUN]),
+        everySpelling: strictly(object.metadata.annotations?.[EVERY_SPELLING]),
         created: object.metadata.creationTimestamp ?? '',
         origin: refOf(object),
       }
@@ -52,6 +56,11 @@ export function authorizationPolicyCollection(graph: Graph, inputs: Inputs): Sou
 
 /** The spellings of "true" that Kubernetes tools accept. */
 const isTrue = (text: string | undefined): boolean => text !== undefined && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)
+
+const isFalse = (text: string): boolean => ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)
+
+/** A text that means neither is taken for the stricter one; checks of the object warn of it. */
+const strictly = (text: string | undefined): boolean | undefined => (text === undefined ? undefined : !isFalse(text))
 
 /** Keys of the policies that hold for a workload: those of the root namespace first, each namespace's in the order of their names. */
 export function authorizationPoliciesOf(

@@ -33,6 +33,8 @@ export interface MeshSwitches {
   readonly keysFetchedBy: 'control-plane' | 'proxy-where-possible' | 'proxy'
   /** CUSTOM policies for one workload may name different providers. */
   readonly severalAuthorizers: boolean
+  /** AuthorizationPolicies that do not say otherwise mean every spelling of what they keep out. */
+  readonly everySpelling: boolean
   /** Gateways concern only workloads of their own namespace. */
   readonly gatewaysOfOwnNamespace: boolean
   /** HTTPS servers of gateways take HTTP/3 as well, where a service of the gateway has the port for UDP. */
@@ -70,6 +72,7 @@ export interface MeshSwitches {
 export const DEFAULT_SWITCHES: MeshSwitches = {
   keysFetchedBy: 'control-plane',
   severalAuthorizers: false,
+  everySpelling: false,
   gatewaysOfOwnNamespace: false,
   http3: false,
   http10: false,

@@ -99,14 +99,10 @@ export function inboundListeners(input: InboundInput): Resource[] {
 function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resource {
   const { settings } = input
   const port = inboundPort(settings.mesh)
-  const passthrough = passthroughChains(input.mode, mesh, input).map((chain) => ({
-    ...chain,
-    name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound',
-  }))
+  const passthrough = passthroughChains(input.mode, mesh, input)
   const policy = input.policyPorts.flatMap((entry) =>
     passthroughChains(entry.mode, mesh, input).map((chain) => ({
       ...chain,
-      name: 'virtualInbound',
       filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port },
     })),
   )
@@ -165,7 +161,7 @@ function portChains(entry: InboundPort, mesh: TransportSocketInit, { settings, f
 
 /** Chains to the port that the caller dialled, whatever it is. */
 function passthroughChains(mode: MutualTls, mesh: TransportSocketInit, { settings, filters }: InboundInput): Chain[] {
-  return chains({
+  const list = chains({
     protocol: 'auto',
     mode,
     tls: mesh,
@@ -173,6 +169,7 @@ function passthroughChains(mode: MutualTls, mesh: TransportSocketInit, { setting
     tcp: networkFilters(filters.bytes, tcpProxy(settings, INBOUND_PASSTHROUGH)),
     plainNames: plainHttp(settings),
   })
+  return list.map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
 }
 
 interface ChainInput {

@@ -4,13 +4,19 @@ import type { Resource } from '@lateen/envoy'
 import { SecretSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { encode } from '../resource.ts'
 
-/** Keys of a Secret's data: Kubernetes' own for TLS secrets, then the generic ones of Istio. */
-const CERTIFICATE = ['tls.crt', 'cert']
-const KEY = ['tls.key', 'key']
-const AUTHORITIES = ['ca.crt', 'cacert']
+/** Keys of a Secret's data: Istio's generic ones before those of Kubernetes' TLS secrets; each form stands for itself. */
+const PAIRS = [
+  { certificate: 'cert', key: 'key', staple: [] },
+  // What an OCSP responder last said of the certificate, to be shown with it.
+  { certificate: 'tls.crt', key: 'tls.key', staple: ['tls.ocsp-staple'] },
+] as const
+const AUTHORITIES = ['cacert', 'ca.crt']
+
+/** What an object of authorities alone may call them. */
+const CERTIFICATES = ['cert', 'tls.crt']
 
 /** Revoked certificates. */
-const REVOKED = ['ca.crl', 'crl']
+const REVOKED = ['crl', 'ca.crl']
 
 /**
  * The resources `name` and `name-cacert`, for `name` as TLS contexts write it (`kubernetes://door`). The authorities come from the
@@ -18,18 +24,13 @@ const REVOKED = ['ca.crl', 'crl']
  * connections meanwhile.
  */
 export function secretResources(name: string, secret: KubeObject | undefined, authorities: KubeObject | undefined): Resource[] {
-  const certificate = field(secret, CERTIFICATE)
-  const key = field(secret, KEY)
-  const ca = field(authorities, [...AUTHORITIES, ...CERTIFICATE]) ?? field(secret, AUTHORITIES)
-  const bytes = (value: Uint8Array) => ({ specifier: { case: 'inlineBytes' as const, value } })
+  const pair = pairOf(secret)
+  const ca = field(authorities, [...AUTHORITIES, ...CERTIFICATES]) ?? field(secret, AUTHORITIES)
   const resources: Resource[] = []
-  if (certificate && key) {
-    resources.push(
-      encode(SecretSchema, name, {
-        name,
-        type: { case: 'tlsCertificate', value: { certificateChain: bytes(certificate), privateKey: bytes(key) } },
-      }),
-    )
+  if (pair) {
+    const { certificate, key, staple } = pair
+    const value = { certificateChain: bytes(certificate), privateKey: bytes(key), ...(staple && { ocspStaple: bytes(staple) }) }
+    resources.push(encode(SecretSchema, name, { name, type: { case: 'tlsCertificate', value } }))
   }
   if (ca) {
     const full = `${name}-cacert`
@@ -38,6 +39,17 @@ export function secretResources(name: string, secret: KubeObject | undefined, au
     resources.push(encode(SecretSchema, full, { name: full, type: { case: 'validationContext', value } }))
   }
   return resources
+}
+
+const bytes = (value: Uint8Array) => ({ specifier: { case: 'inlineBytes' as const, value } })
+
+/** The first form of which a Secret has both certificate and key. */
+function pairOf(secret: KubeObject | undefined) {
+  for (const names of PAIRS) {
+    const [certificate, key] = [field(secret, [names.certificate]), field(secret, [names.key])]
+    if (certificate && key) return { certificate, key, staple: field(secret, names.staple) }
+  }
+  return undefined
 }
 
 function field(secret: KubeObject | undefined, names: readonly string[]): Uint8Array | undefined {

@@ -60,6 +60,7 @@ export const anySettings: fc.Arbitrary<Settings> = fc
         allocatesAddresses: fc.boolean(),
         gatewaysOfOwnNamespace: fc.boolean(),
         severalAuthorizers: fc.boolean(),
+        everySpelling: fc.boolean(),
       },
       { requiredKeys: [] },
     ),

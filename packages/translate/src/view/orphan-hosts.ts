@@ -84,11 +84,15 @@ export function isOrphanHost(base: OutboundBase, context: Context, query: Orphan
   )
 }
 
-/** Of VirtualServices those with routes that a client sees, by precedence. */
+/** Of VirtualServices those with routes that a client sees, by precedence. Routes of the Gateway API speak of their services alone. */
 function speaking({ client, imports }: OrphanQuery, all: readonly VirtualService[]): readonly VirtualService[] {
   return all
     .filter(
-      (vs) => visibleTo(vs.visibility, client) && vs.spec.http?.length && vs.hosts.some((host) => importsHost(imports, vs.namespace, host)),
+      (vs) =>
+        vs.semantics !== 'gateway-api' &&
+        visibleTo(vs.visibility, client) &&
+        vs.spec.http?.length &&
+        vs.hosts.some((host) => importsHost(imports, vs.namespace, host)),
     )
     .sort(byPrecedence(client))
 }

@@ -129,12 +129,12 @@ function policiesOf(policies: readonly AuthorizationPolicy[], at: PoliciesContex
   const { trustDomain, trustDomainAliases } = at.settings
   const trustDomains = [trustDomain, ...trustDomainAliases]
   const made: Record<string, PolicyInit> = {}
-  for (const { namespace, name, rules } of policies) {
+  for (const { namespace, name, rules, everySpelling = at.settings.switches.everySpelling } of policies) {
     const nameOf = (rule: number) => `${at.marked ?? ''}ns[${namespace}]-policy[${name}]-rule[${rule}]`
     // Said in so many words, so that the log can name the policy that allows nothing.
     if (rules.length === 0) made[nameOf(0)] = NEVER
     for (const [i, rule] of rules.entries()) {
-      const policy = rulePolicy(rule, { http: at.http, allows: at.action === 'ALLOW', namespace, trustDomains })
+      const policy = rulePolicy(rule, { http: at.http, allows: at.action === 'ALLOW', everySpelling, namespace, trustDomains })
       if (policy) made[nameOf(i)] = policy
     }
   }

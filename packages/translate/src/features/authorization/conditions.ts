@@ -1,13 +1,13 @@
 /**
- * The conditions of authorization rules, each as a test of the request (permission) or of who sends it (principal), which is how
- * Envoy divides them. A test gives undefined for a value that cannot be asked: one of HTTP on a chain of bytes, or one that is not
- * of the right form.
+ * The conditions of authorization rules. A test gives undefined for a value that cannot be asked: one of HTTP on a chain of bytes, or
+ * one that is not of the right form.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CidrRangeSchema } from '@lateen/envoy/gen/envoy/config/core/v3/address_pb.js'
-import type { PermissionSchema, PrincipalSchema } from '@lateen/envoy/gen/envoy/config/rbac/v3/rbac_pb.js'
 import { canonicalRange } from '@lateen/model'
 import type { StringMatcherInit } from '../../builders/string-match.ts'
+import { type Condition, type PrincipalInit, permission, principal } from './condition.ts'
+import { headerCondition, host, method } from './header-condition.ts'
 import {
   anyOf,
   claimMatcher,
@@ -15,9 +15,7 @@ import {
   endingWith,
   exactly,
   filterMatcher,
-  type HeaderMatcherInit,
   headerMatcher,
-  hostMatcher,
   identityMatcher,
   listedHeaderMatcher,
   type MetadataMatcherInit,
@@ -27,39 +25,8 @@ import {
   startingWith,
   textMatcher,
 } from './matchers.ts'
-import { isTemplate, pathTemplate } from './path-template.ts'
+import { path } from './path-condition.ts'
 import { allNames, withAliases } from './trust-domains.ts'
-
-export type PermissionInit = Exclude<MessageInitShape<typeof PermissionSchema>, { $typeName: string }>
-export type PrincipalInit = Exclude<MessageInitShape<typeof PrincipalSchema>, { $typeName: string }>
-
-/** Where a condition is asked. */
-export interface ConditionPlace {
-  /** False for chains that see only connections. */
-  readonly http: boolean
-  /** A match makes the policy stricter: it denies, or it takes something out of what is allowed. */
-  readonly strict: boolean
-  /** The policy's own namespace. */
-  readonly namespace: string
-  /** The mesh's names, its current one first. */
-  readonly trustDomains: readonly string[]
-}
-
-/** The tests of which one must hold for a list of values; undefined for those that cannot be asked. */
-type Ask<T> = (values: readonly string[], at: ConditionPlace) => readonly (T | undefined)[]
-
-export type Condition =
-  | { readonly side: 'permission'; readonly ask: Ask<PermissionInit> }
-  | { readonly side: 'principal'; readonly ask: Ask<PrincipalInit> }
-
-const permission = (ask: (value: string, at: ConditionPlace) => PermissionInit | undefined): Condition => ({
-  side: 'permission',
-  ask: (values, at) => values.map((value) => ask(value, at)),
-})
-const principal = (ask: (value: string, at: ConditionPlace) => PrincipalInit | undefined): Condition => ({
-  side: 'principal',
-  ask: (values, at) => values.map((value) => ask(value, at)),
-})
 
 /** Headers whose values are lists: several headers of one name arrive as one, with commas. */
 const LISTED_HEADERS = 'request.experimental.inline.headers'
@@ -75,23 +42,11 @@ export function conditionOf(key: string): Condition | undefined {
   return undefined
 }
 
-const header = (matcher: HeaderMatcherInit): PermissionInit => ({ rule: { case: 'header', value: matcher } })
 const token = (matcher: MetadataMatcherInit): PrincipalInit => ({
   identifier: { case: 'sourcedMetadata', value: { metadataMatcher: matcher } },
 })
 const peer = (matcher: StringMatcherInit): PrincipalInit => ({
   identifier: { case: 'authenticated', value: { principalName: matcher } },
-})
-
-const host = permission((value, at) => (at.http ? header(hostMatcher(value, at.strict)) : undefined))
-
-const method = permission((value, at) => (at.http ? header(headerMatcher(':method', value)) : undefined))
-
-const path = permission((value, at) => {
-  if (!at.http) return undefined
-  if (!isTemplate(value)) return { rule: { case: 'urlPath', value: { rule: { case: 'path', value: textMatcher(value) } } } }
-  const template = pathTemplate(value)
-  return template && { rule: { case: 'uriTemplate', value: template } }
 })
 
 const port = permission((value) => {
@@ -169,14 +124,6 @@ const claim = (claims: readonly string[]): Condition => ({
   ask: (values, at) => [at.http ? token(claimsMatcher(claims, anyOf(values))) : undefined],
 })
 
-function headerCondition(brackets: string, matcherOf: (name: string, value: string) => HeaderMatcherInit): Condition {
-  const name = /^\[([^[\]]+)\]$/.exec(brackets)?.[1]
-  return principal((value, at) => {
-    if (!at.http || name === undefined || !HEADER_NAME.test(name)) return undefined
-    return { identifier: { case: 'header', value: matcherOf(name, value) } }
-  })
-}
-
 /** `[a][b]` leads into nested claims; one pair of brackets may hold anything, such as an address. */
 function claimCondition(brackets: string): Condition {
   const names = claimPath(brackets)
@@ -199,9 +146,6 @@ function filterCondition(key: string): Condition {
     },
   }
 }
-
-/** Of HTTP, and of HTTP/2 where it begins with a colon; Envoy refuses others, and with them the listener. */
-const HEADER_NAME = /^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 function rangeOf(value: string): MessageInitShape<typeof CidrRangeSchema> | undefined {
   const range = canonicalRange(value.includes('/') ? value : `${value}/${value.includes(':') ? 128 : 32}`)

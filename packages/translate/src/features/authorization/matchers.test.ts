@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hostMatcher, identityMatcher, quoted } from './matchers.ts'
+import { hostMatcher, identityMatcher, listedHeaderMatcher, quoted } from './matchers.ts'
 
 test('a literal in an expression means itself', () => {
   const every = String.raw`a.b*c+d?e^f$g{1,2}h(i)j|k[l]m\n-/`
@@ -32,6 +32,25 @@ describe('a host that is kept out', () => {
       expect(regex.test(host)).toBe(false)
     },
   )
+})
+
+describe('a header that is a list has a value', () => {
+  test.each([
+    ['admin', 'admin', true],
+    ['admin', 'user,admin', true],
+    ['admin', 'admin,user', true],
+    ['admin', 'a,admin,b', true],
+    ['admin', 'administrator', false],
+    ['admin', 'user, admin', false],
+    ['ops-*', 'user,ops-1,x', true],
+    ['ops-*', 'dev-ops-1', false],
+    ['*-lead', 'user,team-lead,x', true],
+    ['*-lead', 'team-leader', false],
+    ['a.b', 'axb', false],
+  ])('%s in %s: %s', (value, header, expected) => {
+    const { headerMatchSpecifier } = listedHeaderMatcher('x-role', value)
+    expect(regexOf(headerMatchSpecifier?.case === 'stringMatch' ? headerMatchSpecifier.value : undefined).test(header)).toBe(expected)
+  })
 })
 
 function headerText(host: string): unknown {

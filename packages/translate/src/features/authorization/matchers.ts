@@ -68,7 +68,7 @@ export function hostMatcher(value: string, loose: boolean): HeaderMatcherInit {
 function looseHost(value: string): string | undefined {
   if (value.endsWith('*')) return `(?i)(.*[,@] *)?${quoted(value.slice(0, -1))}.*`
   const [start, plain] = value.startsWith('*') ? ['.*', value.slice(1)] : ['(.*[,@] *)?', value]
-  return plain.includes(':') || plain.endsWith('.') ? undefined : `(?i)${start}${quoted(plain)}\\.?(:[0-9]+)?( *,.*)?`
+  return plain.includes(':') || plain.endsWith('.') ? undefined : `(?i)${start}${quoted(plain)}\\.?(:[0-9]*)?( *,.*)?`
 }
 
 const textValue = (matcher: StringMatcherInit): ValueMatcherInit => ({ matchPattern: { case: 'stringMatch', value: matcher } })

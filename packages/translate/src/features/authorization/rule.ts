@@ -2,15 +2,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { AuthorizationRule, Operation, Source } from '@lateen/api'
 import type { PolicySchema } from '@lateen/envoy/gen/envoy/config/rbac/v3/rbac_pb.js'
-import {
-  type Condition,
-  type ConditionPlace,
-  conditionOf,
-  OPERATION,
-  type PermissionInit,
-  type PrincipalInit,
-  SOURCE,
-} from './conditions.ts'
+import type { Condition, ConditionPlace, PermissionInit, PrincipalInit } from './condition.ts'
+import { conditionOf, OPERATION, SOURCE } from './conditions.ts'
 
 export type PolicyInit = MessageInitShape<typeof PolicySchema>
 
@@ -22,6 +15,8 @@ export interface RuleContext {
    * condition is, so that it concerns more.
    */
   readonly allows: boolean
+  /** What keeps out means every spelling of its paths and headers, what lets in the plain one alone. */
+  readonly everySpelling: boolean
   readonly namespace: string
   readonly trustDomains: readonly string[]
 }
@@ -117,8 +112,9 @@ function allPrincipals(list: readonly Asked[], at: RuleContext): PrincipalInit |
   return { identifier: { case: 'andIds', value: { ids: ids.length > 0 ? ids : [{ identifier: { case: 'any', value: true } }] } } }
 }
 
-const place = ({ http, namespace, trustDomains }: RuleContext, strict: boolean): ConditionPlace => ({
+const place = ({ http, everySpelling, namespace, trustDomains }: RuleContext, strict: boolean): ConditionPlace => ({
   http,
+  everySpelling,
   namespace,
   trustDomains,
   strict,

@@ -65,7 +65,8 @@ export function authorizerOf(provider: ExtensionProvider, hostOf: (service: stri
   const cluster = clusterName('outbound', port, '', host)
   if (provider.envoyExtAuthzHttp) {
     const service = httpService(provider.envoyExtAuthzHttp, host, cluster)
-    return service && { http: { ...common, services: { case: 'httpService', value: service } } }
+    const asked = headerList('allowedHeaders', headersAsked(provider.envoyExtAuthzHttp))
+    return service && { http: { ...common, ...asked, services: { case: 'httpService', value: service } } }
   }
   return grpcAuthorizer(settings, grpcService(settings, host, cluster), common)
 }
@@ -97,24 +98,23 @@ function httpService(settings: EnvoyExtAuthzHttp, host: string, cluster: string)
   ]
   // A lone star would pass every header on, which nobody is taken to mean.
   if ((pathPrefix !== '' && !pathPrefix.startsWith('/')) || lists.some((list) => list?.includes('*'))) return undefined
-  const asked = settings.includeRequestHeadersInCheck?.length ? settings.includeRequestHeadersInCheck : settings.includeHeadersInCheck
   const added = Object.entries(includeAdditionalHeadersInCheck).sort(([a], [b]) => (a < b ? -1 : 1))
   const response = {
     ...headerList('allowedUpstreamHeaders', settings.headersToUpstreamOnAllow),
     ...headerList('allowedClientHeaders', settings.headersToDownstreamOnDeny),
     ...headerList('allowedClientHeadersOnSuccess', settings.headersToDownstreamOnAllow),
   }
-  const request = {
-    ...headerList('allowedHeaders', asked),
-    ...(added.length > 0 && { headersToAdd: added.map(([key, value]) => ({ key, value })) }),
-  }
   return {
     pathPrefix,
     serverUri: { uri: `http://${host}`, timeout: timeoutOf(settings), httpUpstreamType: { case: 'cluster', value: cluster } },
-    ...(Object.keys(request).length > 0 && { authorizationRequest: request }),
+    ...(added.length > 0 && { authorizationRequest: { headersToAdd: added.map(([key, value]) => ({ key, value })) } }),
     ...(Object.keys(response).length > 0 && { authorizationResponse: response }),
   }
 }
+
+/** Of the two names of the field the newer counts, where it names any. */
+const headersAsked = ({ includeRequestHeadersInCheck: asked, includeHeadersInCheck: older }: EnvoyExtAuthzHttp) =>
+  asked?.length ? asked : older
 
 const timeoutOf = ({ timeout }: { readonly timeout?: string }) => duration(parseDuration(timeout ?? '') ?? DEFAULT_TIMEOUT_MS)
 
