@@ -67,15 +67,49 @@ function findingOf<M extends MessageName>(message: M, about: Resource | MeshReso
 
 const RANK: Readonly<Record<Severity, number>> = { Error: 0, Warning: 1, Info: 2 }
 
-/** By cluster, level, code, kind, name, namespace, words; what would be shown alike is shown once. */
+/**
+ * By cluster, level, code, kind, name, namespace, words. What is said of one place is said once; what is said of an object as a
+ * whole, in whichever part it was found, is said at its first.
+ */
 function inOrder(findings: readonly Finding[]): Finding[] {
   const keyed = findings.map((finding) => ({ finding, key: sortKey(finding) })).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-  return keyed.filter(({ key }, i) => i === 0 || keyed[i - 1]?.key !== key).map(({ finding }) => finding)
+  const said = new Set<string>()
+  return keyed.flatMap(({ finding }) => {
+    const { message, reference = '', text } = finding
+    const key = [subjectKey(finding), SAID_OF_PLACES.has(message) ? reference : '', text].join('\u0001')
+    if (said.has(key)) return []
+    said.add(key)
+    return [finding]
+  })
 }
 
-function sortKey({ cluster = '', level, code, origin, resource, reference = '', text }: Finding): string {
+/** Messages about single values of an object: each place of them is a finding of its own, even in the same words. */
+const SAID_OF_PLACES: ReadonlySet<MessageName> = new Set<MessageName>([
+  'AlphaAnnotation',
+  'DeprecatedAnnotation',
+  'ExternalNameServiceTypeInvalidPortName',
+  'GatewayPortNotDefinedOnService',
+  'IngressRouteRulesNotAffected',
+  'InvalidAnnotation',
+  'InvalidGatewayCredential',
+  'MisplacedAnnotation',
+  'NoServerCertificateVerificationPortLevel',
+  'PortNameIsNotUnderNamingConvention',
+  'ReferencedInternalGateway',
+  'ReferencedResourceNotFound',
+  'ServiceEntryAddressesRequired',
+  'UnknownAnnotation',
+  'VirtualServiceDestinationPortSelectorRequired',
+  'VirtualServiceHostNotFoundInGateway',
+])
+
+function sortKey(finding: Finding): string {
+  return [subjectKey(finding), padded(finding.reference ?? ''), finding.text].join('\u0001')
+}
+
+function subjectKey({ cluster = '', level, code, origin, resource }: Finding): string {
   const place = resource ? `${resource.object.kind}\u0000${resource.name}\u0000${resource.namespace}` : origin
-  return [cluster, RANK[level], code, place, padded(reference), text].join('\u0001')
+  return [cluster, RANK[level], code, place].join('\u0001')
 }
 
 /** So that line 9 comes before line 10. */

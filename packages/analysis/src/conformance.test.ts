@@ -19,7 +19,6 @@ const DECLARED: ReadonlySet<string> = new Set([
   'envoy-filter-uses-add-operation',
   'envoy-filter-uses-relative-operation',
   'envoy-filter-uses-replace-operation',
-  'extra-tests-testdata-config-destination-rule-all',
   'unknown-service-registry-in-mesh-networks',
 ])
 

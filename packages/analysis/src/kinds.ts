@@ -52,6 +52,8 @@ export interface SpecOf {
   readonly ConfigMap: ConfigMapView
   readonly CustomResourceDefinition: CustomResourceView
   readonly Deployment: DeploymentView
+  readonly GRPCRoute: NothingRead
+  readonly HTTPRoute: NothingRead
   /** Gateway API's Gateway. */
   readonly KubernetesGateway: KubernetesGatewayView
   readonly MutatingWebhookConfiguration: WebhookConfigurationView
@@ -69,6 +71,8 @@ export type KubernetesKindName =
   | 'ConfigMap'
   | 'CustomResourceDefinition'
   | 'Deployment'
+  | 'GRPCRoute'
+  | 'HTTPRoute'
   | 'KubernetesGateway'
   | 'MutatingWebhookConfiguration'
   | 'Namespace'
@@ -84,6 +88,8 @@ const KUBERNETES: Readonly<Record<KubernetesKindName, ResourceType>> = {
   ConfigMap: types.ConfigMap,
   CustomResourceDefinition: types.CustomResourceDefinition,
   Deployment: { group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
+  GRPCRoute: types.GRPCRoute,
+  HTTPRoute: types.HTTPRoute,
   KubernetesGateway: types.KubernetesGateway,
   MutatingWebhookConfiguration: types.MutatingWebhookConfiguration,
   Namespace: types.Namespace,

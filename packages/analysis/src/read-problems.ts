@@ -12,7 +12,7 @@ export interface ReadProblem extends LocatedDiagnostic {
 }
 
 /** Codes of `@lateen/api` about the shape of an object: unknown version, wrong types, words and numbers that cannot be read. */
-const FATAL = new Set(['LTN0013', 'LTN0103', 'LTN0104', 'LTN0105', 'LTN0106', 'LTN0107', 'LTN0108', 'LTN0109'])
+const FATAL = new Set(['LTN0013', 'LTN0103', 'LTN0104', 'LTN0105', 'LTN0106', 'LTN0107', 'LTN0109'])
 const OVERLOOKED = new Set(['LTN0101', 'LTN0102'])
 
 /** A field that does not exist: whoever reads the object overlooks it. Admission and {@link readProblems} say so. */

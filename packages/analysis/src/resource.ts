@@ -74,7 +74,7 @@ export function readResource(object: KubeObject, { origin = {}, defaultNamespace
     labels: textsOf(object.metadata.labels),
     annotations: textsOf(object.metadata.annotations),
     spec: specOf(kind, placed),
-    conditions: conditionsOf(status['conditions']),
+    conditions: conditionsOf(status),
     hasStatusAddresses: Array.isArray(status['addresses']) && status['addresses'].length > 0,
     object: placed,
     origin,
@@ -110,16 +110,21 @@ function specOf(kind: KindName, object: KubeObject): unknown {
       return customResourceView(object.spec)
     case 'KubernetesGateway':
       return kubernetesGatewayView(object.spec)
+    case 'GRPCRoute':
+    case 'HTTPRoute':
     case 'Namespace':
     case 'Node':
       return {}
   }
 }
 
-function conditionsOf(value: unknown): ConditionView[] {
-  if (!Array.isArray(value)) return []
-  return value.map((entry) => {
-    const { type, status, reason, message } = textsOf(entry)
-    return { type: type ?? '', status: status ?? '', reason: reason ?? '', message: message ?? '' }
+/** Those of the object and, of a route, those that each of its parents has for it. */
+function conditionsOf(status: Readonly<Record<string, unknown>>): ConditionView[] {
+  const parents = listOf(status['parents']).flatMap((parent) => listOf(fieldsOf(parent)['conditions']))
+  return [...listOf(status['conditions']), ...parents].map((entry) => {
+    const { type, status: state, reason, message } = textsOf(entry)
+    return { type: type ?? '', status: state ?? '', reason: reason ?? '', message: message ?? '' }
   })
 }
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

@@ -9,6 +9,8 @@ const object = (kind: string, spec: unknown, apiVersion = 'networking.istio.io/v
   metadata: { name: 'one', namespace: 'shop' },
   spec,
 })
+const BOTH_SET =
+  'spec.http[0].match[0].headers["a"]: a Kubernetes API server refuses this: only one of exact, regex may be set; regex counts'
 const frozen = <T>(value: T): T => {
   if (typeof value === 'object' && value !== null) for (const inner of Object.values(Object.freeze(value))) frozen(inner)
   return value
@@ -79,7 +81,10 @@ describe('shape', () => {
     ['{http: [{match: [{port: -1}]}]}', 'spec.http[0].match[0].port: found -1; a whole number from 0 to 4294967295 is needed'],
     ['{http: [{match: [{port: 1.5}]}]}', 'spec.http[0].match[0].port: found 1.5; a whole number from 0 to 4294967295 is needed'],
     ['{http: [{match: [{port: http}]}]}', 'spec.http[0].match[0].port: found the text "http"; a number is needed'],
-    ['{http: [null]}', 'spec.http[0]: the entry is empty (null); fill it in or remove it'],
+    ['{http: [null]}', 'spec.http[0]: the route does nothing; add route, redirect or directResponse'],
+    ['{http: [{match: [{port: "080"}]}]}', 'spec.http[0].match[0].port: found the text "080"; a number is needed'],
+    ['{http: [{match: [{port: 0x50, headers: {a: {exact: b, regex: c}}}], directResponse: {status: 200}}]}', BOTH_SET],
+    ['{http: [{directResponse: {status: 200, body: {bytes: "YQ"}}}]}', 'spec.http[0].directResponse.body.bytes: the text is not base64'],
     ['{http: [{timout: 5s}]}', 'spec.http[0].timout: unknown field; did you mean "timeout"?'],
     ['{http: [{perTryTimeout: 5s}]}', 'spec.http[0].perTryTimeout: unknown field; it belongs to spec.http[].retries'],
     ['{http: [{delegate: {kind: x}}]}', 'spec.http[0].delegate.kind: unknown field; known here: name, namespace'],
@@ -106,6 +111,32 @@ describe('shape', () => {
       'sepc: unknown field; did you mean "spec"?; an object has apiVersion, kind, metadata, spec and status',
     ])
   })
+
+  test('of fields that exclude each other the last counts, of two spellings the newer one', () => {
+    const http = [{ match: [{ uri: { regex: 'c', exact: 'a' } }, { ignoreUriCase: false, ignore_uri_case: true }] }]
+    expect(normalize(object('VirtualService', { http })).spec).toEqual({
+      http: [{ match: [{ uri: { regex: 'c' } }, { ignoreUriCase: false }] }],
+    })
+  })
+
+  test('an empty list is the same as none, and null in a list or map an empty value', () => {
+    const spec = { hosts: [], http: [{ match: [null], route: [] }], exportTo: [null] }
+    expect(normalize(object('VirtualService', spec)).spec).toEqual({ http: [{ match: [{}] }], exportTo: [''] })
+    expect(normalize(object('Gateway', { selector: { app: null } })).spec).toEqual({ selector: { app: '' } })
+    const value = { list: [] }
+    const patch = { configPatches: [{ applyTo: 'CLUSTER', patch: { operation: 'MERGE', value } }] }
+    expect(normalize(object('EnvoyFilter', patch, 'networking.istio.io/v1alpha3')).spec).toEqual(patch)
+  })
+
+  test.each(['internal.istio.io/parents', 'internal.istio.io/parent-namespace'])(
+    'the annotation %s is for the control plane alone',
+    (name) => {
+      const found = problems('Gateway', '{servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}', {
+        annotations: { [name]: 'x' },
+      })
+      expect(found).toEqual([`Error metadata.annotations["${name}"] LTN0126`])
+    },
+  )
 
   test('what only a Kubernetes API server refuses is information', () => {
     const found = validate(object('WasmPlugin', { url: 'oci://a', pluginName: '' }, 'extensions.istio.io/v1alpha1'))

@@ -6,7 +6,7 @@ import { CHECKS } from './kinds/checks.ts'
 import type { Kind } from './kinds/kind.ts'
 import { kindOf, splitApiVersion } from './kinds/kinds.ts'
 import type { KubeObject } from './object.ts'
-import { isObject, readMessage } from './schema/read.ts'
+import { dropEmptyLists, isObject, readMessage } from './schema/read.ts'
 
 /** A position in a file, counted from 1. */
 export interface Position {
@@ -47,7 +47,7 @@ export function validate(object: unknown, options: ValidateOptions = {}): Locate
 export function normalize<Spec, Status>(object: KubeObject<Spec, Status>): KubeObject<Spec, Status> {
   const kind = kindOf(splitApiVersion(object.apiVersion).group, object.kind)
   if (!kind || !isObject(object.spec)) return object
-  const spec = readMessage(kind.spec, object.spec, new At(new Report(refOfUnknown(object)), 'spec'))
+  const spec = readSpec(kind, object.spec, new At(new Report(refOfUnknown(object)), 'spec'))
   // `read` follows the schema that the kind's TypeScript type is inferred from.
   return { ...object, spec: spec as Spec }
 }
@@ -74,7 +74,7 @@ function checkSpec(object: Readonly<Record<string, unknown>>, kind: Kind, top: A
   if (!object.spec && kind.specRequired) at.say('ServerRefuses', { reason: 'it must be set' })
   const given = isObject(object.spec) ? object.spec : {}
   const faults = top.report.diagnostics.length
-  const spec = readMessage(kind.spec, given, at)
+  const spec = readSpec(kind, given, at)
   // What could not be read would be called missing once more.
   const readable = top.report.diagnostics.slice(faults).every(({ severity, code }) => severity !== 'Error' || code === UNKNOWN_FIELD)
   const metadata = isObject(object.metadata) ? object.metadata : {}
@@ -87,10 +87,21 @@ function checkSpec(object: Readonly<Record<string, unknown>>, kind: Kind, top: A
   if (readable) CHECKS[kind.kind]?.({ spec: spec as never, at, top, name, namespace, labels: texts(metadata.labels), annotations })
 }
 
+/** A spec's typed form. Protobuf has no empty lists: what is written as one means the same as nothing. */
+function readSpec(kind: Kind, given: Readonly<Record<string, unknown>>, at: At): Record<string, unknown> {
+  const spec = readMessage(kind.spec, given, at)
+  dropEmptyLists(kind.spec, spec)
+  return spec
+}
+
 const UNKNOWN_FIELD = 'LTN0101'
 
 const DRY_RUN = 'istio.io/dry-run'
+const EVERY_SPELLING = 'lateen.io/every-spelling'
+const BOOLEAN = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/
 const ALWAYS_REJECT = 'internal.istio.io/webhook-always-reject'
+/** Set on objects that the control plane makes of others: they may do what those may, so that nobody else may claim to be one. */
+const PARENTS = ['internal.istio.io/parent-namespace', 'internal.istio.io/parents']
 
 /** Answers whether the rest is worth checking. */
 function checkAnnotations(
@@ -106,11 +117,17 @@ function checkAnnotations(
     const action = String(spec.action ?? 'ALLOW')
     if (kind.kind !== 'AuthorizationPolicy') at.key(DRY_RUN).say('DryRunNotSupported', { annotation: DRY_RUN })
     else if (action !== 'ALLOW' && action !== 'DENY') at.key(DRY_RUN).say('DryRunAction', { annotation: DRY_RUN, action })
-    else if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(dryRun))
-      at.key(DRY_RUN).say('DryRunValue', { annotation: DRY_RUN, value: dryRun })
+    else if (!BOOLEAN.test(dryRun)) at.key(DRY_RUN).say('DryRunValue', { annotation: DRY_RUN, value: dryRun })
   }
   if (ALWAYS_REJECT in annotations) at.key(ALWAYS_REJECT).say('AlwaysReject', { annotation: ALWAYS_REJECT })
-  return top.report.diagnostics.length === before
+  for (const annotation of PARENTS) if (annotation in annotations) at.key(annotation).say('InternalAnnotation', { annotation })
+  const sound = top.report.diagnostics.length === before
+  const spelling = annotations[EVERY_SPELLING]
+  if (spelling !== undefined) {
+    if (kind.kind !== 'AuthorizationPolicy') at.key(EVERY_SPELLING).say('SpellingNotSupported', { annotation: EVERY_SPELLING })
+    else if (!BOOLEAN.test(spelling)) at.key(EVERY_SPELLING).say('SpellingValue', { annotation: EVERY_SPELLING, value: spelling })
+  }
+  return sound
 }
 
 function texts(value: unknown): Readonly<Record<string, string>> {

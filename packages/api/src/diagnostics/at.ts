@@ -1,5 +1,5 @@
 /** A place in an object: checks say there what they found, and do not know where they are mounted. */
-import type { Diagnostic, ObjectRef } from '@lateen/base'
+import type { Diagnostic, ObjectRef, Severity } from '@lateen/base'
 import type { MessageNode } from '../schema/node.ts'
 import { type ArgumentsOf, MESSAGES, type MessageName, wordsOf } from './catalogue.ts'
 
@@ -30,29 +30,40 @@ export class Report {
 export class At {
   readonly report: Report
   readonly path: string
+  readonly #unsaid: Severity | undefined
 
-  constructor(report: Report, path: string) {
+  constructor(report: Report, path: string, unsaid?: Severity) {
     this.report = report
     this.path = path
+    this.#unsaid = unsaid
   }
 
   /** The place of a field. */
   in(...fields: string[]): At {
-    return new At(this.report, [this.path, ...fields].filter(Boolean).join('.'))
+    return this.#below([this.path, ...fields].filter(Boolean).join('.'))
   }
 
   /** The place of a list's element. */
   at(index: number): At {
-    return new At(this.report, `${this.path}[${index}]`)
+    return this.#below(`${this.path}[${index}]`)
   }
 
   /** The place of a map's value. */
   key(key: string): At {
-    return new At(this.report, `${this.path}[${JSON.stringify(key)}]`)
+    return this.#below(`${this.path}[${JSON.stringify(key)}]`)
+  }
+
+  /** The same place, here and below of which nobody is warned: Istio says only errors of some parts of an object. */
+  withoutWarnings(): At {
+    return new At(this.report, this.path, 'Warning')
+  }
+
+  #below(path: string): At {
+    return new At(this.report, path, this.#unsaid)
   }
 
   say<K extends MessageName>(name: K, ...values: ArgumentsOf<K>): void {
-    this.report.add(name, this.path, ...values)
+    if (MESSAGES[name].severity !== this.#unsaid) this.report.add(name, this.path, ...values)
   }
 
   /** Visits the elements of a list that may be unset, each with its place. */

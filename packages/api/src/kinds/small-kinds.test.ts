@@ -137,7 +137,8 @@ const CASES: Readonly<Record<string, readonly Row[]>> = {
       '{action: CUSTOM, provider: {name: a}, rules: [{from: [{source: {principals: [a]}}]}]}',
       ['Error spec.rules[0].from[0].source.principals LTN0804'],
     ],
-    ['{rules: [{from: []}]}', ['Error spec.rules[0].from LTN0805']],
+    ['{rules: [{from: []}]}', []],
+    ['{action: DENY, rules: []}', ['Error spec.rules LTN0803']],
     ['{rules: [{from: [{}], to: [{}]}]}', ['Error spec.rules[0].from[0].source LTN0806', 'Error spec.rules[0].to[0].operation LTN0808']],
     [
       '{rules: [{from: [{source: {}}], to: [{operation: {}}]}]}',
@@ -190,7 +191,7 @@ const CASES: Readonly<Record<string, readonly Row[]>> = {
   TrafficExtension: [
     ['{lua: {inlineCode: "function envoy_on_request(h) end"}}', []],
     ['{phase: AUTHN}', ['Error spec LTN0915']],
-    ['{wasm: {url: a}, lua: {inlineCode: x}}', ['Error spec LTN0108']],
+    ['{wasm: {url: "x:/a"}, lua: {inlineCode: x}}', []],
     ['{lua: {inlineCode: ""}}', ['Error spec.lua.inlineCode LTN0201']],
   ],
 }
@@ -211,6 +212,16 @@ describe('annotations', () => {
     expect(problems('PeerAuthentication', '{}', { annotations })).toEqual(['Error metadata.annotations["istio.io/dry-run"] LTN0121'])
     expect(problems('AuthorizationPolicy', '{rules: [{}]}', { annotations: { 'istio.io/dry-run': 'maybe' } })).toEqual([
       'Error metadata.annotations["istio.io/dry-run"] LTN0123',
+    ])
+  })
+
+  test('every spelling is asked for on authorization policies, by true or false; another word is warned of', () => {
+    const annotations = { 'lateen.io/every-spelling': 'true' }
+    const place = 'metadata.annotations["lateen.io/every-spelling"]'
+    expect(problems('AuthorizationPolicy', '{rules: [{}]}', { annotations })).toEqual([])
+    expect(problems('PeerAuthentication', '{}', { annotations })).toEqual([`Warning ${place} LTN0124`])
+    expect(problems('AuthorizationPolicy', '{rules: [{}]}', { annotations: { 'lateen.io/every-spelling': 'yes' } })).toEqual([
+      `Warning ${place} LTN0125`,
     ])
   })
 })

@@ -2,7 +2,8 @@
  * A value as a user wrote it → the typed form that the rest of the product reads, with what is wrong with its shape.
  *
  * Follows Protobuf's JSON mapping as Istio reads it: field names in lowerCamelCase or snake_case, numbers also as text, enum
- * values also by number, `null` as "not set", durations as Go's duration texts. Nothing is filled in.
+ * values also by number, `null` as "not set" (in a list or a map: as the empty value), durations as Go's duration texts; of fields
+ * that exclude each other the last of the definition counts. Nothing is filled in.
  */
 import { parseDuration } from '@lateen/base'
 import type { At } from '../diagnostics/at.ts'
@@ -53,7 +54,7 @@ export function readAs<F extends Fields>(definition: Message<F>, value: Readonly
 /** The typed form of an object with known fields. */
 export function readMessage(node: MessageNode, value: Readonly<Record<string, unknown>>, at: At): Record<string, unknown> {
   const result: Record<string, unknown> = {}
-  const set = new Map<string, string>()
+  const set = new Set<string>()
   for (const [key, given] of Object.entries(value)) {
     const found = fieldOf(node, key)
     if (!found) {
@@ -63,21 +64,37 @@ export function readMessage(node: MessageNode, value: Readonly<Record<string, un
     const [name, field] = found
     // `null` means "not set" to Protobuf.
     if (given === null || given === undefined) continue
-    const previous = set.get(name)
-    if (previous !== undefined) {
-      at.in(key).say('ExclusiveFields', { fields: `${previous} and ${key}` })
-      continue
-    }
-    set.set(name, key)
     if (key !== name && !field.aliases.includes(key)) at.in(key).say('SnakeCase', { name })
     const typed = read(field.node, given, at.in(key))
+    // Of both spellings of a name, the one in lowerCamelCase counts.
+    if (set.has(name) && key !== name) continue
+    set.add(name)
     if (typed !== undefined) result[name] = typed
   }
-  checkGroups(node, set, at)
+  for (const group of node.oneOfs) {
+    const present = group.filter((name) => set.has(name))
+    if (present.length < 2) continue
+    at.say('ExclusiveFields', { fields: present.join(', '), last: present.at(-1) ?? '' })
+    for (const name of present.slice(0, -1)) delete result[name]
+  }
   for (const [name, field] of Object.entries(node.fields)) {
     if (field.required && !set.has(name)) at.in(name).say('ServerRefuses', { reason: 'it must be set' })
   }
   return result
+}
+
+/** Takes the empty lists out of what {@link readMessage} made, at any depth but in free-form values. */
+export function dropEmptyLists(node: Node, value: unknown): void {
+  if (Array.isArray(value)) {
+    if (node.kind === 'list') for (const item of value) dropEmptyLists(node.items, item)
+  } else if (isObject(value) && (node.kind === 'message' || node.kind === 'map')) {
+    for (const [name, child] of Object.entries(value)) {
+      const inner = node.kind === 'map' ? node.values : node.fields[name]?.node
+      if (!inner) continue
+      if (inner.kind === 'list' && Array.isArray(child) && child.length === 0) Reflect.deleteProperty(value, name)
+      else dropEmptyLists(inner, child)
+    }
+  }
 }
 
 /** A similar name, the place where the name would be right, or the names that are known. */
@@ -89,13 +106,6 @@ function unknownHint(node: MessageNode, key: string, at: At): string {
   const place = root && root !== node ? placeOfField(root, key) : undefined
   if (place !== undefined) return `; it belongs to ${['spec', place].filter(Boolean).join('.')}`
   return names.length > 0 && names.length <= 20 ? `; known here: ${names.sort().join(', ')}` : ''
-}
-
-function checkGroups(node: MessageNode, set: ReadonlyMap<string, string>, at: At): void {
-  for (const group of node.oneOfs) {
-    const present = group.filter((name) => set.has(name))
-    if (present.length > 1) at.say('ExclusiveFields', { fields: present.join(', ') })
-  }
 }
 
 const snakeNames = new WeakMap<MessageNode, Map<string, string>>()
@@ -125,17 +135,26 @@ function readText(node: TextNode, value: unknown, at: At): unknown {
     at.say('NotADuration', { value })
     return undefined
   }
-  if (node.format === 'byte' && !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) at.say('NotBase64')
+  if (node.format === 'byte' && !BASE64.test(value.replaceAll(/[\r\n]/g, ''))) at.say('NotBase64')
   checkLimits(value.length, node.minLength, node.maxLength, at, 'characters')
   if (node.pattern !== undefined && !new RegExp(node.pattern).test(value))
     at.say('ServerRefuses', { reason: `"${value}" does not fit the pattern ${node.pattern}` })
   return value
 }
 
+/** With padding, as Go's decoder asks. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** A number in a text is written as in JSON: no sign `+`, no leading zeros, no other bases. */
+const NUMBER = /^\s*-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?\s*$/
+const WHOLE_NUMBER = /^\s*-?(?:0|[1-9]\d*)\s*$/
+const SPECIAL = ['NaN', 'Infinity', '-Infinity']
+
 function readNumber(node: NumberNode, value: unknown, at: At): unknown {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  const special = value === 'NaN' || value === 'Infinity' || value === '-Infinity'
-  if (typeof number !== 'number' || (Number.isNaN(number) && !special)) return wrong(at, value, 'a number', '')
+  const isDouble = node.number === 'double'
+  const written = typeof value === 'string' && ((isDouble && SPECIAL.includes(value)) || (isDouble ? NUMBER : WHOLE_NUMBER).test(value))
+  const number = written ? Number(value) : value
+  if (typeof number !== 'number') return wrong(at, value, 'a number', '')
   if (node.number === 'double') {
     checkRange(number, node.minimum, node.maximum, at)
     return number
@@ -174,8 +193,7 @@ function readList(node: ListNode, value: unknown, at: At): unknown {
   checkLimits(value.length, node.minItems, node.maxItems, at, 'entries')
   const result: unknown[] = []
   at.each(value, (item, place) => {
-    if (item === null || item === undefined) return place.say('NullElement')
-    const typed = read(node.items, item, place)
+    const typed = item === null || item === undefined ? emptyOf(node.items, place) : read(node.items, item, place)
     if (typed !== undefined) result.push(typed)
   })
   return result
@@ -186,18 +204,34 @@ function readMap(node: MapNode, value: unknown, at: At): unknown {
   checkLimits(Object.keys(value).length, node.minProperties, node.maxProperties, at, 'entries')
   const result: Record<string, unknown> = {}
   at.entries(value, (item, place, key) => {
-    if (node.numericKeys && !/^-?[0-9]+$/.test(key)) return place.say('BadMapKey', { key })
-    // An absent value of a message means an empty one: `headers: {x-user: }` asks only that the header is there.
+    if (node.numericKeys && !/^(?:0|[1-9]\d{0,9})$/.test(key)) return place.say('BadMapKey', { key })
+    // An absent value means an empty one: `headers: {x-user: }` asks only that the header is there.
     const typed = item === null || item === undefined ? emptyOf(node.values, place) : read(node.values, item, place)
     if (typed !== undefined) define(result, key, typed)
   })
   return result
 }
 
+/** What `null` means where a value has to be. Of messages, a Kubernetes API server takes it in a map. */
 function emptyOf(node: Node, at: At): unknown {
-  if (node.kind === 'message') return {}
-  at.say('NullElement')
-  return undefined
+  at.say('ServerRefuses', { reason: 'the entry is empty (null); fill it in or remove it' })
+  switch (node.kind) {
+    case 'message':
+    case 'map':
+    case 'free':
+      return {}
+    case 'list':
+      return []
+    case 'text':
+      return node.format === 'duration' ? '0s' : ''
+    case 'enum':
+      return node.numbers ? node.values[node.numbers.indexOf(0)] : node.values[0]
+    case 'flag':
+      return false
+    case 'number':
+    case 'int-or-text':
+      return 0
+  }
 }
 
 function readFree(_node: FreeNode, value: unknown, at: At): unknown {

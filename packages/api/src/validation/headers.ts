@@ -2,16 +2,28 @@
 import type { At } from '../diagnostics/at.ts'
 import type { Headers } from '../kinds/virtual-service/virtual-service.ts'
 
-const NAME = /^[-_A-Za-z0-9]+$/
+/** A header's name as HTTP has it. */
+const TOKEN = /^[-!#$%&'*+.^_`|~A-Za-z0-9]+$/
+const PLAIN = /^[-A-Za-z0-9]+$/
 
-export function checkHeaderName(name: string, at: At): void {
+/** Any name that HTTP allows. */
+export function checkHttpHeaderName(name: string, at: At): void {
   if (name === '') at.say('EmptyHeaderName')
-  else if (!NAME.test(name)) at.say('BadHeaderName', { name })
+  else if (!TOKEN.test(name)) at.say('BadHeaderName', { name, allowed: "letters, digits and !#$%&'*+-.^_`|~" })
 }
+
+/** A name of letters, digits and dashes: headers that are made here, and those of probes, as Kubernetes has them. */
+export function checkPlainHeaderName(name: string, at: At): void {
+  if (name === '') at.say('EmptyHeaderName')
+  else if (!PLAIN.test(name)) at.say('BadHeaderName', { name, allowed: 'letters, digits and dashes' })
+}
+
+/** Names under which HTTP/2 carries the parts of a request line and of a status line. */
+const PSEUDO_HEADERS = [':method', ':scheme', ':authority', ':path', ':status']
 
 /** A header of a route match; also `:authority` and the like, and `@request.auth.claims.…`, which stands for a claim of the token. */
 export function checkMatchHeaderName(name: string, at: At): void {
-  if (!isClaimHeader(name)) checkHeaderName(name.replace(/^:(?=.)/, ''), at)
+  if (!isClaimHeader(name) && !PSEUDO_HEADERS.includes(name)) checkHttpHeaderName(name, at)
 }
 
 /** Whether a match key stands for a claim of the token: `@request.auth.claims.group` or `@request.auth.claims[group][sub]`. */

@@ -49,14 +49,12 @@ function checkIstioMutual(tls: ServerTLSSettings, at: At): void {
 
 function checkCertificates(tls: ServerTLSSettings, mode: 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL', at: At): void {
   if (!checkOneSource(tls, at)) return
-  for (const field of ['credentialNames', 'tlsCertificates'] as const) {
-    const count = tls[field]?.length ?? 0
-    if (count > 2) at.in(field).say('TooManyCertificates', { count })
-  }
   // Certificates that the control plane fetches bring all that is needed.
   if (tls.credentialName || tls.credentialNames?.length) return
   if (mode !== 'SIMPLE' && !tls.caCertificates && !tls.caCertCredentialName)
     at.in('caCertificates').say('TlsNeeds', { mode, field: 'caCertificates' })
+  const count = tls.tlsCertificates?.length ?? 0
+  if (count > 2) at.in('tlsCertificates').say('TooManyCertificates', { count })
   if (tls.tlsCertificates?.length) {
     at.in('tlsCertificates').each(tls.tlsCertificates, (certificate, place) => {
       checkPair(certificate, mode, place)

@@ -18,9 +18,11 @@ export const subsetPods: Analyzer = {
         report('UnknownDestinationRuleHost', rule, { host }, 'spec.host')
         continue
       }
-      for (const [i, subset] of subsets.entries()) {
+      // Of subsets with one name the last counts.
+      const named = new Map(subsets.map((subset, i) => [subset.name ?? '', { subset, i }]))
+      for (const [name, { subset, i }] of named) {
         if (hasPod(world, { ...service.workloadLabels, ...subset.labels })) continue
-        report('DestinationRuleSubsetNotSelectPods', rule, { subset: subset.name ?? '' }, `spec.subsets[${i}].name`)
+        report('DestinationRuleSubsetNotSelectPods', rule, { subset: name }, `spec.subsets[${i}].name`)
       }
     }
   },

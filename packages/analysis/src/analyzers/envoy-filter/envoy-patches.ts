@@ -68,5 +68,7 @@ function check(filter: Resource<'EnvoyFilter'>, versioned: Set<string>, report: 
 function patchedName({ patch, match }: EnvoyConfigObjectPatch): string {
   if (patch?.value === undefined) return ''
   const { name } = fieldsOf(patch.value)
-  return name === undefined ? `match ${match?.listener?.filterChain?.filter?.name ?? ''}` : `value ${String(name)}`
+  if (name !== undefined) return `value ${String(name)}`
+  const filter = match?.listener?.filterChain?.filter?.name ?? ''
+  return filter === '' ? '' : `match ${filter}`
 }

@@ -38,7 +38,9 @@ function certificatesOf({ spec }: Gateway): Set<string> {
   return new Set((spec.servers ?? []).flatMap(({ tls }) => certificateName(tls) ?? []))
 }
 
+/** A credential, whatever files stand beside it, or a certificate with its key. */
 function certificateName(tls: ServerTLSSettings | undefined): string | undefined {
   const { credentialName = '', serverCertificate = '', privateKey = '' } = tls ?? {}
-  return credentialName || serverCertificate || privateKey ? [credentialName, serverCertificate, privateKey].join('\u0000') : undefined
+  if (credentialName !== '') return credentialName
+  return serverCertificate !== '' && privateKey !== '' ? [serverCertificate, privateKey].join('\u0000') : undefined
 }

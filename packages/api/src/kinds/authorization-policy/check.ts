@@ -13,7 +13,6 @@ export function checkAuthorizationPolicy({ spec, at }: Subject<AuthorizationPoli
     if (rules && !provider?.name) at.in('provider', 'name').say('ProviderName')
     at.in('rules').each(rules, checkCustomRule)
   } else if (provider) at.in('provider').say('ProviderWithoutCustom', { action })
-  // An empty list means the same as none.
   if ((action === 'CUSTOM' || action === 'DENY') && !rules) at.in('rules').say('RulesMissing', { action })
   at.in('rules').each(rules, (rule, place) => {
     checkRule(rule, place)
@@ -45,12 +44,10 @@ function checkCustomRule(rule: AuthorizationRule, at: At): void {
 }
 
 function checkRule(rule: AuthorizationRule, at: At): void {
-  if (rule.from?.length === 0) at.in('from').say('EmptyList')
   at.in('from').each(rule.from, ({ source }, place) => {
     if (source) checkSource(source, place.in('source'))
     else place.in('source').say('SourceMissing')
   })
-  if (rule.to?.length === 0) at.in('to').say('EmptyList')
   at.in('to').each(rule.to, ({ operation }, place) => {
     if (operation) checkOperation(operation, place.in('operation'))
     else place.in('operation').say('OperationMissing')

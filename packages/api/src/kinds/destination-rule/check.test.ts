@@ -45,10 +45,7 @@ test.each([
     '{host: cart, trafficPolicy: {outlierDetection: {consecutiveLocalOriginFailures: 5}}}',
     ['Error spec.trafficPolicy.outlierDetection.consecutiveLocalOriginFailures LTN0405'],
   ],
-  [
-    '{host: cart, trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}}',
-    ['Error spec.trafficPolicy.loadBalancer LTN0108'],
-  ],
+  ['{host: cart, trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}}', []],
   [
     '{host: cart, trafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {ttl: 0s}}}}}',
     ['Error spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.name LTN0408'],
@@ -109,6 +106,11 @@ test.each([
       'Error spec.trafficPolicy.tunnel.targetHost LTN0404',
       'Error spec.trafficPolicy.tunnel.targetPort LTN0214',
     ],
+  ],
+  ['{host: cart, subsets: [{name: v1, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}}]}', []],
+  [
+    '{host: cart, trafficPolicy: {portLevelSettings: [{port: {number: 80}, outlierDetection: {consecutiveErrors: 5, maxEjectionPercent: 101}}]}}',
+    ['Error spec.trafficPolicy.portLevelSettings[0].outlierDetection.maxEjectionPercent LTN0247'],
   ],
   ['{host: cart, workloadSelector: {matchLabels: {a: b}}, exportTo: ["*"]}', ['Error spec.exportTo LTN0231']],
   ['{host: cart, workloadSelector: {matchLabels: {a: "b*"}}}', ['Error spec.workloadSelector.matchLabels LTN0222']],

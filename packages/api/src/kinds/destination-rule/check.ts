@@ -20,7 +20,7 @@ export function checkDestinationRule({ spec, at, namespace }: Subject<Destinatio
     names.add(name)
     if (!isDnsLabel(name)) place.in('name').say(name === '' ? 'EmptyName' : 'BadLabelName', { name })
     checkLabels(labels, place.in('labels'))
-    checkTrafficPolicy(trafficPolicy, place.in('trafficPolicy'), namespace)
+    checkTrafficPolicy(trafficPolicy, place.in('trafficPolicy').withoutWarnings(), namespace)
   })
   checkExportTo(spec.exportTo, at.in('exportTo'), { namespace, ownOnly: spec.workloadSelector !== undefined })
   checkSelector(spec.workloadSelector, at.in('workloadSelector'))
@@ -35,7 +35,7 @@ function checkTrafficPolicy(policy: TrafficPolicy | undefined, at: At, namespace
     if (!settings.port) place.in('port').say('PortMissing')
     const { port: _, ...parts } = settings
     if (Object.keys(parts).length === 0) place.say('PolicyEmpty')
-    else checkParts(parts, place, namespace)
+    else checkParts(parts, place.withoutWarnings(), namespace)
   })
   checkTunnel(policy.tunnel, at.in('tunnel'))
   checkPercent(policy.retryBudget?.percent, at.in('retryBudget', 'percent'))

@@ -1,7 +1,7 @@
 /** What makes a RequestAuthentication unusable. */
 import type { At } from '../../diagnostics/at.ts'
 import { isObject } from '../../schema/read.ts'
-import { checkHeaderName } from '../../validation/headers.ts'
+import { checkPlainHeaderName } from '../../validation/headers.ts'
 import { checkAttachment } from '../../validation/selectors.ts'
 import type { Subject } from '../../validation/subject.ts'
 import { parseUrl } from '../../validation/urls.ts'
@@ -30,7 +30,7 @@ function checkRule(rule: JWTRule, at: At): void {
   }
   at.in('outputClaimToHeaders').each(rule.outputClaimToHeaders, ({ header, claim }, place) => {
     if (!header || !claim) place.say('ClaimToHeader')
-    else checkHeaderName(header, place.in('header'))
+    else checkPlainHeaderName(header, place.in('header'))
   })
   checkDuration(rule.timeout, at.in('timeout'))
 }

@@ -28,7 +28,11 @@ test.each([
   [`{hosts: [a.com, b.com], ${tcp}, resolution: DNS}`, ['Error spec.ports[0] LTN0616']],
   [`{hosts: [a.com], ${http}, resolution: DYNAMIC_DNS}`, ['Error spec.hosts[0] LTN0619']],
   [`{hosts: ["*.a.com"], ${tcp}, resolution: DYNAMIC_DNS}`, ['Error spec.ports[0].protocol LTN0620']],
-  [`{hosts: [a.com], ${http}, resolution: STATIC, workloadSelector: {labels: {a: b}}, endpoints: []}`, ['Error spec LTN0601']],
+  [`{hosts: [a.com], ${http}, resolution: STATIC, workloadSelector: {labels: {a: b}}, endpoints: []}`, []],
+  [
+    `{hosts: [a.com], ${http}, resolution: STATIC, workloadSelector: {labels: {a: b}}, endpoints: [{address: 10.0.0.1}]}`,
+    ['Error spec LTN0601'],
+  ],
   [`{hosts: [a.com], ${http}, workloadSelector: {labels: {a: b}}}`, ['Warning spec.workloadSelector LTN0607']],
   [
     '{hosts: [a.com], ports: [{number: 80, name: a, protocol: HTTP}, {number: 80, name: a, protocol: HTTP}], resolution: DNS}',

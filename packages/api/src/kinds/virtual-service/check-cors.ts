@@ -1,7 +1,7 @@
 /** The check of CORS policies. */
 import { parseDuration } from '@lateen/base'
 import type { At } from '../../diagnostics/at.ts'
-import { checkHeaderName } from '../../validation/headers.ts'
+import { checkHttpHeaderName } from '../../validation/headers.ts'
 import { checkDuration, checkRegex, isWhole } from '../../validation/values.ts'
 import type { CorsPolicy } from './virtual-service.ts'
 
@@ -18,7 +18,7 @@ export function checkCors(policy: CorsPolicy | undefined, at: At): void {
   })
   for (const field of ['allowHeaders', 'exposeHeaders'] as const) {
     at.in(field).each(policy[field], (name, place) => {
-      if (name !== '*') checkHeaderName(name, place)
+      if (name !== '*') checkHttpHeaderName(name, place)
     })
   }
   checkDuration(policy.maxAge, at.in('maxAge'))

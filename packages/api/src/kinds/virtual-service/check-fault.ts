@@ -22,7 +22,6 @@ function checkAbort(abort: HTTPFaultAbort | undefined, at: At): void {
   } else if (abort.http2Error !== undefined)
     at.in('http2Error').say('NotSupported', { field: 'http2Error', instead: 'use httpStatus or grpcStatus' })
   else if (abort.httpStatus !== undefined) checkHttpStatus(abort.httpStatus, at.in('httpStatus'))
-  else at.say('AbortWithoutStatus')
 }
 
 /** 600 is let through, as Istio does: Envoy is what refuses it. */

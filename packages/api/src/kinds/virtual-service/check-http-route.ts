@@ -75,7 +75,7 @@ function checkMatch(match: HTTPMatchRequest, at: At): void {
   at.in('queryParams').entries(match.queryParams, checkStringMatch)
   if (match.port) checkPort(match.port, at.in('port'))
   checkLabels(match.sourceLabels, at.in('sourceLabels'))
-  checkGatewayNames(match.gateways, at.in('gateways'), { fromGatewayApi: false })
+  checkGatewayNames(match.gateways, at.in('gateways').withoutWarnings(), { fromGatewayApi: false })
   if (match.sourceNamespace && !isDnsLabel(match.sourceNamespace))
     at.in('sourceNamespace').say('BadLabelName', { name: match.sourceNamespace })
 }

@@ -35,7 +35,7 @@ function checkSniHost(host: string, at: At, { hosts, atGateway }: TlsOptions): v
 }
 
 export function checkTcpRoute(route: TCPRoute, at: At, options: { readonly fromGatewayApi: boolean }): void {
-  at.in('match').each(route.match, checkConnection)
+  at.in('match').withoutWarnings().each(route.match, checkConnection)
   checkRoute(route, at, options)
 }
 
@@ -76,7 +76,9 @@ export function checkGatewayNames(
   at: At,
   { fromGatewayApi }: { readonly fromGatewayApi: boolean },
 ): void {
-  at.each(names, (name, place) => {
+  // As Istio has it, what follows a name without a namespace (`mesh` among them) is not looked at.
+  const last = names?.findIndex((name) => !name.includes('/')) ?? -1
+  at.each(last < 0 ? names : names?.slice(0, last + 1), (name, place) => {
     const slash = name.indexOf('/')
     if (slash < 0) {
       const [gateway = '', namespace = ''] = name.split('.')

@@ -1,44 +1,56 @@
 /** Rules and matches that earlier ones leave nothing for. */
 import type { At } from '../../diagnostics/at.ts'
 import type { StringMatch } from '../../messages/string-match.ts'
-import type { HTTPMatchRequest, VirtualServiceSpec } from './virtual-service.ts'
-
-interface Rule {
-  readonly name?: string
-  readonly match?: readonly object[]
-}
+import type { HTTPMatchRequest, HTTPRoute, VirtualServiceSpec } from './virtual-service.ts'
 
 export function checkReachable(spec: VirtualServiceSpec, at: At): void {
-  for (const field of ['http', 'tcp', 'tls'] as const) checkRules(spec[field] ?? [], at.in(field))
-  checkPrefixes(spec, at.in('http'))
+  checkRules(spec.tcp ?? [], at.in('tcp'))
+  checkRules(spec.tls ?? [], at.in('tls'))
+  checkPrefixes(spec.http ?? [], checkRules(spec.http ?? [], at.in('http')))
 }
 
-/** A rule without a match catches everything; an equal match is caught by the first. */
-function checkRules(rules: readonly Rule[], at: At): void {
+interface Rule<M> {
+  readonly name?: string
+  readonly match?: readonly M[]
+}
+
+/** A match that no earlier rule catches whole. */
+interface OpenMatch<M> {
+  readonly match: M
+  readonly rule: number
+  readonly at: At
+}
+
+/** A rule without a match catches everything that follows; an equal match is caught by the first. Answers the matches that are left. */
+function checkRules<M extends object>(rules: readonly Rule<M>[], at: At): OpenMatch<M>[] {
+  const open: OpenMatch<M>[] = []
   const seen = new Map<string, number>()
   let catchAll = false
-  at.each(rules, (rule, place, number) => {
-    if (!rule.match?.length) {
-      if (catchAll)
-        place.say('UnreachableRule', {
-          reason: 'an earlier rule without match catches everything; give that one a match or remove this one',
-        })
-      catchAll = true
-      return
-    }
+  at.each(rules, ({ match: matches = [] }, place, rule) => {
+    if (catchAll) place.say('UnreachableRule', { reason: matches.length === 0 ? SECOND_CATCH_ALL : AFTER_CATCH_ALL })
+    if (matches.length === 0) catchAll = true
+    if (catchAll) return
     let caught = 0
-    place.in('match').each(rule.match, (match, here) => {
+    place.in('match').each(matches, (match, here) => {
       const key = canonical({ ...match, name: undefined })
       const earlier = seen.get(key)
-      if (earlier === undefined) return seen.set(key, number)
-      caught++
-      return here.say('IneffectiveMatch', { reason: `${ruleName(rules, earlier)} has an equal one` })
+      if (earlier !== undefined) {
+        caught++
+        return here.say('IneffectiveMatch', { reason: `${ruleName(rules, earlier)} has an equal one` })
+      }
+      seen.set(key, rule)
+      open.push({ match, rule, at: here })
     })
-    if (caught === rule.match.length) place.say('UnreachableRule', { reason: 'earlier rules have all its matches' })
+    if (caught === matches.length) place.say('UnreachableRule', { reason: 'earlier rules have all its matches' })
   })
+  return open
 }
 
-const ruleName = (rules: readonly Rule[], number: number) => (rules[number]?.name ? `rule "${rules[number].name}"` : `rule ${number}`)
+const SECOND_CATCH_ALL = 'an earlier rule without match catches everything; give that one a match or remove this one'
+const AFTER_CATCH_ALL = 'an earlier rule without match catches everything; put this rule before it'
+
+const ruleName = (rules: readonly Rule<object>[], number: number) =>
+  rules[number]?.name ? `rule "${rules[number].name}"` : `rule ${number}`
 
 /** JSON with sorted keys, so that equal values give equal texts. */
 function canonical(value: unknown): string {
@@ -53,19 +65,14 @@ function canonical(value: unknown): string {
 const MOST_PREFIXES = 1000
 
 /** A prefix match is caught by an earlier, shorter one, when all else that they ask for agrees. */
-function checkPrefixes(spec: VirtualServiceSpec, at: At): void {
-  const found = (spec.http ?? []).flatMap((route, r) =>
-    (route.match ?? []).flatMap((match, m) =>
-      match.uri?.prefix ? [{ match, prefix: match.uri.prefix, rule: r, at: at.at(r).in('match').at(m) }] : [],
-    ),
-  )
-  for (const [i, later] of found.slice(0, MOST_PREFIXES).entries()) {
+function checkPrefixes(rules: readonly HTTPRoute[], matches: readonly OpenMatch<HTTPMatchRequest>[]): void {
+  const found = matches.filter(({ match }) => match.uri?.prefix).slice(0, MOST_PREFIXES)
+  for (const [i, later] of found.entries()) {
     for (const earlier of found.slice(0, i)) {
-      if (earlier.prefix !== later.prefix && later.prefix.startsWith(earlier.prefix) && sameOtherwise(earlier.match, later.match)) {
-        later.at.say('IneffectiveMatch', {
-          reason: `the shorter prefix ${earlier.prefix} of ${ruleName(spec.http ?? [], earlier.rule)} catches it`,
-        })
-      }
+      const shorter = earlier.match.uri?.prefix ?? ''
+      if (shorter === later.match.uri?.prefix || !later.match.uri?.prefix?.startsWith(shorter)) continue
+      if (!sameOtherwise(earlier.match, later.match)) continue
+      later.at.say('IneffectiveMatch', { reason: `the shorter prefix ${shorter} of ${ruleName(rules, earlier.rule)} catches it` })
     }
   }
 }

@@ -53,7 +53,7 @@ describe('what a route does', () => {
     ['{redirect: {}}', 'Error spec.http[0].redirect LTN0315'],
     ['{redirect: {uri: /x, redirectCode: 200}}', 'Error spec.http[0].redirect.redirectCode LTN0316'],
     ['{redirect: {scheme: ftp}}', 'Error spec.http[0].redirect.scheme LTN0317'],
-    ['{redirect: {port: 80, derivePort: FROM_REQUEST_PORT}}', 'Error spec.http[0].redirect LTN0108'],
+    ['{redirect: {port: 80, derivePort: FROM_REQUEST_PORT}}', undefined],
     ['{directResponse: {status: 99}}', 'Error spec.http[0].directResponse.status LTN0326'],
     ['{directResponse: {status: 200}, fault: {abort: {httpStatus: 500}}}', 'Error spec.http[0] LTN0307'],
     ['{delegate: {name: a}, route: [{destination: {host: a}}]}', 'Error spec.http[0].route LTN0309'],
@@ -80,7 +80,7 @@ describe('settings of a route', () => {
     ['fault: {delay: {exponentialDelay: 5s}}', 'Error spec.http[0].fault.delay.exponentialDelay LTN0328'],
     ['fault: {abort: {httpStatus: 100}}', 'Error spec.http[0].fault.abort.httpStatus LTN0326'],
     ['fault: {abort: {grpcStatus: UNAVAILABEL}}', 'Error spec.http[0].fault.abort.grpcStatus LTN0327'],
-    ['fault: {abort: {percentage: {value: 1}}}', 'Warning spec.http[0].fault.abort LTN0325'],
+    ['fault: {abort: {percentage: {value: 1}}}', undefined],
     ['retries: {attempts: -1}', 'Error spec.http[0].retries.attempts LTN0321'],
     ['retries: {perTryTimeout: 1s}', 'Error spec.http[0].retries LTN0322'],
     ['retries: {attempts: 3, retryOn: "5xx,503,resett"}', 'Error spec.http[0].retries.retryOn LTN0323'],
@@ -107,7 +107,10 @@ describe('settings of a route', () => {
     ['match: [{method: {prefix: ""}}]', 'Error spec.http[0].match[0].method.prefix LTN0238'],
     ['match: [{withoutHeaders: {x-a: {regex: "*"}}}]', undefined],
     ['match: [{headers: {"x a": {exact: b}}}]', 'Error spec.http[0].match[0].headers["x a"] LTN0251'],
-    ['match: [{headers: {x-a: {exact: b, prefix: c}}}]', 'Error spec.http[0].match[0].headers["x-a"] LTN0108'],
+    ['match: [{headers: {x-a: {exact: b, prefix: ""}}}]', 'Error spec.http[0].match[0].headers["x-a"].prefix LTN0238'],
+    ['match: [{headers: {":authority": {exact: b}, "x.y~z": {exact: c}}}]', undefined],
+    ['match: [{headers: {":port": {exact: b}}}]', 'Error spec.http[0].match[0].headers[":port"] LTN0251'],
+    ['match: [{gateways: [web.shop]}]', undefined],
     [
       'match: [{headers: {"@request.auth.claims.group": {exact: b}}}]',
       'Error spec.http[0].match[0].headers["@request.auth.claims.group"] LTN0306',
@@ -130,6 +133,11 @@ describe('settings of a route', () => {
 describe('rules that are never used', () => {
   test.each([
     ['[{route: *r}, {route: *r}]', ['Warning spec.http[1] LTN0338']],
+    ['[{route: *r}, {match: [{uri: {exact: /a}}, {uri: {exact: /b}}], route: *r}]', ['Warning spec.http[1] LTN0338']],
+    [
+      '[{match: [{uri: {prefix: /a}}, {uri: {prefix: /ab}}], route: *r}, {match: [{uri: {prefix: /ab}}, {port: 80}], route: *r}]',
+      ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[0].match[1] LTN0339'],
+    ],
     [
       '[{match: [{uri: {exact: /a}}], route: *r}, {match: [{name: second, uri: {exact: /a}}], route: *r}]',
       ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[1] LTN0338'],
@@ -157,6 +165,11 @@ describe('TLS and TCP routes', () => {
       ['Error spec.tcp[0].match[0].destinationSubnets[0] LTN0218'],
     ],
     ['tcp: [{match: [{port: 27017}]}]', ['Error spec.tcp[0].route LTN0308']],
+    ['tcp: [{match: [{gateways: [web.shop]}], route: [{destination: {host: a}}]}]', []],
+    [
+      'tls: [{match: [{sniHosts: [a.com], gateways: [web.shop]}], route: [{destination: {host: a}}]}]',
+      ['Warning spec.tls[0].match[0].gateways[0] LTN0305'],
+    ],
   ])('%s', (routes, expected) => {
     expect(problems('VirtualService', `hosts: [a.com]\n${routes}`)).toEqual(expected)
   })

@@ -1,7 +1,7 @@
 /** What makes a WorkloadGroup unusable. */
 import type { At } from '../../diagnostics/at.ts'
 import { checkPort } from '../../validation/addresses.ts'
-import { checkHeaderName } from '../../validation/headers.ts'
+import { checkPlainHeaderName } from '../../validation/headers.ts'
 import type { Subject } from '../../validation/subject.ts'
 import { checkLabels, checkNotNegative } from '../../validation/values.ts'
 import type { ReadinessProbe, WorkloadGroupSpec } from './workload-group.ts'
@@ -25,7 +25,7 @@ export function checkProbe(probe: ReadinessProbe | undefined, at: At): void {
     if (httpGet.scheme && httpGet.scheme !== 'HTTP' && httpGet.scheme !== 'HTTPS')
       place.in('scheme').say('ProbeScheme', { scheme: httpGet.scheme })
     place.in('httpHeaders').each(httpGet.httpHeaders, ({ name = '' }, header) => {
-      checkHeaderName(name, header.in('name'))
+      checkPlainHeaderName(name, header.in('name'))
     })
   }
   if (tcpSocket) checkPort(tcpSocket.port, at.in('tcpSocket', 'port'))
