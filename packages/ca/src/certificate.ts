@@ -138,6 +138,12 @@ export function maySignCertificates(certificate: X509Certificate): boolean {
   return certificate.ca && (!value || ((readElement(value).content[1] ?? 0) & 0x04) !== 0)
 }
 
+/** The bit for cRLSign; absent key usage allows everything. */
+export function maySignLists(certificate: X509Certificate): boolean {
+  const value = parts(certificate.raw).extensions.get(ID.keyUsage)
+  return !value || ((readElement(value).content[1] ?? 0) & 0x02) !== 0
+}
+
 function parts(der: Buffer): { subject: Element; extensions: Map<string, Buffer> } {
   const [tbs] = readChildren(readElement(der).content, 3)
   const fields = readChildren(tbs?.content ?? Buffer.alloc(0), 16)

@@ -10,7 +10,8 @@ import { type IssuerFields, issuerFields, maySignCertificates } from './certific
 import { isIssuer } from './chain.ts'
 import { CaError } from './errors.ts'
 import { parseCertificates } from './inspect.ts'
-import { pemBlocks, splitCertificates, toPem } from './pem.ts'
+import { splitCertificates } from './pem.ts'
+import { checkRevocationLists } from './revocation.ts'
 
 /** The texts of Secret `cacerts`. */
 export interface CaFiles {
@@ -22,7 +23,7 @@ export interface CaFiles {
   readonly rootCert: string
   /** `cert-chain.pem`: from the signing certificate up; may be left out where the root signs itself. */
   readonly certChain?: string
-  /** `ca-crl.pem`: certificates that the CAs of the chain have revoked. */
+  /** `ca-crl.pem`: certificates that the CAs of the chain have revoked; one list of each, the root included. */
   readonly crl?: string
 }
 
@@ -76,7 +77,7 @@ export function caFilesFromEntries(entries: Readonly<Record<string, string>>): C
  * Checks a CA and makes it ready to sign.
  *
  * @param now milliseconds of the epoch, against which lifetimes are checked
- * @throws CaError with code CA_UNUSABLE or KEY_REFUSED
+ * @throws CaError with code CA_UNUSABLE, KEY_REFUSED or, for the lists alone, REVOCATION_UNUSABLE
  */
 export function loadSigningMaterial(files: CaFiles, now: number): SigningMaterial {
   const [certificate] = parseCertificates(files.caCert, 'ca-cert.pem', 'CA_UNUSABLE')
@@ -100,9 +101,7 @@ export function loadSigningMaterial(files: CaFiles, now: number): SigningMateria
     intermediatesPem: intermediates.map(pemOf),
     rootsPem: splitCertificates(files.rootCert, 'root-cert.pem').join(''),
     rootPem: pemOf(root),
-    crlPem: pemBlocks(files.crl ?? '', 'X509 CRL')
-      .map((der) => toPem('X509 CRL', der))
-      .join(''),
+    crlPem: files.crl ? checkRevocationLists(files.crl, [...intermediates, root], now) : '',
   }
 }
 

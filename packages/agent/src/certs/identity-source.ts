@@ -12,7 +12,8 @@ import { RenewingIdentity } from './renewing-identity.ts'
 
 const log = logger('cache')
 
-const CALL_TIMEOUT_MS = 10_000
+/** A signer outside the control plane is another program that must look, decide and answer. */
+const CALL_TIMEOUT_MS = 20_000
 
 /** Mounted files with FILE_MOUNTED_CERTS, else the CA; `ready` is fulfilled once there is an identity. */
 export function openIdentity(settings: AgentSettings): {

@@ -32,13 +32,16 @@ export function certificateSecret(name: string, chainPem: string, keyPem: string
  */
 export function rootSecret(name: string, trust: TrustRoots, ownDomain: string): EncodedSecret {
   const { rootsPem, domains, crlPem } = trust
-  const crl = crlPem ? lengthField(7, inline(crlPem)) : Buffer.alloc(0)
   const others = Object.entries(domains).filter(([domain]) => domain !== ownDomain)
-  if (others.length === 0) return secret(name, lengthField(4, Buffer.concat([lengthField(1, inline(rootsPem)), crl])))
-  const config = Buffer.concat([[ownDomain, rootsPem] as const, ...others].map(([domain, pem]) => lengthField(1, trustDomain(domain, pem))))
+  if (others.length === 0) {
+    const crl = crlPem ? lengthField(7, inline(crlPem)) : Buffer.alloc(0)
+    return secret(name, lengthField(4, Buffer.concat([lengthField(1, inline(rootsPem)), crl])))
+  }
+  // This validator passes over the context's own lists, and takes those that stand among the roots of a domain, for that domain alone.
+  const config = Buffer.concat([[ownDomain, crlPem ? `${rootsPem}\n${crlPem}` : rootsPem] as const, ...others].map(([domain, pem]) => lengthField(1, trustDomain(domain, pem))))
   const any = Buffer.concat([lengthField(1, `type.googleapis.com/${SPIFFE_VALIDATOR}`), lengthField(2, config)])
   const validator = Buffer.concat([lengthField(1, 'envoy.tls.cert_validator.spiffe'), lengthField(2, any)])
-  return secret(name, lengthField(4, Buffer.concat([crl, lengthField(12, validator)])))
+  return secret(name, lengthField(4, lengthField(12, validator)))
 }
 
 const SPIFFE_VALIDATOR = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig'

@@ -1,6 +1,8 @@
 /** The agent's HTTP port (15020): readiness, the application's probes, merged metrics, and ending the proxy from within the pod. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { logger } from '@lateen/base'
+import { ConnectionGuard, countsOnly, peerOf } from '@lateen/base/connections'
 import { http } from '../envoy/node-http.ts'
 import { type AppProbe, type ProbeTarget, runAppProbe } from './app-probes.ts'
 import type { Readiness } from './readiness.ts'
@@ -30,6 +32,9 @@ const METRIC_PATHS = ['/stats/prometheus', '/metrics']
 /** Node looks for connections whose time is over only as often as `connectionsCheckingInterval` says. */
 const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024 }
 
+/** Somebody who opens more than half of them, or holds them without a request, does not keep the kubelet out. */
+const MAX_CONNECTIONS = 500
+
 /**
  * Listens on all addresses, since the kubelet calls from outside the pod.
  *
@@ -42,7 +47,9 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       response.destroy()
     })
   })
-  server.maxConnections = 500
+  const guard = new ConnectionGuard(countsOnly(MAX_CONNECTIONS))
+  server.prependListener('connection', (socket: Socket) => void guard.enter(socket))
+  server.on('request', ({ socket }) => guard.of(peerOf(socket))?.step())
   await listen(server, options.port)
   return {
     close: () =>

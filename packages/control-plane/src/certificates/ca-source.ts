@@ -12,6 +12,7 @@ import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import {
   CA_ENTRY_NAMES,
+  CaError,
   type CaFiles,
   type CaOptions,
   CertificateAuthority,
@@ -96,9 +97,12 @@ type Origin = Pick<OfferedCa, 'origin' | 'ownSecret'>
 /** Offers CAs that can be used; remembers which text was offered, so that the same text is no change. */
 class Holder {
   #current: OfferedCa
+  /** The texts of the last offer, of which the lists may not be in force. */
+  #seen: CaFiles
   readonly #options: CaSourceOptions
 
   constructor(files: CaFiles, origin: Origin, options: CaSourceOptions) {
+    this.#seen = files
     this.#current = { authority: CertificateAuthority.load(files, options), files, ...origin }
     this.#options = options
     log.info(`found the CA of ${origin.origin}`)
@@ -111,14 +115,30 @@ class Holder {
   offer(read: () => CaFiles, origin: Origin): void {
     try {
       const files = read()
-      if (isDeepStrictEqual(files, this.#current.files)) return
-      this.#current = { authority: CertificateAuthority.load(files, this.#options), files, ...origin }
+      if (isDeepStrictEqual(files, this.#seen)) return
+      this.#current = { ...this.#load(files, origin), ...origin }
+      this.#seen = files
       log.info(`the CA of ${origin.origin} has changed`)
       this.#options.onChange(this.#current)
     } catch (error) {
       log.error(
         `the CA of ${origin.origin} cannot be used: ${error instanceof Error ? error.message : String(error)}; the one of ${this.#current.origin} stays`,
       )
+    }
+  }
+
+  /** Lists of revoked certificates that cannot be used are no reason to keep an old key: the lists from before stay alone. */
+  #load(files: CaFiles, { origin }: Origin): Pick<OfferedCa, 'authority' | 'files'> {
+    try {
+      return { authority: CertificateAuthority.load(files, this.#options), files }
+    } catch (error) {
+      if (!(error instanceof CaError) || error.code !== 'REVOCATION_UNUSABLE') throw error
+      const { crl: before } = this.#current.files
+      const { crl: _, ...rest } = files
+      const kept: CaFiles = before ? { ...rest, crl: before } : rest
+      const authority = CertificateAuthority.load(kept, this.#options)
+      log.error(`the revocation lists of ${origin} cannot be used, ${before ? 'those from before stay' : 'there are none'}: ${error.message}`)
+      return { authority, files: kept }
     }
   }
 }

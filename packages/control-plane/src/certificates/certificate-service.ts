@@ -2,11 +2,13 @@
 import { type handleUnaryCall, type Server, type ServerUnaryCall, type ServiceDefinition, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { CaError, type PeerLabels } from '@lateen/ca'
+import type { CallerProofs } from '@lateen/xds'
 import type { Authenticator } from '../identity/authenticator.ts'
 import { urisOf } from '../identity/subject-alternative-names.ts'
 import { ReviewUnavailable } from '../identity/token-reviewer.ts'
 import { type CertificateRequest, MalformedMessage, readCertificateRequest, writeCertificateResponse } from './certificate-messages.ts'
 import { labelsOfUnits } from './peer-labels.ts'
+import type { UnservedCallers } from './unserved-callers.ts'
 import type { WorkloadSigner } from './workload-signer.ts'
 
 export type CertificateFailure = 'authentication' | 'parsing' | 'identity' | 'signing'
@@ -22,13 +24,17 @@ export interface CertificateServiceOptions {
   readonly signer: WorkloadSigner
   readonly authenticator: Authenticator
   readonly observer: CertificateObserver
+  readonly unserved: UnservedCallers
   /** What a pod's certificate says of it beside its identity. */
   readonly labelsOf: (pod: { readonly namespace: string; readonly name: string }) => Promise<PeerLabels>
+  /** Told which callers have proven who they are. */
+  readonly proofs: CallerProofs
 }
 
 const log = logger('ca')
 /** A CSR of an RSA key of 8192 bits is under 3 KiB. */
 const MAX_REQUEST_BYTES = 64 << 10
+const ANSWER_MS = 1_000
 
 const SERVICE: ServiceDefinition = {
   CreateCertificate: {
@@ -55,6 +61,7 @@ export function registerCertificateService(server: Server, options: CertificateS
       (error: unknown) => {
         const failure = failureOf(error)
         options.observer.failed(failure.why)
+        if (failure.code === Status.INTERNAL) log.error('a certificate could not be signed', { error })
         log.warn('refused to sign a certificate', { address: call.getPeer(), reason: failure.details })
         respond({ code: failure.code, details: failure.details })
       },
@@ -65,29 +72,43 @@ export function registerCertificateService(server: Server, options: CertificateS
 
 async function sign(
   call: ServerUnaryCall<Buffer, Buffer>,
-  { signer, authenticator, labelsOf }: CertificateServiceOptions,
+  { signer, authenticator, labelsOf, proofs, unserved }: CertificateServiceOptions,
 ): Promise<Buffer> {
   if (call.request.length > MAX_REQUEST_BYTES) throw new MalformedMessage(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)
   const [authorization] = call.metadata.get('authorization')
   const certificate = call.getAuthContext().sslPeerCertificate
-  const caller = await authenticator.authenticate({
+  const examined = proofs.examine(call.getPeer())
+  const asked = authenticator.authenticate({
     certificateIdentities: urisOf(certificate?.subjectaltname),
     authorization: typeof authorization === 'string' ? authorization : undefined,
   })
+  const caller = await asked.finally(examined)
   if ('refused' in caller) throw new Unauthenticated(caller.refused)
-  const request: CertificateRequest = readCertificateRequest(call.request)
-  // A renewal carries on what the certificate that it renews says.
-  const labels = caller.pod ? await labelsOf(caller.pod) : caller.by === 'certificate' ? labelsOfUnits(certificate?.subject.OU) : {}
-  const chain = await signer.sign({
-    csr: request.csr,
-    identities: caller.identities,
-    ttlMs: Math.max(0, request.validitySeconds) * 1000,
-    labels,
-    signer: request.signer,
-  })
-  log.debug('signed a certificate', { identity: caller.identities[0], by: caller.by })
-  return writeCertificateResponse(chain)
+  proofs.prove(call.getPeer())
+  const [identity = ''] = caller.identities
+  try {
+    const request: CertificateRequest = readCertificateRequest(call.request)
+    // A renewal carries on what the certificate that it renews says.
+    const labels = caller.pod ? await labelsOf(caller.pod) : caller.by === 'certificate' ? labelsOfUnits(certificate?.subject.OU) : {}
+    const chain = await signer.sign({
+      csr: request.csr,
+      identities: caller.identities,
+      ttlMs: Math.max(0, request.validitySeconds) * 1000,
+      labels,
+      signer: request.signer,
+      waitMs: timeLeft(call.getDeadline()),
+    })
+    unserved.issued(identity)
+    log.debug('signed a certificate', { identity, by: caller.by })
+    return writeCertificateResponse(chain)
+  } catch (error) {
+    unserved.refused(identity, failureOf(error).details)
+    throw error
+  }
 }
+
+/** So long the caller still waits for an answer, less the time that the answer takes; never less than a second. */
+const timeLeft = (deadline: Date | number): number => Math.max(1_000, Number(deadline) - Date.now() - ANSWER_MS)
 
 class Unauthenticated extends Error {}
 
@@ -110,6 +131,5 @@ function failureOf(error: unknown): Failure {
       why: isCallers ? 'parsing' : 'signing',
     }
   }
-  log.error('a certificate could not be signed', { error })
   return { code: Status.INTERNAL, details: 'the certificate could not be signed; see the log of the control plane', why: 'signing' }
 }

@@ -5,9 +5,21 @@
 import { randomBytes } from 'node:crypto'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
-import { CaError, identityUri, inspect, leadsTo, parseIdentity, partChain, requestedNames } from '@lateen/ca'
+import {
+  CaError,
+  generateKey,
+  identityUri,
+  inspect,
+  keyToPem,
+  leadsTo,
+  makeRequest,
+  parseIdentity,
+  partChain,
+  requestedNames,
+} from '@lateen/ca'
 import { type KubeClient, listWatch } from '@lateen/kube'
 import { isFields } from '../mesh-config/mesh-documents.ts'
+import type { KeyAndChain } from './server-certificate.ts'
 import type { SigningRequest, WorkloadSigner } from './workload-signer.ts'
 
 export interface KubernetesSignerOptions {
@@ -22,7 +34,6 @@ export interface KubernetesSignerOptions {
   readonly formerTrustDomains: () => readonly string[]
   readonly defaultTtlMs: number
   readonly maxTtlMs: number
-  readonly timeoutMs?: number
 }
 
 const log = logger('pkira')
@@ -39,10 +50,42 @@ export function kubernetesSigner(options: KubernetesSignerOptions): WorkloadSign
       const signer = signerOf(request.signer, options)
       const identity = checkNames(request, options.formerTrustDomains())
       const ttlMs = ttlOf(request.ttlMs, options)
-      const certificate = await signByApi(request.csr, signer, ttlMs, options)
+      const certificate = await signByApi(
+        { csr: request.csr, signerName: signer, ttlMs, prefix: 'csr-workload-', waitMs: request.waitMs },
+        options,
+      )
       return checkAnswer(certificate, identity, signer, options.rootsOf(signer))
     },
   }
+}
+
+/**
+ * A key and certificate for the control plane itself, by a signer of the API (PILOT_CERT_PROVIDER).
+ *
+ * @param rootsPem the root that the signer issues under, by which others check the control plane
+ * @throws CaError when the signer does not answer, or issues under another root
+ */
+export async function serverCertificate(
+  signer: string,
+  { dnsNames, rootsPem }: { readonly dnsNames: readonly string[]; readonly rootsPem: string },
+  options: Pick<KubernetesSignerOptions, 'client' | 'defaultTtlMs'>,
+): Promise<KeyAndChain> {
+  if (rootsPem === '') {
+    throw new CaError(
+      'CA_UNUSABLE',
+      `PILOT_CERT_PROVIDER names the signer ${signer}, whose root is not known; name it in caCertificates with certSigners: [${signer}]`,
+    )
+  }
+  const key = generateKey()
+  const csr = makeRequest(key, { dnsNames })
+  const certificate = await signByApi({ csr, signerName: signer, ttlMs: options.defaultTtlMs, prefix: 'csr-istiod-' }, options)
+  const { chainPem } = partChain([withoutRoot(certificate), rootsPem])
+  const names = inspect(chainPem).dnsNames
+  const missing = dnsNames.filter((name) => !names.includes(name))
+  if (missing.length > 0)
+    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate without the names ${missing.join(', ')}`)
+  if (!leadsTo(chainPem, rootsPem)) throw otherRoot(signer)
+  return { chainPem, keyPem: keyToPem(key) }
 }
 
 function signerOf(asked: string, { signer, signerDomain }: KubernetesSignerOptions): string {
@@ -86,9 +129,21 @@ function ttlOf(asked: number, { defaultTtlMs, maxTtlMs }: KubernetesSignerOption
   return asked > 0 ? asked : defaultTtlMs
 }
 
-async function signByApi(csr: string, signerName: string, ttlMs: number, options: KubernetesSignerOptions): Promise<string> {
-  const { client } = options
-  const name = `csr-workload-${randomBytes(8).toString('hex')}`
+interface ApiRequest {
+  readonly csr: string
+  readonly signerName: string
+  readonly ttlMs: number
+  /** How the name of its CertificateSigningRequest begins. */
+  readonly prefix: string
+  /** So many milliseconds anybody waits for the answer. */
+  readonly waitMs?: number
+}
+
+async function signByApi(
+  { csr, signerName, ttlMs, prefix, waitMs = TIMEOUT_MS }: ApiRequest,
+  { client }: Pick<KubernetesSignerOptions, 'client'>,
+): Promise<string> {
+  const name = `${prefix}${randomBytes(8).toString('hex')}`
   const expirationSeconds = Math.max(SHORTEST_TTL_S, Math.round(ttlMs / 1000))
   const request: KubeObject = {
     apiVersion: 'certificates.k8s.io/v1',
@@ -101,7 +156,7 @@ async function signByApi(csr: string, signerName: string, ttlMs: number, options
   })
   try {
     await approve(client, created)
-    return await answered(client, name, signerName, options.timeoutMs ?? TIMEOUT_MS)
+    return await answered(client, { name, signer: signerName, timeoutMs: Math.min(waitMs, TIMEOUT_MS) })
   } finally {
     client
       .delete(CSR, undefined, name)
@@ -127,7 +182,10 @@ async function approve(client: KubeClient, created: KubeObject): Promise<void> {
 }
 
 /** Waits for the signer. */
-async function answered(client: KubeClient, name: string, signer: string, timeoutMs: number): Promise<string> {
+async function answered(
+  client: KubeClient,
+  { name, signer, timeoutMs }: { readonly name: string; readonly signer: string; readonly timeoutMs: number },
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const look = (object: KubeObject | undefined) => {
     const status = isFields(object?.status) ? object.status : {}
@@ -159,7 +217,7 @@ async function answered(client: KubeClient, name: string, signer: string, timeou
       reject(
         new CaError(
           'CA_UNUSABLE',
-          `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${timeoutMs / 1000} s; is its controller running?`,
+          `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${Math.round(timeoutMs / 1000)} s; is its controller running?`,
         ),
       ),
     timeoutMs,
@@ -180,14 +238,15 @@ function checkAnswer(certificate: string, identity: string, signer: string, conf
   if (uris.length !== 1 || uris[0] !== identity) {
     throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`)
   }
-  if (!leadsTo(chainPem, rootsPem)) {
-    throw new CaError(
-      'CA_UNUSABLE',
-      `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`,
-    )
-  }
+  if (!leadsTo(chainPem, rootsPem)) throw otherRoot(signer)
   return [chainPem, rootsPem]
 }
+
+const otherRoot = (signer: string): CaError =>
+  new CaError(
+    'CA_UNUSABLE',
+    `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`,
+  )
 
 function withoutRoot(certificate: string): string {
   try {

@@ -8,12 +8,13 @@ import type { KubeClient } from '@lateen/kube'
 import type { ConnectionStatus } from '@lateen/xds'
 import { type CaSource, type CaSourceOptions, filesOf, newRoot, openCaSource } from './ca-source.ts'
 import { type FurtherRoots, NO_FURTHER_ROOTS } from './further-roots.ts'
-import { kubernetesSigner } from './kubernetes-signer.ts'
+import { kubernetesSigner, serverCertificate } from './kubernetes-signer.ts'
 import { Conductor } from './rotation/conductor.ts'
 import { countProxyPods } from './rotation/proxy-pods.ts'
 import { reportProgress } from './rotation/reporter.ts'
 import { kubeStore, memoryStore, type RotationStore } from './rotation/store.ts'
 import { type TrustView, viewOf } from './rotation/view.ts'
+import type { ServerTrust } from './server-certificate.ts'
 import { createTrustResources, type TrustResources } from './trust-resources.ts'
 import { ownSigner, type WorkloadSigner } from './workload-signer.ts'
 
@@ -27,6 +28,8 @@ export interface ExternalCa {
 
 export interface MeshTrustOptions extends Omit<CaSourceOptions, 'onChange'> {
   readonly externalCa: ExternalCa | undefined
+  /** The signer of the Kubernetes API that signs for the control plane itself; absent where the own CA does. */
+  readonly serverSigner: string | undefined
   /** Whether this control plane is the CA of the workloads; else it says nothing of their roots. */
   readonly enabled: boolean
   /** Whether revocation lists are passed on. */
@@ -40,12 +43,8 @@ export interface MeshTrustOptions extends Omit<CaSourceOptions, 'onChange'> {
   readonly onChange: (trust: MeshTrust) => void
 }
 
-export interface MeshTrust {
-  /** Signs the control plane's own certificates. */
-  readonly serving: CertificateAuthority
+export interface MeshTrust extends ServerTrust {
   readonly signer: WorkloadSigner
-  /** What the control plane's certificates, and its clients', are checked by. */
-  readonly rootsPem: string
   /** Revocation lists for those who are told of roots by files. */
   readonly crlPem: string
   readonly origin: string
@@ -88,7 +87,7 @@ class RunningMeshTrust implements MeshTrust {
         ? kubernetesSigner({
             ...{ client, ...externalCa },
             formerTrustDomains: options.formerTrustDomains,
-            rootsOf: (name) => this.#further.bySigner[name] ?? externalCa.rootPem,
+            rootsOf: (name) => this.#rootsOf(name),
             defaultTtlMs: options.defaultTtlMs ?? 0,
             maxTtlMs: options.maxTtlMs ?? Number.POSITIVE_INFINITY,
           })
@@ -126,9 +125,18 @@ class RunningMeshTrust implements MeshTrust {
     return this.#inForce.serving
   }
 
+  get serverSigner(): ServerTrust['serverSigner'] {
+    const { client, serverSigner: name, defaultTtlMs = 0 } = this.#options
+    if (!name || !client) return undefined
+    const rootsPem = this.#rootsOf(name)
+    return { rootsPem, sign: (dnsNames) => serverCertificate(name, { dnsNames, rootsPem }, { client, defaultTtlMs }) }
+  }
+
   get rootsPem(): string {
-    const { externalCa } = this.#options
-    return join(this.#inForce.rootsPem, externalCa?.rootPem ?? '', ...Object.values(this.#further.bySigner), this.#further.ownPem)
+    const { externalCa, serverSigner } = this.#options
+    // Where signers outside do everything, the own CA vouches for nobody.
+    const own = externalCa && serverSigner ? '' : this.#inForce.rootsPem
+    return join(own, externalCa?.rootPem ?? '', ...Object.values(this.#further.bySigner), this.#further.ownPem)
   }
 
   get crlPem(): string {
@@ -151,6 +159,10 @@ class RunningMeshTrust implements MeshTrust {
   stop(): void {
     for (const stop of this.#stops.splice(0).reverse()) stop()
     this.#opened = undefined
+  }
+
+  #rootsOf(signer: string): string {
+    return this.#further.bySigner[signer] ?? this.#options.externalCa?.rootPem ?? ''
   }
 
   get #inForce(): TrustView {

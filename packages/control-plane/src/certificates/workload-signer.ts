@@ -10,6 +10,8 @@ export interface SigningRequest {
   readonly labels: PeerLabels
   /** The signer that the workload's proxy asks for (ISTIO_META_CERT_SIGNER); empty for the default. */
   readonly signer: string
+  /** So many milliseconds the caller waits for an answer. */
+  readonly waitMs: number
 }
 
 export interface WorkloadSigner {

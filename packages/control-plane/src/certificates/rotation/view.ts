@@ -69,8 +69,9 @@ function loadIfUsable(files: CaFiles, options: CaOptions): CertificateAuthority 
   try {
     return CertificateAuthority.load(files, options)
   } catch (error) {
-    if (error instanceof CaError) return undefined
-    throw error
+    if (!(error instanceof CaError)) throw error
+    const { crl, ...rest } = files
+    return error.code === 'REVOCATION_UNUSABLE' && crl ? loadIfUsable(rest, options) : undefined
   }
 }
 
