@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { ServerCredentials } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { aggregate, type ConfigSource, fileSource, type KubeSource, kubeSource, memorySource } from '@lateen/config'
 import { createKubeClient, electLeader, type KubeClient, loadConnection } from '@lateen/kube'
@@ -16,6 +15,8 @@ import { type FurtherRootsWatch, followFurtherRoots } from './certificates/furth
 import { type MeshTrust, openMeshTrust } from './certificates/mesh-trust.ts'
 import { podLabels } from './certificates/peer-labels.ts'
 import { type ServerCertificates, serveCertificates } from './certificates/server-certificate.ts'
+import { findServingFiles } from './certificates/serving-files.ts'
+import { followUnserved } from './certificates/unserved-callers.ts'
 import { createDebugAccess, type DebugAccess } from './debug/debug-access.ts'
 import type { DebugContext } from './debug/debug-context.ts'
 import { debugInquiries } from './debug/debug-over-xds.ts'
@@ -89,6 +90,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #client: KubeClient | undefined
   readonly #metrics: Metrics
   readonly #authenticator: Authenticator
+  readonly #unserved = followUnserved()
   readonly #closers: Closer[] = []
   #ready = false
   #closing: Promise<void> | undefined
@@ -127,7 +129,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#readMesh()
     const pipeline = this.#startPipeline()
     const certificates = await this.#startCertificates()
-    this.#beginDuties(certificates.trust)
+    this.#beginDuties(certificates)
     await pipeline.synced
     // Proxies that connect find the keys of their issuers, as far as those can be had.
     await this.#keys?.settled()
@@ -180,6 +182,7 @@ class RunningControlPlane implements ControlPlane {
       diagnostics: () => this.#mesh?.diagnostics() ?? [],
       templates: () => this.#webhooks?.templates() ?? {},
       find: (proxyId) => this.#meshSource?.find(proxyId),
+      unserved: () => this.#unserved.list(),
     }
   }
 
@@ -310,11 +313,11 @@ class RunningControlPlane implements ControlPlane {
   async #startCertificates(): Promise<Certificates> {
     const { ca, tls, namespace, domain, revision } = this.#options
     const onChange: Certificates['onChange'] = []
-    const opened: { server?: ServerCertificates } = {}
+    const opened: { server?: ServerCertificates; late?: boolean } = {}
     const trust = await openMeshTrust({
       directory: ca.directory,
       // Where another server is the CA and gives this one its certificate, there is nothing to keep.
-      client: ca.enabled || !tls.certFile ? this.#client : undefined,
+      client: ca.enabled || !findServingFiles(tls) ? this.#client : undefined,
       namespace,
       trustDomain: this.#view().trustDomain,
       rootTtlMs: ca.rootTtlMs,
@@ -326,11 +329,13 @@ class RunningControlPlane implements ControlPlane {
       enabled: ca.enabled,
       revocation: ca.revocation,
       externalCa: ca.external && { ...ca.external, rootPem: readIfThere(ca.external.rootFile) },
+      serverSigner: ca.serverSigner,
       replica: replicaName(this.#options),
       connections: () => this.#xds?.connections() ?? [],
       formerTrustDomains: () => this.#view().trustDomainAliases,
       distributed: () => this.#duties?.rootsDistributed ?? true,
       onChange: (changed) => {
+        opened.late = true
         opened.server?.renew()
         this.#metrics.certificates.authority(changed.serving)
         this.#duties?.refresh()
@@ -340,20 +345,21 @@ class RunningControlPlane implements ControlPlane {
     this.#closers.push(() => trust.stop())
     this.#followFurtherRoots(trust)
     this.#metrics.certificates.authority(trust.serving)
+    opened.late = false
     const names = { namespace, domain, revision, customHost: ca.customHost }
-    const files = { certFile: tls.certFile, keyFile: tls.keyFile, clientCaFile: tls.caCertFile }
-    const server = serveCertificates(trust, { ...names, ...files }, (material) => {
+    const server = await serveCertificates(trust, { ...names, files: tls, isCa: ca.enabled }, (material) => {
       for (const tell of onChange) tell(material)
+      this.#duties?.refresh()
     })
     opened.server = server
     this.#closers.push(() => server.stop())
+    if (opened.late) server.renew()
     return { trust, server, onChange }
   }
 
-  #beginDuties(trust: MeshTrust): void {
-    const { ca, tls } = this.#options
-    // A control plane that is no CA is checked by the roots of whoever gave it its certificate.
-    const roots = () => (!ca.enabled && tls.caCertFile ? readIfThere(tls.caCertFile) : trust.rootsPem)
+  #beginDuties({ trust, server }: Certificates): void {
+    // What clients of this control plane check it by: its own roots, or those of whoever gave it its certificate.
+    const roots = () => server.current.clientRoots
     this.#duties?.begin({ roots, revoked: () => trust.crlPem, discoverySelectors: () => this.#view().discoverySelectors })
     const client = this.#client
     const { leaderElection, namespace } = this.#options
@@ -424,7 +430,7 @@ class RunningControlPlane implements ControlPlane {
   }
 
   async #openGrpcPorts(server: XdsServer, certificates: Certificates, serverOptions: Readonly<Record<string, number>>): Promise<void> {
-    const { listen, ca, shutdownMs, clusterId } = this.#options
+    const { listen, tls, ca, xds, shutdownMs, clusterId } = this.#options
     const store = new CertificateStore(certificates.server.current)
     certificates.onChange.push((material) => store.replace(material))
     const labelsOf = this.#client ? podLabels(this.#client, clusterId) : () => Promise.resolve({})
@@ -432,6 +438,7 @@ class RunningControlPlane implements ControlPlane {
       signer: certificates.trust.signer,
       authenticator: this.#signingAuthenticator(),
       observer: this.#metrics.certificates,
+      unserved: this.#unserved,
       labelsOf,
     }
     if (listen.secureGrpc) {
@@ -439,11 +446,12 @@ class RunningControlPlane implements ControlPlane {
         name: 'xDS and certificates over TLS',
         flag: 'secureGRPCAddr',
         address: listen.secureGrpc,
-        credentials: store.credentials(),
+        tls: { certificates: store, minVersion: tls.minVersion, ciphers: tls.ciphers },
         serverOptions,
-        register: (grpc) => {
-          server.register(grpc, { encrypted: true })
-          if (ca.enabled) registerCertificateService(grpc, signing)
+        limits: xds.connections,
+        register: (grpc, proofs) => {
+          server.register(grpc, { encrypted: true, proofs })
+          if (ca.enabled) registerCertificateService(grpc, { ...signing, proofs })
         },
       })
       this.ports.secureGrpc = secure.port
@@ -454,9 +462,9 @@ class RunningControlPlane implements ControlPlane {
         name: 'xDS in plain text',
         flag: 'grpcAddr',
         address: listen.grpc,
-        credentials: ServerCredentials.createInsecure(),
         serverOptions,
-        register: (grpc) => server.register(grpc, { encrypted: false }),
+        limits: xds.connections,
+        register: (grpc, proofs) => server.register(grpc, { encrypted: false, proofs }),
       })
       this.ports.grpc = plain.port
       this.#closers.push(() => plain.close(shutdownMs))

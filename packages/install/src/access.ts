@@ -77,9 +77,10 @@ function istiodRules(): Rule[] {
   ]
 }
 
-/** Where signers of the Kubernetes API sign for workloads, istiod makes, approves and removes the requests. */
+/** Where signers of the Kubernetes API sign for workloads or for istiod itself, istiod makes, approves and removes the requests. */
 function registrationRules({ values }: Installation): Rule[] {
-  if (!text(values, 'pilot.env.EXTERNAL_CA', '')) return []
+  const provider = text(values, 'pilot.env.PILOT_CERT_PROVIDER', text(values, 'global.pilotCertProvider', ''))
+  if (!text(values, 'pilot.env.EXTERNAL_CA', '') && !provider.startsWith('k8s.io/')) return []
   return [
     rule(['certificates.k8s.io'], ['certificatesigningrequests'], [...READ, 'create', 'delete']),
     rule(['certificates.k8s.io'], ['certificatesigningrequests/approval', 'certificatesigningrequests/status'], ['update']),

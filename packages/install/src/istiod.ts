@@ -53,6 +53,9 @@ export function istiodDeployment(installation: Installation): KubeObject {
               },
               // A CA of the user's own; without it, istiod makes one.
               { name: 'cacerts', secret: { secretName: 'cacerts', optional: true } },
+              // A certificate of istiod's own by another issuer, such as istio-csr, and the root that it is checked by.
+              { name: 'istio-csr-dns-cert', secret: { secretName: 'istiod-tls', optional: true } },
+              { name: 'istio-csr-ca-configmap', configMap: { name: 'istio-ca-root-cert', optional: true } },
             ],
           },
         },
@@ -101,6 +104,8 @@ function discovery(installation: Installation): Record<string, unknown> {
       { name: 'istio-token', mountPath: '/var/run/secrets/tokens', readOnly: true },
       { name: 'local-certs', mountPath: '/var/run/secrets/istio-dns' },
       { name: 'cacerts', mountPath: '/etc/cacerts', readOnly: true },
+      { name: 'istio-csr-dns-cert', mountPath: '/var/run/secrets/istiod/tls', readOnly: true },
+      { name: 'istio-csr-ca-configmap', mountPath: '/var/run/secrets/istiod/ca', readOnly: true },
     ],
   }
 }

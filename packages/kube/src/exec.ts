@@ -13,8 +13,12 @@ export interface ExecRequest {
   readonly command: readonly string[]
   /** How long the command may take. Default 30 s. */
   readonly timeoutMs?: number
-  /** The most that is kept of its output. Default 256 MiB. */
+  /** The most that is taken of its output. Default 256 MiB. */
   readonly maxBytes?: number
+  /** Takes its standard output as it comes; the result has none then. */
+  readonly onStdout?: (chunk: Buffer) => void
+  /** Ends the wait; the command is left to itself. */
+  readonly signal?: AbortSignal
 }
 
 export interface ExecResult {
@@ -56,6 +60,15 @@ export async function execInPod(connection: Connection, request: ExecRequest): P
       reject(error)
       socket.terminate()
     }
+    const take = (onStdout: (chunk: Buffer) => void, chunk: Buffer) => {
+      try {
+        onStdout(chunk)
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+    const stopped = () => fail(new ConnectionError('ABORTED', `${where} was not waited for`))
+    request.signal?.addEventListener('abort', stopped, { once: true })
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS
     const timer = setTimeout(() => fail(new ConnectionError('ETIMEDOUT', `${where} did not end within ${timeoutMs} ms`)), timeoutMs)
     socket.on('message', (data) => {
@@ -63,12 +76,14 @@ export async function execInPod(connection: Connection, request: ExecRequest): P
       bytes += data.length
       if (bytes > (request.maxBytes ?? DEFAULT_MAX_BYTES)) {
         fail(new ConnectionError('TOO_LARGE', `${where} wrote more than ${request.maxBytes ?? DEFAULT_MAX_BYTES} bytes`))
-      } else if (data[0] === STDOUT || data[0] === STDERR) output[data[0]].push(data.subarray(1))
+      } else if (data[0] === STDOUT && request.onStdout) take(request.onStdout, data.subarray(1))
+      else if (data[0] === STDOUT || data[0] === STDERR) output[data[0]].push(data.subarray(1))
       else if (data[0] === STATUS) status = parseJson(data.subarray(1).toString('utf8'))
     })
     socket.on('error', (cause) => fail(connectionError(connection.server.href, connection.origin, cause)))
     socket.on('close', () => {
       clearTimeout(timer)
+      request.signal?.removeEventListener('abort', stopped)
       const code = exitCode(status)
       if (code === undefined) {
         reject(new ConnectionError('BROKEN', `${where}: ${statusMessage(status) ?? 'the connection ended before the command did'}`))

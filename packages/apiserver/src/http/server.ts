@@ -17,7 +17,8 @@ import { createServer as createNet } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { logger } from '@lateen/base'
-import type { User } from '../auth/user.ts'
+import { ConnectionGuard, type ConnectionLimits, peerOf } from '@lateen/base/connections'
+import { ANONYMOUS, type User } from '../auth/user.ts'
 import { StatusError, tooLarge } from '../errors.ts'
 import { isObj, str } from '../values.ts'
 import { MAX_BODY } from './body.ts'
@@ -35,11 +36,21 @@ export interface HttpHandlers {
   upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
 
-const MAX_CONNECTIONS = 2000
 const MAX_BACKLOG = 16 * 1024 * 1024
 const HEADERS_TIMEOUT = 10_000
 const BODY_TIMEOUT = 60_000
 const IDLE_TIMEOUT = 120_000
+
+/** A token proves who is there; without one, readiness and version are all that there is to ask. */
+const CONNECTION_LIMITS: ConnectionLimits = {
+  total: 4_000,
+  unproven: 1_000,
+  unprovenPerAddress: 500,
+  proofMs: 30_000,
+  unprovenBytes: 4 << 20,
+  unprovenBytesTogether: 64 << 20,
+  unprovenCalls: 1_000,
+}
 
 export class HttpFront {
   readonly #tls: TlsServer
@@ -47,6 +58,9 @@ export class HttpFront {
   readonly #http2: Http2Server
   readonly #handlers: HttpHandlers
   readonly #sockets = new Set<Socket>()
+  readonly #guard = new ConnectionGuard(CONNECTION_LIMITS, (why, address) =>
+    log.debug('ended a connection that had proven nothing', { address, why }),
+  )
   readonly #sessions = new Set<Http2Session>()
   readonly #listeners: NetServer[] = []
   readonly #waiting = new RequestDeadlines()
@@ -85,6 +99,7 @@ export class HttpFront {
     this.#tls = createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: HEADERS_TIMEOUT, minVersion: 'TLSv1.2' })
     this.#tls.on('secureConnection', (socket: TLSSocket) => {
       socket.setNoDelay(true)
+      this.#guard.of(peerOf(socket))?.step()
       if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
       else {
         this.#waiting.start(socket, HEADERS_TIMEOUT)
@@ -101,10 +116,12 @@ export class HttpFront {
   }
 
   #accept(socket: Socket): void {
-    if (this.#closing || this.#sockets.size >= MAX_CONNECTIONS) {
+    if (this.#closing) {
       socket.destroy()
       return
     }
+    // Who may open a Unix socket's file is trusted.
+    if (socket.remoteAddress !== undefined && !this.#guard.enter(socket)) return
     this.#sockets.add(socket)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 30_000)
@@ -137,12 +154,21 @@ export class HttpFront {
     response.on('error', () => abort.abort())
     try {
       const authorization = request.headers.authorization
-      const user = this.#handlers.authenticate(typeof authorization === 'string' ? authorization : undefined)
+      const user = this.#authenticate(request.socket, typeof authorization === 'string' ? authorization : undefined)
       const api = await this.#apiRequest(request, user, abort.signal)
       send(request, response, await this.#handlers.handle(api), abort.signal)
     } catch (error) {
       sendError(request, response, error)
     }
+  }
+
+  /** @throws StatusError 401 */
+  #authenticate(socket: Socket | undefined, authorization: string | undefined): User {
+    const connection = socket && this.#guard.of(peerOf(socket))
+    connection?.call()
+    const user = this.#handlers.authenticate(authorization)
+    if (user !== ANONYMOUS) connection?.prove()
+    return user
   }
 
   async #apiRequest(request: HttpRequest, user: User, signal: AbortSignal): Promise<ApiRequest> {
@@ -168,7 +194,7 @@ export class HttpFront {
     socket.on('close', () => abort.abort())
     socket.on('error', () => abort.abort())
     try {
-      const user = this.#handlers.authenticate(message.headers.authorization ?? protocolToken(message))
+      const user = this.#authenticate(message.socket, message.headers.authorization ?? protocolToken(message))
       const target = message.url ?? '/'
       const question = target.indexOf('?')
       const api: ApiRequest = {

@@ -41,6 +41,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   adsz: json('connected proxies, what they said of themselves and subscribe to', adsz),
   authorizationz: json('authorization policies by namespace', authorizationz),
   cachez: json('resources by type; ?sizes=true: the bytes that they take', cachez),
+  certificatez: json('workloads that ask for a certificate and get none, and why', ({ unserved }) => unserved()),
   clusterz: json('clusters whose services are in the mesh', clusterz),
   config_distribution: json('which proxies have an object: ?resource=GROUP/KIND/NAMESPACE/NAME', configDistribution),
   config_dump: dump('resources of a proxy', (session, query) => requested(session, query)),

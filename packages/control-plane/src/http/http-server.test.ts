@@ -1,4 +1,5 @@
 /** What a caller can make large or long has an end. */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type HttpServerOptions, type RunningHttpServer, startHttpServer } from './http-server.ts'
@@ -67,14 +68,19 @@ test('a request that can be read in two ways is not read', async () => {
   expect(await talk(port, `${POST}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`)).toBe('')
 })
 
-test('more connections than there may be are cut', async () => {
-  const port = await serve({ maxConnections: 2 })
-  const kept = [talk(port), talk(port)]
-  await new Promise<void>((resolve) => sockets[1]?.once('connect', resolve))
-  expect(await talk(port, `${GET}\r\n`)).toBe('')
-  sockets[0]?.destroy()
-  await kept[0]
-  await vi.waitFor(async () => expect(await talk(port, `${GET}\r\n`)).toContain('HTTP/1.1 200 '))
+test('where there are more connections than there may be, the one that has done nothing for longest gives way', async () => {
+  const port = await serve({ maxConnections: 4 })
+  const [first, second] = [talk(port), talk(port)]
+  await vi.waitFor(() => expect(sockets.every((socket) => socket.readyState === 'open')).toBe(true))
+  const used = connect(port, '127.0.0.1')
+  sockets.push(used)
+  used.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  await once(used, 'data')
+  expect(await talk(port, `${GET}\r\n`)).toContain('HTTP/1.1 200 ')
+  expect(await first).toBe('')
+  expect(await talk(port, `${GET}\r\n`)).toContain('HTTP/1.1 200 ')
+  expect(await second).toBe('')
+  expect(used.readyState).toBe('open')
 })
 
 test('a target that is no path is refused, and nothing else ends for it', async () => {

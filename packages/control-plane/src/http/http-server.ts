@@ -1,9 +1,10 @@
 /** A small HTTP(S) server with bounds on everything that a caller can make large or long. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { logger } from '@lateen/base'
+import { ConnectionGuard, countsOnly, peerOf } from '@lateen/base/connections'
 import { type Address, formatAddress } from '../options/discovery-options.ts'
 
 export interface HttpRequest {
@@ -93,7 +94,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
         listener,
       )
     : http.createServer(limits, listener)
-  server.maxConnections = maxConnections
+  const guard = new ConnectionGuard(countsOnly(maxConnections))
+  server.prependListener('connection', (socket: Socket) => void guard.enter(socket))
+  server.on('request', ({ socket }: IncomingMessage) => guard.of(peerOf(socket))?.step())
   server.on('clientError', (_: Error, socket: Duplex) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(options.name, options.flag, options.address, error)))
@@ -161,6 +164,8 @@ function replyOf(error: unknown): HttpReply {
   if (error instanceof BodyTooLarge) return { status: 413, body: `${error.message}\n` }
   if (error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_URL')
     return { status: 400, body: 'the request target is no path\n' }
+  // The caller has gone: whoever may call may do so as often as they like.
+  if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return { status: 400, body: 'the request was cut off\n' }
   log.error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   return { status: 500, body: 'the request failed; see the log of the control plane\n' }
 }

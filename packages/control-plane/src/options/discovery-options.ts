@@ -1,11 +1,12 @@
 /** What the control plane was told by flags and environment; read once, at the start. */
 import { isIPv6 } from 'node:net'
 import { parseDuration } from '@lateen/base'
+import type { ConnectionLimits } from '@lateen/base/connections'
 import type { KeyKind } from '@lateen/ca'
-import type { MeshSwitches } from '@lateen/model'
+import { type MeshSwitches, switchesFrom } from '@lateen/model'
+import { CONNECTION_LIMITS } from '@lateen/xds'
 import type { WorkloadEntryOptions } from '../workload-entries/registry.ts'
 import { type ParsedFlags, parseFlags, UsageError } from './flags.ts'
-import { translationSwitches } from './translation-switches.ts'
 
 /** Where to listen; no host means every address. */
 export interface Address {
@@ -60,6 +61,8 @@ export interface DiscoveryOptions {
     readonly graceRatio: number
     /** A signer of the Kubernetes API that signs for workloads. */
     readonly external: { readonly signer: string; readonly signerDomain: string; readonly rootFile: string } | undefined
+    /** A signer of the Kubernetes API that signs for the control plane itself. */
+    readonly serverSigner: string | undefined
     readonly audiences: readonly string[]
     readonly rootConfigMap: string
     /** ConfigMap of revocation lists; they are not distributed where PILOT_ENABLE_CA_CRL is false. */
@@ -72,6 +75,8 @@ export interface DiscoveryOptions {
     readonly authenticatePlaintext: 'always' | 'outside' | 'never'
     readonly checkIdentity: boolean
     readonly maxRequestsPerSecond: number
+    /** Of each of the two ports. */
+    readonly connections: Pick<ConnectionLimits, 'total' | 'unproven' | 'unprovenPerAddress' | 'proofMs'>
   }
   readonly policies: {
     readonly keysFetchedBy: 'control-plane' | 'proxy-where-possible' | 'proxy'
@@ -163,21 +168,17 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       keepInCacerts: environment.boolean('USE_CACERTS_FOR_SELF_SIGNED_CA', false),
       graceRatio: environment.number('CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE', 20) / 100,
       external: externalCa(environment),
+      serverSigner: serverSigner(environment.text('PILOT_CERT_PROVIDER', 'istiod')),
       audiences: list(environment.text('TOKEN_AUDIENCES', 'istio-ca')),
       rootConfigMap: environment.text('PILOT_CA_CERT_CONFIGMAP', 'istio-ca-root-cert'),
       crlConfigMap: environment.text('PILOT_CRL_CONFIGMAP', 'istio-ca-crl'),
       revocation: environment.boolean('PILOT_ENABLE_CA_CRL', true),
       customHost: environment.text('ISTIOD_CUSTOM_HOST', '') || undefined,
     },
-    xds: {
-      authenticate: environment.boolean('XDS_AUTH', true),
-      authenticatePlaintext: plaintextRule(env.XDS_AUTH_PLAINTEXT, environment.boolean('XDS_AUTH_PLAINTEXT', false)),
-      checkIdentity: environment.boolean('PILOT_ENABLE_XDS_IDENTITY_CHECK', true),
-      maxRequestsPerSecond: environment.number('PILOT_MAX_REQUESTS_PER_SECOND', 0),
-    },
+    xds: xdsOptions(environment, env),
     policies: policyOptions(environment),
     workloadEntries: workloadEntryOptions(environment),
-    translation: translationSwitches(environment),
+    translation: switchesFrom(environment),
     gateways: {
       ofOwnNamespace: environment.boolean('PILOT_SCOPE_GATEWAY_TO_NAMESPACE', false),
       http3: environment.boolean('PILOT_ENABLE_QUIC_LISTENERS', false),
@@ -199,6 +200,21 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     validationWarnings: environment.boolean('LATEEN_VALIDATION_WARNINGS', true),
     validationWebhookName: environment.text('VALIDATION_WEBHOOK_CONFIG_NAME', 'istio-istio-system'),
     leaderElection: environment.boolean('ENABLE_LEADER_ELECTION', true),
+  }
+}
+
+function xdsOptions(environment: ReturnType<typeof environmentReader>, env: NodeJS.ProcessEnv): DiscoveryOptions['xds'] {
+  return {
+    authenticate: environment.boolean('XDS_AUTH', true),
+    authenticatePlaintext: plaintextRule(env.XDS_AUTH_PLAINTEXT, environment.boolean('XDS_AUTH_PLAINTEXT', false)),
+    checkIdentity: environment.boolean('PILOT_ENABLE_XDS_IDENTITY_CHECK', true),
+    maxRequestsPerSecond: environment.number('PILOT_MAX_REQUESTS_PER_SECOND', 0),
+    connections: {
+      total: environment.count('LATEEN_MAX_CONNECTIONS', CONNECTION_LIMITS.total),
+      unproven: environment.count('LATEEN_MAX_UNPROVEN_CONNECTIONS', CONNECTION_LIMITS.unproven),
+      unprovenPerAddress: environment.count('LATEEN_MAX_UNPROVEN_CONNECTIONS_PER_ADDRESS', CONNECTION_LIMITS.unprovenPerAddress),
+      proofMs: environment.duration('LATEEN_PROOF_TIMEOUT', CONNECTION_LIMITS.proofMs),
+    },
   }
 }
 
@@ -232,6 +248,16 @@ function externalCa({ text }: ReturnType<typeof environmentReader>): DiscoveryOp
     throw new UsageError('EXTERNAL_CA needs a signer: set K8S_SIGNER to its name, or CERT_SIGNER_DOMAIN for proxies to choose')
   }
   return { signer, signerDomain, rootFile: './etc/external-ca-cert/root-cert.pem' }
+}
+
+/** `k8s.io/<name>` is a signer; with all others files are used where they are mounted, and else the mesh's own CA signs. */
+function serverSigner(provider: string): string | undefined {
+  if (provider === 'kubernetes')
+    throw new UsageError('PILOT_CERT_PROVIDER: Kubernetes signs for nobody by itself any more; use istiod, or k8s.io/<name of a signer>')
+  if (['istiod', 'custom', 'none'].includes(provider)) return undefined
+  const [, signer] = /^k8s\.io\/(.+)$/.exec(provider) ?? []
+  if (signer) return signer
+  throw new UsageError(`PILOT_CERT_PROVIDER: "${provider}" is not known; use istiod, or k8s.io/<name of a signer>`)
 }
 
 /** `false` and `istiod`, `true` and `hybrid`, `envoy`: what istiod's variable takes. */
@@ -350,6 +376,11 @@ function environmentReader(env: NodeJS.ProcessEnv) {
       const value = text(name, '')
       if (value === '') return fallback
       if (!Number.isFinite(Number(value))) throw new UsageError(`${name}: "${value}" is not a number`)
+      return Number(value)
+    },
+    count: (name: string, fallback: number): number => {
+      const value = text(name, String(fallback))
+      if (!/^[1-9]\d{0,8}$/.test(value)) throw new UsageError(`${name}: "${value}" is not a count; give a whole number from 1 on`)
       return Number(value)
     },
     duration: (name: string, fallback: number): number => (env[name] ? duration(name, env[name]) : fallback),

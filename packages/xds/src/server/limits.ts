@@ -1,4 +1,5 @@
 /** Bounds on what clients may cost, most of all before it is known who they are. */
+import type { ConnectionLimits } from '@lateen/base/connections'
 
 export interface XdsLimits {
   /** Largest request, in bytes. */
@@ -33,4 +34,18 @@ export const DEFAULT_LIMITS: XdsLimits = {
   keepaliveTimeoutMs: 10_000,
   streamsPerSecond: 0,
   maxBytesInTransit: 16 << 20,
+}
+
+/**
+ * Of one port. Twenty thousand proxies that come back at once through one address are let in a few thousand at a time: a process takes
+ * them from the kernel no faster than it gets through their handshakes. A first request names what its proxy holds, which may be much.
+ */
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  total: 50_000,
+  unproven: 4_000,
+  unprovenPerAddress: 2_000,
+  proofMs: 15_000,
+  unprovenBytes: 8 << 20,
+  unprovenBytesTogether: 512 << 20,
+  unprovenCalls: 32,
 }

@@ -4,13 +4,15 @@
  *     const xds = createXdsServer({ source, authenticate })
  *     const { port, stop } = await xds.start({ address: '0.0.0.0:15012', tls: { certificates } })
  */
-import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status as Status } from '@grpc/grpc-js'
+import { type Metadata, type Server, type ServerDuplexStream, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
 import { readDeltaRequest, readSotwRequest } from '../protocol/messages.ts'
 import { readNode } from '../protocol/node.ts'
 import { ADS } from '../protocol/service.ts'
 import { type PeerIdentity, type ResourceSource, SessionRefused } from '../resource-source.ts'
 import { StreamGate, TransitBudget, WorkQueue } from './admission.ts'
+import { type CallerProofs, NO_PROOFS } from './caller-proofs.ts'
+import { openGrpcPort } from './grpc-port.ts'
 import { peerOf } from './identity.ts'
 import { Inquirer, type Inquiries, requestedType } from './inquiries.ts'
 import { DEFAULT_LIMITS, type XdsLimits } from './limits.ts'
@@ -27,6 +29,12 @@ const log = logger('ads')
 const KEEP_PUSHES_MS = 5000
 
 type Call = ServerDuplexStream<Buffer, Buffer>
+
+interface CallKind {
+  readonly delta: boolean
+  readonly encrypted: boolean
+  readonly proofs: CallerProofs
+}
 
 export interface XdsServerOptions {
   readonly source: ResourceSource
@@ -56,8 +64,8 @@ export interface RunningListener {
 }
 
 export interface XdsServer {
-  /** Adds the service to a gRPC server that has others as well. `encrypted`: all its listeners have TLS. */
-  register(server: Server, options: { readonly encrypted: boolean }): void
+  /** Adds the service to a gRPC server that has others as well. `encrypted`: all its listeners have TLS. `proofs`: told who has proven. */
+  register(server: Server, options: { readonly encrypted: boolean; readonly proofs?: CallerProofs }): void
   /** Starts a gRPC server with this service alone. @throws Error naming the address when it cannot be listened on */
   start(options: StartOptions): Promise<RunningListener>
   connections(): ConnectionStatus[]
@@ -118,28 +126,28 @@ class AdsServer implements XdsServer {
     }
   }
 
-  register(server: Server, { encrypted }: { readonly encrypted: boolean }): void {
+  register(server: Server, { encrypted, proofs = NO_PROOFS }: { readonly encrypted: boolean; readonly proofs?: CallerProofs }): void {
     server.addService(ADS, {
-      deltaAggregatedResources: (call: Call) => this.#accept(call, { delta: true, encrypted }),
-      streamAggregatedResources: (call: Call) => this.#accept(call, { delta: false, encrypted }),
+      deltaAggregatedResources: (call: Call) => this.#accept(call, { delta: true, encrypted, proofs }),
+      streamAggregatedResources: (call: Call) => this.#accept(call, { delta: false, encrypted, proofs }),
     })
   }
 
   async start({ address, tls }: StartOptions): Promise<RunningListener> {
-    const server = new Server(grpcServerOptions(this.#limits))
-    this.register(server, { encrypted: tls !== undefined })
-    const credentials = tls ? tls.certificates.credentials() : ServerCredentials.createInsecure()
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(address, credentials, (error, bound) => {
-        if (error) reject(new Error(`xDS: cannot listen on ${address}: ${error.message}`, { cause: error }))
-        else resolve(bound)
-      })
+    const opening = openGrpcPort({
+      address: address.startsWith('unix:') ? { path: address.slice('unix:'.length) } : hostAndPort(address),
+      ...(tls ? { tls } : {}),
+      serverOptions: grpcServerOptions(this.#limits),
+      register: (server, proofs) => this.register(server, { encrypted: tls !== undefined, proofs }),
+    })
+    const opened = await opening.catch((error: Error) => {
+      throw new Error(`xDS: cannot listen on ${address}: ${error.message}`, { cause: error })
     })
     const listener: RunningListener = {
-      port,
+      port: opened.port,
       stop: (graceMs) => {
         this.#listeners.delete(listener)
-        return shutDown(server, graceMs)
+        return opened.close(graceMs)
       },
     }
     this.#listeners.add(listener)
@@ -158,7 +166,7 @@ class AdsServer implements XdsServer {
     await Promise.all([...this.#listeners].map((listener) => listener.stop(graceMs)))
   }
 
-  #accept(call: Call, kind: { readonly delta: boolean; readonly encrypted: boolean }): void {
+  #accept(call: Call, kind: CallKind): void {
     this.#calls.add(call)
     const late = setTimeout(() => {
       this.#refuse(call, Status.DEADLINE_EXCEEDED, `no request within ${this.#limits.firstRequestMs} ms`)
@@ -172,7 +180,11 @@ class AdsServer implements XdsServer {
       clearTimeout(late)
       // Nothing more is read before it is known who is talking.
       call.pause()
-      this.#gate.enter(() => void this.#open(call, message, kind))
+      const waited = kind.proofs.examine(call.getPeer())
+      this.#gate.enter(() => {
+        waited()
+        void this.#open(call, message, kind)
+      })
     }
     call.on('data', onData)
     call.once('end', () => this.#end(call, Status.OK, 'the client has ended the stream'))
@@ -184,17 +196,17 @@ class AdsServer implements XdsServer {
     })
   }
 
-  async #open(call: Call, message: Buffer, { delta, encrypted }: { readonly delta: boolean; readonly encrypted: boolean }): Promise<void> {
+  async #open(call: Call, message: Buffer, kind: CallKind): Promise<void> {
     if (this.#closing || !this.#calls.has(call)) return
+    const { delta } = kind
     try {
       if (this.#options.inquiries?.takes(requestedType(message, delta ? 'delta' : 'sotw'))) {
-        return await this.#openInquirer(this.#options.inquiries, call, message, { delta, encrypted })
+        return await this.#openInquirer(this.#options.inquiries, call, message, kind)
       }
       const first = delta ? readDeltaRequest(message) : readSotwRequest(message)
       if (!first.node) throw new StreamError(Status.INVALID_ARGUMENT, 'the first request of a stream must say which node it comes from')
       const node = readNode(first.node, { maxBytes: this.#limits.maxNodeBytes, maxDepth: this.#limits.maxNodeDepth })
-      const proven = peerOf(call, encrypted)
-      const peer = (await this.#options.authenticate?.(call.metadata, proven)) ?? proven
+      const peer = await this.#authenticate(call, kind)
       if (!this.#calls.has(call)) return
       this.#connections += 1
       const stream = new XdsStream({ id: `${node.id}-${this.#connections}`, node, peer, delta }, call, this.#context)
@@ -211,16 +223,24 @@ class AdsServer implements XdsServer {
     }
   }
 
-  async #openInquirer(
-    inquiries: Inquiries,
-    call: Call,
-    message: Buffer,
-    { delta, encrypted }: { readonly delta: boolean; readonly encrypted: boolean },
-  ): Promise<void> {
-    const proven = peerOf(call, encrypted)
-    const peer = (await this.#options.authenticate?.(call.metadata, proven)) ?? proven
+  /** @throws SessionRefused */
+  async #authenticate(call: Call, { encrypted, proofs }: CallKind): Promise<PeerIdentity> {
+    const shown = peerOf(call, encrypted)
+    const examined = proofs.examine(call.getPeer())
+    try {
+      const peer = (await this.#options.authenticate?.(call.metadata, shown)) ?? shown
+      proofs.prove(call.getPeer())
+      return peer
+    } finally {
+      examined()
+    }
+  }
+
+  async #openInquirer(inquiries: Inquiries, call: Call, message: Buffer, kind: CallKind): Promise<void> {
+    const peer = await this.#authenticate(call, kind)
     if (!this.#calls.has(call)) return
     const { identifier } = this.#context
+    const { delta } = kind
     const inquirer = new Inquirer(inquiries, call, { peer, delta, identifier }, (error) => this.#fail(call, inquirer, error))
     this.#inquirers.set(call, inquirer)
     this.#receive(call, inquirer, message)
@@ -277,8 +297,8 @@ class AdsServer implements XdsServer {
   }
 }
 
-async function shutDown(server: Server, graceMs: number): Promise<void> {
-  const timer = setTimeout(() => server.forceShutdown(), graceMs)
-  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
-  clearTimeout(timer)
+/** `127.0.0.1:15010`, `[::1]:0`. */
+function hostAndPort(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
 }
