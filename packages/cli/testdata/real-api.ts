@@ -3,18 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { KubeObject } from '@lateen/api'
-import { startApiServer } from '@lateen/apiserver'
+import { type PodBackend, startApiServer } from '@lateen/apiserver'
 import { connectionFromText, createKubeClient, type KubeClient } from '@lateen/kube'
-import { inProcess, type Ran } from './in-process.ts'
+import { begin, type Begun, inProcess, type Ran } from './in-process.ts'
 
 export interface RealApi {
   readonly client: KubeClient
   readonly folder: string
   shell(...argv: string[]): Promise<Ran>
+  /** One that runs until it is interrupted. */
+  begin(...argv: string[]): Begun
   close(): Promise<void>
 }
 
-export async function startRealApi(crds: readonly KubeObject[]): Promise<RealApi> {
+/** @param pods who runs pods; without it there is no node */
+export async function startRealApi(crds: readonly KubeObject[], pods?: PodBackend): Promise<RealApi> {
   const folder = mkdtempSync(join(tmpdir(), 'lateen-cli-'))
   const server = await startApiServer({
     dataDir: join(folder, 'data'),
@@ -23,6 +26,7 @@ export async function startRealApi(crds: readonly KubeObject[]): Promise<RealApi
     nodePortRange: '30000-32767',
     extraSans: [],
     crds,
+    ...(pods && { pods }),
     resolveService: () => Promise.reject(new Error('no Services are reachable in this test')),
   })
   const [address] = server.addresses
@@ -42,10 +46,12 @@ export async function startRealApi(crds: readonly KubeObject[]): Promise<RealApi
   })
   writeFileSync(join(folder, 'kubeconfig'), kubeconfig)
   const client = createKubeClient(connectionFromText(kubeconfig))
+  const env = { LATEEN_HOME: folder, KUBECONFIG: join(folder, 'kubeconfig') }
   return {
     client,
     folder,
-    shell: (...argv) => inProcess(argv, { LATEEN_HOME: folder, KUBECONFIG: join(folder, 'kubeconfig') }),
+    shell: (...argv) => inProcess(argv, env),
+    begin: (...argv) => begin(argv, env),
     close: async () => {
       client.close()
       await server.close()

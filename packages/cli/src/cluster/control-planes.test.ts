@@ -21,7 +21,7 @@ const server = createXdsServer({
       return Promise.resolve([{ name: question.names[0] ?? '', typeUrl: 'istio.io/debug', bytes: Buffer.from(body) }])
     },
   },
-  identifier: JSON.stringify({ Component: 'istiod', ID: 'istiod-7' }),
+  identifier: JSON.stringify({ Component: 'istiod', ID: 'istiod-7', Info: { version: '1.30.2' } }),
 })
 const SYNC = JSON.stringify([
   {
@@ -51,6 +51,13 @@ test('a page comes as it is, a table as from the cluster, with the name of who a
   const { stdout } = await over('proxy-status')
   expect(stdout.split('\n').map((line) => line.split(/ {2,}/))[1]).toEqual(['a.b', 'west', 'istiod-7', '1.30.3', '1 (CDS)'])
   expect(asked.map(({ names }) => names)).toEqual([['list'], ['syncz']])
+  expect(api.requests).toEqual([])
+})
+
+test('versions are told without a cluster', async () => {
+  expect((await over('x', 'version')).stdout).toBe(
+    'client version: 0.1.0\ncontrol plane version: 1.30.2\ndata plane version: 1.30.3 (1 proxy)\n',
+  )
   expect(api.requests).toEqual([])
 })
 

@@ -18,15 +18,19 @@ type Settings = Pick<Context, 'flags' | 'env'>
  * @throws CommandError when no control plane answers
  */
 export async function askControlPlanes(settings: Settings, cluster: Cluster, path: string): Promise<Answers> {
-  const address = settings.flags.text('xds-address') || settings.env['ISTIOCTL_XDS_ADDRESS']
+  const address = xdsAddress(settings)
   return address
     ? askAddress(settings, cluster, { address, page: path.replace(/^\/debug\//, '') })
     : askIstiods(cluster, path, revisionOf(settings))
 }
 
+/** `--xds-address`, else of the environment. */
+export const xdsAddress = ({ flags, env }: Settings): string | undefined => flags.text('xds-address') || env['ISTIOCTL_XDS_ADDRESS']
+
 const REVISION = 'istio.io/rev='
 
-function revisionOf({ flags }: Settings): string | undefined {
+/** `--xds-label`, else `--revision`. @throws CommandError for a label that says nothing of revisions */
+export function revisionOf({ flags }: Settings): string | undefined {
   const label = flags.text('xds-label')
   if (label === undefined) return flags.text('revision')
   if (label.startsWith(REVISION)) return label.slice(REVISION.length)
@@ -53,16 +57,18 @@ async function askAddress(
       names: [page],
     })
     const body = resources.map(({ bytes }) => Buffer.from(bytes).toString('utf8')).join('')
-    return { answers: [{ istiod: nameIn(identifier) || address, revision: flags.text('revision') ?? '', body }], faults: [] }
+    const who = { istiod: textIn(identifier, 'ID') || address, version: textIn(identifier, 'Info', 'version') }
+    return { answers: [{ ...who, revision: flags.text('revision') ?? '', body }], faults: [] }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new CommandError(`the control plane at ${address} did not answer: ${reason.trim()}`, { cause: error })
   }
 }
 
-function nameIn(identifier: string): string {
+/** Of what a control plane says of itself. */
+function textIn(identifier: string, ...path: readonly string[]): string {
   try {
-    return text(at(JSON.parse(identifier), 'ID'))
+    return text(at(JSON.parse(identifier), ...path))
   } catch {
     return ''
   }

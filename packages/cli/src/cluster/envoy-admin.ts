@@ -1,8 +1,12 @@
-/** Envoy's administration interface of a proxy in the cluster, asked by its own agent inside the pod. */
+/** Envoy's administration interface of a proxy in the cluster, asked through the API server. */
 import { execInPod } from '@lateen/kube'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Cluster } from './connect.ts'
+import { askPod, isLate } from './pod-ports.ts'
 import { findPod, proxyContainerOf } from './pods.ts'
+
+/** Where Envoy serves it, unless the proxy was configured otherwise. */
+export const ADMIN_PORT = 15_000
 
 export interface ProxyAdmin {
   /** `name.namespace` of the pod. */
@@ -11,8 +15,13 @@ export interface ProxyAdmin {
   ask(method: 'GET' | 'POST', path: string): Promise<string>
 }
 
-/** @throws CommandError when there is no such pod, or no proxy in it */
-export async function proxyAdmin(cluster: Cluster, reference: string): Promise<ProxyAdmin> {
+/**
+ * Asks through a forwarded port, as istioctl does it; where that is closed, the proxy's own agent asks, which knows Envoy's port and
+ * takes the start of a process longer.
+ *
+ * @throws CommandError when there is no such pod, or no proxy in it
+ */
+export async function proxyAdmin(cluster: Cluster, reference: string, port = ADMIN_PORT): Promise<ProxyAdmin> {
   const found = await findPod(cluster.client, reference, cluster.namespace)
   const { name, namespace = 'default' } = found.metadata
   const pod = `${name}.${namespace}`
@@ -28,6 +37,8 @@ export async function proxyAdmin(cluster: Cluster, reference: string): Promise<P
   return {
     pod,
     ask: async (method, path) => {
+      const body = await overPort(cluster, { namespace, pod: name, port }, method, path)
+      if (body !== undefined) return body
       const command = ['pilot-agent', 'request', method, path]
       const { stdout, stderr, code } = await execInPod(cluster.connection, {
         namespace,
@@ -40,4 +51,22 @@ export async function proxyAdmin(cluster: Cluster, reference: string): Promise<P
       throw new CommandError(`the proxy of pod ${pod} did not answer ${method} ${path}: ${stderr.trim() || `exit code ${code}`}`)
     },
   }
+}
+
+interface Place {
+  readonly namespace: string
+  readonly pod: string
+  readonly port: number
+}
+
+/** Undefined when this way is closed. @throws CommandError or ConnectionError when Envoy answers with a fault, or the time is over */
+async function overPort(cluster: Cluster, place: Place, method: 'GET' | 'POST', path: string): Promise<string | undefined> {
+  const request = { ...place, method, path: path.startsWith('/') ? path : `/${path}` }
+  const answer = await askPod(cluster, request).catch((error: unknown) => {
+    if (isLate(error)) throw error
+    return undefined
+  })
+  if (!answer || answer.status < 400) return answer?.body
+  const said = answer.body.trim().slice(0, 300) || `status ${answer.status}`
+  throw new CommandError(`the proxy of pod ${place.pod}.${place.namespace} did not answer ${method} ${path}: ${said}`)
 }

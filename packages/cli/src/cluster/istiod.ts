@@ -1,10 +1,10 @@
 /** The control plane's replicas, asked for their pages through the API server. */
 import { RESOURCE_TYPES } from '@lateen/api'
-import { ConnectionError, execInPod } from '@lateen/kube'
+import { execInPod } from '@lateen/kube'
 import { at, text } from '../config-dump/fields.ts'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Cluster } from './connect.ts'
-import { askPod } from './pod-ports.ts'
+import { askPod, isLate } from './pod-ports.ts'
 import type { PodObject } from './pods.ts'
 
 export interface Answer {
@@ -12,6 +12,8 @@ export interface Answer {
   readonly istiod: string
   /** The value of the `istio.io/rev` label. */
   readonly revision: string
+  /** As it calls itself; only known over xDS. */
+  readonly version?: string
   readonly body: string
 }
 
@@ -53,10 +55,10 @@ const TOKEN_SECONDS = 600
 const tokens = new WeakMap<Cluster, Promise<string | undefined>>()
 
 /**
- * Through a forwarded port, as istioctl does it; where that is not allowed, or the token is not taken, by the control plane's own
- * program in the pod, which is slower by the start of a process.
+ * GETs `path` of one replica, or says why there is no answer: through a forwarded port, as istioctl does it; where that is not allowed,
+ * or the token is not taken, by the control plane's own program in the pod, which is slower by the start of a process.
  */
-async function askIstiod(cluster: Cluster, pod: PodObject, path: string): Promise<Answer | string> {
+export async function askIstiod(cluster: Cluster, pod: PodObject, path: string): Promise<Answer | string> {
   const { name, namespace = cluster.istioNamespace, labels } = pod.metadata
   const place = { namespace, pod: name }
   try {
@@ -79,7 +81,7 @@ interface Said {
   readonly fault?: string
 }
 
-/** Undefined when this way is closed. @throws ConnectionError when the time is over: another way would only take as long again */
+/** Undefined when this way is closed. @throws CommandError or ConnectionError when the time is over */
 async function overPort(cluster: Cluster, place: Place, path: string): Promise<Said | undefined> {
   const token = path.startsWith('/debug') ? await tokenOf(cluster) : undefined
   try {
@@ -90,7 +92,7 @@ async function overPort(cluster: Cluster, place: Place, path: string): Promise<S
     tokens.delete(cluster)
     return undefined
   } catch (error) {
-    if (error instanceof ConnectionError && error.code === 'ETIMEDOUT') throw error
+    if (isLate(error)) throw error
     return undefined
   }
 }

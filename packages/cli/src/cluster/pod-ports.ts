@@ -1,7 +1,7 @@
 /** Ports of pods, reached through the API server: one HTTP request, or a port of this machine that leads there. */
 import { request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { openPortForward, type PodConnection, type PodPorts } from '@lateen/kube'
+import { ConnectionError, openPortForward, type PodConnection, type PodPorts } from '@lateen/kube'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Cluster } from './connect.ts'
 
@@ -21,6 +21,13 @@ export interface PodRequest extends PodPort {
 }
 
 const MAX_BODY = 256 << 20
+const LATE = 'ETIMEDOUT'
+
+/** Whether {@link askPod} failed because the time was over: to ask by another way would only take as long again. */
+export function isLate(error: unknown): boolean {
+  const cause = error instanceof CommandError ? error.cause : error
+  return cause instanceof ConnectionError && cause.code === LATE
+}
 
 /** The answer of a server in a pod. @throws CommandError when there is none in time, or it is too large */
 export async function askPod(
@@ -57,7 +64,7 @@ function roundTrip(connection: PodConnection, request: PodRequest, timeoutMs: nu
       },
     })
     const timer = setTimeout(() => {
-      fail(`no answer within ${timeoutMs} ms`)
+      fail(`no answer within ${timeoutMs} ms`, new ConnectionError(LATE, where))
       outgoing.destroy()
     }, timeoutMs)
     outgoing.on('error', broken)

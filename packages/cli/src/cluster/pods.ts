@@ -41,7 +41,10 @@ const OWNERS: ReadonlyMap<string, ResourceType> = new Map([
 const POD_WORDS = new Set(['pod', 'pods', 'po'])
 
 /** The kind that a user's word for a kind with pods means; undefined for pods themselves. */
-export const kindOfWord = (word: string): string | undefined => OWNERS.get(word)?.kind
+export const kindOfWord = (word: string): string | undefined => typeOfWord(word)?.kind
+
+/** As {@link kindOfWord}: where its objects are. */
+export const typeOfWord = (word: string): ResourceType | undefined => OWNERS.get(word)
 
 /** @throws CommandError when `text` is of another form */
 export function parsePodReference(text: string, namespace: string): PodReference {

@@ -24,9 +24,13 @@ export const OTHER_DEFAULTS: Readonly<Record<string, Readonly<Record<string, str
 
 const INSTALLATION = 'installing into a cluster of your own is not part of this version; "lateen up" starts a whole mesh on this machine'
 
+const DASHBOARDS =
+  'nearest are "lateen dashboard istiod-debug" (what the control plane knows), "lateen dashboard envoy POD" (a proxy) and "lateen dashboard kiali" (a graph, when Kiali is installed)'
+
 /** What to say of words that guides for istioctl use and that are no commands here; the longest that fits counts. */
 export const WORDS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.keys(ABSENT_COMMANDS).map((name) => [name, INSTALLATION])),
+  ...Object.fromEntries(['console', 'dashboard console'].map((name) => [name, DASHBOARDS])),
   operator: 'Istio has given up its operator; an IstioOperator is read by "lateen validate" and "lateen kube-inject --operatorFileName"',
   'x uninstall': INSTALLATION,
   'x upgrade': INSTALLATION,

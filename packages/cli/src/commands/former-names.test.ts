@@ -27,6 +27,7 @@ test.each([
   [['x', 'uninstall', '--revision=1'], 'there is no command "x uninstall"'],
   [['x', 'add-to-mesh', 'deployment', 'web'], 'istio-injection=enabled'],
   [['manifest', 'generate'], 'there is no command "manifest generate"'],
+  [['d', 'console'], 'nearest are "lateen dashboard istiod-debug"'],
   [['explain'], 'did you mean "lateen x explain"?'],
   [['clusters'], 'did you mean "lateen proxy-config cluster"?'],
 ])('%j says what is instead', async (argv, says) => {

@@ -60,6 +60,7 @@ export const TREE: Tree = {
       },
       cluster: { summary: 'clusters', aliases: ['clusters', 'c'], load: async () => (await import('./proxy-config/cluster.ts')).cluster },
       ecds: { summary: 'filters that came apart', aliases: ['ec'], load: async () => (await import('./proxy-config/ecds.ts')).ecds },
+      eds: { summary: 'endpoints as they were given', hidden: true, load: async () => (await import('./proxy-config/eds.ts')).eds },
       endpoint: {
         summary: 'endpoints and their health',
         aliases: ['endpoints', 'ep'],
@@ -71,6 +72,11 @@ export const TREE: Tree = {
         load: async () => (await import('./proxy-config/listener.ts')).listener,
       },
       log: { summary: 'levels of its loggers', aliases: ['o'], load: async () => (await import('./proxy-config/log.ts')).log },
+      'rootca-compare': {
+        summary: 'whether two proxies trust the same root',
+        aliases: ['rc'],
+        load: async () => (await import('./proxy-config/rootca-compare.ts')).rootcaCompare,
+      },
       route: { summary: 'routes', aliases: ['routes', 'r'], load: async () => (await import('./proxy-config/route.ts')).route },
       secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },
     },

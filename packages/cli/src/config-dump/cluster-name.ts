@@ -7,11 +7,9 @@ export interface ClusterKey {
   readonly host: string
 }
 
-/** The parts of a name; a name of another form is a host alone. */
+/** The parts of a name; a name of another form is a host alone, those with underscores (of a gateway's SNI routing) too, as in istioctl. */
 export function parseClusterName(name: string): ClusterKey {
-  const parts = name.split('|')
-  // SNI-DNAT names have underscores: `outbound_.80_.v1_.host`.
-  const [direction, port, subset, host] = parts.length > 3 ? parts : name.split('_.').length > 3 ? name.split('_.') : []
+  const [direction, port, subset, host] = name.split('|')
   if (direction === undefined || host === undefined) return { direction: '', port: 0, subset: '', host: name }
   return { direction, port: Number(port) || 0, subset: subset ?? '', host }
 }

@@ -11,12 +11,14 @@ export interface ClusterFilter {
   readonly direction?: string | undefined
 }
 
-/** In the order of istioctl's table. @throws CommandError when there are none */
+/** In the order of istioctl's table. @throws CommandError when the dump has no such part */
 export function clustersOf(dump: ConfigDump, filter: ClusterFilter = {}): Fields[] {
   const section = dump.section('ClustersConfigDump')
   const entries = [...list(at(section, 'dynamic_active_clusters')), ...list(at(section, 'static_clusters'))]
   return entries
-    .map((entry) => fields(at(entry, 'cluster')))
+    .map((entry) => at(entry, 'cluster'))
+    .filter((cluster) => cluster !== undefined)
+    .map(fields)
     .filter((cluster) => matches(text(cluster['name']), filter))
     .sort((a, b) => compareClusterNames(text(a['name']), text(b['name'])))
 }
@@ -31,7 +33,8 @@ export const CLUSTER_HEADINGS = ['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 
 export function clusterRow(cluster: Fields): string[] {
   const name = text(cluster['name'])
   const { direction, port, subset, host } = parseClusterName(name)
-  const type = text(cluster['type']) || text(at(cluster, 'cluster_type', 'name')) || 'STATIC'
+  // A cluster of an extension's type has none of Envoy's own, and istioctl shows the first of these.
+  const type = text(cluster['type']) || 'STATIC'
   const where = direction === '' ? [name, '-', '-', '-'] : [host, String(port), subset || '-', direction]
   return [...where, type, originOf(cluster['metadata'])]
 }

@@ -20,11 +20,13 @@ interface Endpoint {
 }
 
 function matches({ address, port, status }: Endpoint, cluster: string, filter: EndpointFilter): boolean {
-  if (filter.address && filter.address.toLowerCase() !== address.toLowerCase()) return false
+  if (filter.address && ![address, `${address}:${port}`].some((each) => sameWord(each, filter.address))) return false
   if (filter.port && filter.port !== port) return false
-  if (filter.cluster && filter.cluster.toLowerCase() !== cluster.toLowerCase()) return false
-  return !filter.status || filter.status.toLowerCase() === status.toLowerCase()
+  if (filter.cluster && !sameWord(filter.cluster, cluster)) return false
+  return !filter.status || sameWord(filter.status, status)
 }
+
+const sameWord = (left: string, right: string | undefined): boolean => left.toLowerCase() === right?.toLowerCase()
 
 /** Load assignments with the endpoints that `filter` lets through; empty ones are left out. */
 export function assignmentsOf(dump: ConfigDump, filter: EndpointFilter = {}): Fields[] {
@@ -50,20 +52,20 @@ function filtered(assignment: Fields, filter: EndpointFilter): Fields {
 function configured(endpoint: unknown): Endpoint {
   const address = at(endpoint, 'endpoint', 'address')
   return {
-    address: text(at(address, 'socket_address', 'address')),
+    address: text(at(address, 'socket_address', 'address')) || configuredAddress(address),
     port: number(at(address, 'socket_address', 'port_value')),
     // In the dump of a live proxy the state is a word; a configuration that says nothing is UNKNOWN.
     status: text(at(endpoint, 'health_status')) || 'UNKNOWN',
   }
 }
 
-export const ASSIGNMENT_HEADINGS = ['NAME', 'STATUS', 'LOCALITY', 'CLUSTER']
+export const ASSIGNMENT_HEADINGS = ['ENDPOINT', 'STATUS', 'LOCALITY', 'CLUSTER']
 
 /** Rows below {@link ASSIGNMENT_HEADINGS}. */
 export function assignmentRows(assignment: Fields): string[][] {
   return list(assignment['endpoints']).flatMap((group) =>
     list(at(group, 'lb_endpoints')).map((each) => [
-      addressText(at(each, 'endpoint', 'address')),
+      configuredAddress(at(each, 'endpoint', 'address')),
       configured(each).status,
       localityText(at(group, 'locality')),
       clusterOf(assignment),
@@ -71,16 +73,29 @@ export function assignmentRows(assignment: Fields): string[][] {
   )
 }
 
+/** Up to the first part that is not known. */
 function localityText(locality: unknown): string {
-  const parts = ['region', 'zone', 'sub_zone'].map((name) => text(at(locality, name)))
-  return parts.slice(0, parts.findLastIndex((part) => part !== '') + 1).join('/')
+  const [region = '', zone = '', subZone = ''] = ['region', 'zone', 'sub_zone'].map((name) => text(at(locality, name)))
+  if (zone === '') return region
+  return subZone === '' ? `${region}/${zone}` : `${region}/${zone}/${subZone}`
 }
 
-function addressText(address: unknown): string {
+function configuredAddress(address: unknown): string {
   const socket = at(address, 'socket_address')
   if (socket !== undefined) return `${text(at(socket, 'address'))}:${number(at(socket, 'port_value'))}`
+  return text(at(address, 'pipe', 'path')) || (at(address, 'envoy_internal_address') === undefined ? '' : internalText(address))
+}
+
+/** What istioctl makes of a host's address: a port that is not there is not shown. */
+function observedAddress(address: unknown): string {
+  const socket = at(address, 'socket_address')
+  const port = number(at(socket, 'port_value'))
+  if (socket !== undefined) return `${text(at(socket, 'address'))}${port === 0 ? '' : `:${port}`}`
   const pipe = text(at(address, 'pipe', 'path'))
-  if (pipe) return `unix://${pipe}`
+  return pipe ? `unix://${pipe}` : internalText(address)
+}
+
+function internalText(address: unknown): string {
   const internal = at(address, 'envoy_internal_address')
   const listener = text(at(internal, 'server_listener_name'))
   return listener ? `envoy://${listener}/${text(at(internal, 'endpoint_id'))}` : 'unknown'
@@ -89,10 +104,10 @@ function addressText(address: unknown): string {
 export const HOST_HEADINGS = ['ENDPOINT', 'STATUS', 'OUTLIER CHECK', 'CLUSTER']
 
 /** @throws CommandError when `json` is no answer of `/clusters?format=json` */
-export function readClusterStatuses(json: string, origin: string): Fields[] {
+export function readClusterStatuses(json: string, origin: string): Fields {
   try {
     const document: unknown = JSON.parse(json)
-    return list(at(document, 'cluster_statuses')).map(fields)
+    return fields(document)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'unknown fault'
     throw new CommandError(`${origin} is no list of clusters: ${reason}. Get one with: pilot-agent request GET 'clusters?format=json'`, {
@@ -101,29 +116,34 @@ export function readClusterStatuses(json: string, origin: string): Fields[] {
   }
 }
 
+/** Whether the file is Envoy's other document, which people save first. */
+export const isConfigDump = (answer: Fields): boolean => at(answer, 'cluster_statuses') === undefined && at(answer, 'configs') !== undefined
+
+const statusesIn = (answer: Fields): Fields[] => list(at(answer, 'cluster_statuses')).map(fields)
+
 /** The statuses that have at least one host that `filter` lets through. */
-export function statusesOf(statuses: readonly Fields[], filter: EndpointFilter): Fields[] {
-  return statuses.filter((status) =>
+export function statusesOf(answer: Fields, filter: EndpointFilter): Fields[] {
+  return statusesIn(answer).filter((status) =>
     list(at(status, 'host_statuses')).some((host) => matches(observed(host), text(status['name']), filter)),
   )
 }
 
 /** Rows below {@link HOST_HEADINGS}, by address, port and cluster. */
-export function hostRows(statuses: readonly Fields[], filter: EndpointFilter): string[][] {
-  const hosts = statuses.flatMap((status) =>
+export function hostRows(answer: Fields, filter: EndpointFilter): string[][] {
+  const hosts = statusesIn(answer).flatMap((status) =>
     list(at(status, 'host_statuses')).map((host) => ({ host, cluster: text(status['name']), ...observed(host) })),
   )
   return hosts
     .filter((entry) => matches(entry, entry.cluster, filter))
     .sort((a, b) => compareText(a.address, b.address) || a.port - b.port || compareText(a.cluster, b.cluster))
-    .map(({ host, cluster, status }) => [addressText(at(host, 'address')), status, outlierText(host), cluster])
+    .map(({ host, cluster, status }) => [observedAddress(at(host, 'address')), status, outlierText(host), cluster])
 }
 
 function observed(host: unknown): Endpoint {
   const address = at(host, 'address')
   const socket = at(address, 'socket_address')
   return {
-    address: socket === undefined ? addressText(address) : text(at(socket, 'address')),
+    address: socket === undefined ? observedAddress(address) : text(at(socket, 'address')),
     port: number(at(socket, 'port_value')),
     status: text(at(host, 'health_status', 'eds_health_status')) || 'UNKNOWN',
   }

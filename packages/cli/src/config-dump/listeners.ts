@@ -14,7 +14,7 @@ const HTTP_FILTER = 'envoy.filters.network.http_connection_manager'
 const TCP_FILTER = 'envoy.filters.network.tcp_proxy'
 const BLACK_HOLE = 'BlackHoleCluster'
 
-/** In the order of istioctl's table: by port, address, type. */
+/** In the order of the dump. @throws CommandError when the dump has no such part */
 export function listenersOf(dump: ConfigDump, filter: ListenerFilter = {}): Fields[] {
   const section = dump.section('ListenersConfigDump')
   const dynamic = list(at(section, 'dynamic_listeners')).map((entry) => at(entry, 'active_state', 'listener'))
@@ -23,7 +23,13 @@ export function listenersOf(dump: ConfigDump, filter: ListenerFilter = {}): Fiel
     .filter((listener) => listener !== undefined)
     .map(fields)
     .filter((listener) => matches(listener, filter))
-    .sort((a, b) => portOf(a) - portOf(b) || compareText(addressOf(a), addressOf(b)) || compareText(typeOf(a), typeOf(b)))
+}
+
+/** The order of istioctl's table: by port, address, type. */
+export function sortedListeners(listeners: readonly Fields[]): Fields[] {
+  return [...listeners].sort(
+    (a, b) => portOf(a) - portOf(b) || compareText(addressOf(a), addressOf(b)) || compareText(typeOf(a), typeOf(b)),
+  )
 }
 
 function matches(listener: Fields, { address, port, type }: ListenerFilter): boolean {
@@ -46,7 +52,10 @@ export const SHORT_LISTENER_HEADINGS = ['ADDRESSES', 'PORT', 'TYPE']
 
 /** Rows below {@link LISTENER_HEADINGS}, one for each filter chain. */
 export function listenerRows(listener: Fields): string[][] {
-  const chains = chainsOf(listener).map((chain) => ({ match: chainMatchText(chain), destination: destinationOf(chain) }))
+  const chains = chainsOf(listener).map((chain) => ({
+    match: chainMatchText(at(chain, 'filter_chain_match')),
+    destination: destinationOf(chain),
+  }))
   chains.sort((a, b) => compareText(b.destination, a.destination))
   return chains.map(({ match, destination }) => [addresses(listener).join(','), String(portOf(listener)), match, destination])
 }
@@ -55,7 +64,7 @@ export function shortListenerRow(listener: Fields): string[] {
   return [addresses(listener).join(','), String(portOf(listener)), typeOf(listener)]
 }
 
-function chainsOf(listener: Fields): readonly unknown[] {
+export function chainsOf(listener: Fields): readonly unknown[] {
   const last = at(listener, 'default_filter_chain')
   return [...list(at(listener, 'filter_chains')), ...(last === undefined ? [] : [last])]
 }
@@ -65,10 +74,12 @@ function addresses(listener: Fields): string[] {
   return [addressOf(listener), ...more]
 }
 
-const addressOf = (listener: Fields): string => text(at(listener, 'address', 'socket_address', 'address'))
+const addressOf = (listener: Fields): string =>
+  text(at(listener, 'address', 'socket_address', 'address')) || text(at(listener, 'address', 'pipe', 'path'))
 const portOf = (listener: Fields): number => number(at(listener, 'address', 'socket_address', 'port_value'))
 
-const isBlackHole = (filter: unknown): boolean => text(at(filter, 'typed_config', 'cluster')) === BLACK_HOLE
+/** Wherever it is named, as in istioctl: among weighted clusters too. */
+const isBlackHole = (filter: unknown): boolean => (JSON.stringify(at(filter, 'typed_config')) ?? '').includes(BLACK_HOLE)
 
 /** Sets of ALPN names that Istio's chains use, by what they are called. */
 const KNOWN_PROTOCOLS: ReadonlyMap<string, string> = new Map([
@@ -79,8 +90,8 @@ const KNOWN_PROTOCOLS: ReadonlyMap<string, string> = new Map([
   ['http/1.1,h2c', 'App: HTTP'],
 ])
 
-function chainMatchText(chain: unknown): string {
-  const match = at(chain, 'filter_chain_match')
+/** @param match a FilterChainMatch; source addresses and types are left out, as in istioctl */
+export function chainMatchText(match: unknown): string {
   const names = list(at(match, 'server_names')).map(text)
   const transport = text(at(match, 'transport_protocol'))
   const protocols = list(at(match, 'application_protocols')).map(text).join(',')
@@ -95,7 +106,7 @@ function chainMatchText(chain: unknown): string {
   return parts.length > 0 ? parts.join('; ') : 'ALL'
 }
 
-function destinationOf(chain: unknown): string {
+export function destinationOf(chain: unknown): string {
   for (const filter of list(at(chain, 'filters'))) {
     const config = at(filter, 'typed_config')
     if (text(at(filter, 'name')) === HTTP_FILTER) {

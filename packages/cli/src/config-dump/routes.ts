@@ -12,7 +12,9 @@ export function routesOf(dump: ConfigDump, { name }: RouteFilter = {}): Fields[]
   const section = dump.section('RoutesConfigDump')
   const entries = [...list(at(section, 'dynamic_route_configs')), ...list(at(section, 'static_route_configs'))]
   const configurations = entries
-    .map((entry) => fields(at(entry, 'route_config')))
+    .map((entry) => at(entry, 'route_config'))
+    .filter((routes) => routes !== undefined)
+    .map(fields)
     .filter((routes) => !name || text(routes['name']) === name)
   const isPort = (routes: Fields) => /^\d+$/.test(text(routes['name']))
   const ports = configurations.filter(isPort).sort((a, b) => Number(a['name']) - Number(b['name']))

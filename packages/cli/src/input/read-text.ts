@@ -7,10 +7,15 @@ const LARGEST_BYTES = 64 * 1024 * 1024
 
 /** The text of a file; `-` is the standard input. @throws CommandError when it cannot be read or is too large */
 export function readText(path: string): string {
-  if (path === '-') return reading('standard input', () => interruptible(readStandardInput))
+  return readBytes(path, LARGEST_BYTES).toString('utf8')
+}
+
+/** What is in a file of at most `largest` bytes; `-` is the standard input. @throws CommandError when it cannot be read or is too large */
+export function readBytes(path: string, largest: number): Buffer {
+  if (path === '-') return reading('standard input', () => interruptible(() => readStandardInput(largest)))
   const { size } = reading(path, () => statSync(path))
-  if (size > LARGEST_BYTES) throw new CommandError(`${path} is larger than ${LARGEST_BYTES / 1024 / 1024} MiB`, { exitCode: EXIT.data })
-  return reading(path, () => readFileSync(path, 'utf8'))
+  if (size > largest) throw new CommandError(`${path} is larger than ${largest / 1024 / 1024} MiB`, { exitCode: EXIT.data })
+  return reading(path, () => readFileSync(path))
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -32,17 +37,17 @@ const asListener = (listener: unknown) => listener as NodeJS.SignalsListener
 const CHUNK_BYTES = 64 * 1024
 const AGAIN_MS = 5
 
-function readStandardInput(): string {
+function readStandardInput(largest: number): Buffer {
   if (isatty(0)) process.stderr.write('reading from the terminal; Ctrl-D ends the input\n')
   const chunks: Buffer[] = []
-  for (let size = 0; size <= LARGEST_BYTES; ) {
+  for (let size = 0; size <= largest; ) {
     const chunk = Buffer.alloc(CHUNK_BYTES)
     const count = readSome(chunk)
-    if (count === 0) return Buffer.concat(chunks).toString('utf8')
+    if (count === 0) return Buffer.concat(chunks)
     size += count
     chunks.push(chunk.subarray(0, count))
   }
-  throw new Error(`it is larger than ${LARGEST_BYTES / 1024 / 1024} MiB`)
+  throw new Error(`it is larger than ${largest / 1024 / 1024} MiB`)
 }
 
 /** A pipe that does not block has nothing now and something later: whoever writes to it may be slow. */

@@ -4,7 +4,7 @@ const GAP = '   '
 
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows]
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => width(line[column] ?? ''))))
+  const widths = headings.map((_, column) => lines.reduce((widest, line) => Math.max(widest, width(line[column] ?? '')), 0))
   return lines
     .map((line) =>
       line
@@ -14,6 +14,21 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     )
     .join('\n')
 }
+
+/**
+ * A table as Go's tabwriter makes it, which istioctl uses: each column is as wide as its widest cell and `padding` blanks, blanks at the
+ * ends of lines included, since scripts that cut istioctl's output at columns count on them.
+ */
+export function paddedTable(headings: readonly string[], rows: readonly (readonly string[])[], padding: number): string {
+  const lines = [headings, ...rows]
+  const widths = headings.map((_, column) => lines.reduce((widest, line) => Math.max(widest, width(line[column] ?? '')), 0) + padding)
+  const last = headings.length - 1
+  return lines
+    .map((line) => headings.map((_, column) => padded(line[column] ?? '', column === last ? 0 : (widths[column] ?? 0))).join(''))
+    .join('\n')
+}
+
+const padded = (cell: string, to: number): string => cell + ' '.repeat(Math.max(0, to - width(cell)))
 
 const width = (text: string) => [...text].length
 

@@ -13,6 +13,8 @@ export interface Flag {
   /** `list` may be repeated; `commas` may be repeated and split at commas; `duration` is as Go writes it. Default: text. */
   readonly type?: 'text' | 'integer' | 'duration' | 'list' | 'commas'
   readonly choices?: readonly string[]
+  /** Words that completion offers; others are taken as well. */
+  readonly suggestions?: readonly string[]
   /** What is read when the flag is not given; a duration in its text form. */
   readonly default?: string | number | boolean
   readonly hidden?: true
@@ -23,6 +25,8 @@ export interface Argument {
   readonly help: string
   readonly optional?: true
   readonly variadic?: true
+  /** Words that completion offers; others are taken as well. */
+  readonly suggestions?: readonly string[]
 }
 
 /** The flags that were given, by type. A name that the command does not declare is a bug and throws. */

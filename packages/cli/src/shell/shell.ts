@@ -210,6 +210,8 @@ const PARSERS = { integer: parseInteger, duration: parseDuration, list: collect,
 
 function option(flag: Flag): Option {
   const made = new Option(`${flag.short ? `-${flag.short}, ` : ''}--${flag.name}${flag.value ? ` <${flag.value}>` : ''}`, helpOf(flag))
+  // A flag is what its name says: commander would make `--no-x` the absence of `--x`.
+  made.negate = false
   // Choices come first: they bring a parser of their own.
   if (flag.choices) made.choices([...flag.choices])
   if (flag.type && flag.type !== 'text') made.argParser<unknown>(PARSERS[flag.type])

@@ -29,8 +29,13 @@ export const log = command<readonly ScopeLevel[] | undefined>({
   help: 'Shows at which levels the parts of the control plane log; with --level, --stack-trace-level or a reset changes them in every replica, or in the one that is named.',
   args: [{ name: 'pod', help: 'a pod of the control plane', optional: true }],
   flags: [
-    { name: 'level', value: 'LEVELS', help: `SCOPE:LEVEL,… with levels ${LEVELS.join(', ')}` },
-    { name: 'stack-trace-level', value: 'LEVELS', help: 'SCOPE:LEVEL,…: from which level on entries have a stack trace' },
+    { name: 'level', value: 'LEVELS', suggestions: LEVELS, help: `SCOPE:LEVEL,… with levels ${LEVELS.join(', ')}` },
+    {
+      name: 'stack-trace-level',
+      value: 'LEVELS',
+      suggestions: LEVELS,
+      help: 'SCOPE:LEVEL,…: from which level on entries have a stack trace',
+    },
     { name: 'reset', help: 'everything back: levels to info, stack traces to none' },
     { name: 'log-reset', help: 'levels back to info' },
     { name: 'stack-trace-reset', help: 'stack traces back to none' },

@@ -27,6 +27,7 @@ export const ANALYZER: Flag = { name: 'analyzer', value: 'NAME', type: 'list', h
 const threshold = (name: string, level: Severity, help: string): Flag => ({
   name,
   value: 'LEVEL',
+  suggestions: SEVERITIES,
   default: level,
   help: `${help}: ${SEVERITIES.join(', ')}`,
 })

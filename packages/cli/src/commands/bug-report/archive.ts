@@ -1,5 +1,5 @@
 /** Files with their contents → a `.tar.gz`, in the ustar format that every tar reads. */
-import { createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, renameSync, rmSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -7,21 +7,36 @@ import { createGzip } from 'node:zlib'
 export interface ArchivedFile {
   /** With slashes, at most 250 bytes. */
   readonly path: string
-  readonly content: Buffer
+  readonly content: Buffer | FileOnDisk
+}
+
+/** What is too large to be held. */
+export interface FileOnDisk {
+  readonly file: string
+  /** In bytes; so much of the file is taken. */
+  readonly size: number
 }
 
 const BLOCK = 512
 
-/** Writes one file after the other, so that only one is held at a time. */
+/** Writes one file after the other, so that only one is held at a time; the archive is complete or not there. */
 export async function writeArchive(target: string, files: AsyncIterable<ArchivedFile>, modified: Date): Promise<void> {
-  await pipeline(Readable.from(blocks(files, modified)), createGzip(), createWriteStream(target, { mode: 0o600 }))
+  const unfinished = `${target}.${process.pid}.part`
+  try {
+    await pipeline(Readable.from(blocks(files, modified)), createGzip(), createWriteStream(unfinished, { mode: 0o600 }))
+    renameSync(unfinished, target)
+  } finally {
+    rmSync(unfinished, { force: true })
+  }
 }
 
 async function* blocks(files: AsyncIterable<ArchivedFile>, modified: Date): AsyncGenerator<Buffer> {
   for await (const { path, content } of files) {
-    yield header(path, content.length, modified)
-    yield content
-    const rest = content.length % BLOCK
+    const size = 'file' in content ? content.size : content.length
+    yield header(path, size, modified)
+    if (!('file' in content)) yield content
+    else if (size > 0) yield* createReadStream(content.file, { end: size - 1 })
+    const rest = size % BLOCK
     if (rest > 0) yield Buffer.alloc(BLOCK - rest)
   }
   yield Buffer.alloc(2 * BLOCK)

@@ -6,7 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { PodObject } from '../../cluster/pods.ts'
 import { writeArchive } from './archive.ts'
 import { errorsOf, within } from './logs.ts'
-import { chosenContainers, fitsGlob, isChosen, parseChoice } from './selection.ts'
+import { withoutData, withoutKeys, withoutSecretVariables } from './redact.ts'
+import { chosenContainers, fitsGlob, parseChoice } from './selection.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'bug-report-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -31,6 +32,9 @@ const pod = (name: string, namespace: string, labels: Record<string, string> = {
 describe('which pods', () => {
   const cart = pod('cart-abc-1', 'shop', { app: 'cart', version: 'v2' }, 'cart')
 
+  const chosen = (of: PodObject, include: readonly string[], exclude: readonly string[] = []) =>
+    chosenContainers(of, ['istio-proxy', 'app'], { include: include.map(parseChoice), exclude: exclude.map(parseChoice) })
+
   test.each([
     ['shop', true],
     ['sh*', true],
@@ -41,20 +45,61 @@ describe('which pods', () => {
     ['shop///app=cart,version=v*', true],
     ['shop///app=web', false],
     ['////key=value', false],
+    ['*/*/*/*/*', true],
+    ['other, shop', true],
   ])('%s', (text, isIn) => {
-    expect(isChosen(cart, [parseChoice(text)], [])).toBe(isIn)
+    expect(chosen(cart, [text])).toHaveLength(isIn ? 2 : 0)
   })
 
   test('all but the excluded when nothing is included', () => {
-    const exclude = [parseChoice('kube-system,kube-public')]
-    expect(isChosen(cart, [], exclude)).toBe(true)
-    expect(isChosen(pod('dns', 'kube-system'), [], exclude)).toBe(false)
+    expect(chosen(cart, [], ['kube-system,kube-public'])).toHaveLength(2)
+    expect(chosen(pod('dns', 'kube-system'), [], ['kube-system,kube-public'])).toEqual([])
   })
 
-  test('containers by name', () => {
-    expect(chosenContainers(['istio-proxy', 'app'], [parseChoice('shop/////istio-*')])).toEqual(['istio-proxy'])
-    expect(chosenContainers(['istio-proxy', 'app'], [])).toEqual(['istio-proxy', 'app'])
+  test('containers by name: of those that are included, and of those that are not excluded', () => {
+    expect(chosen(cart, ['shop/////istio-*'])).toEqual(['istio-proxy'])
+    expect(chosen(cart, ['other', '*/*/*/*/*/app'])).toEqual(['app'])
+    expect(chosen(cart, ['shop'], ['/////app'])).toEqual(['istio-proxy'])
     expect(() => parseChoice('a/b/c/d/e/f/g')).toThrow('at most')
+  })
+})
+
+describe('keys and tokens', () => {
+  const key = '-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIOwnSecretBytes\n-----END EC PRIVATE KEY-----'
+  const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
+
+  test.each([
+    ['a key in a block of YAML', `data:\n  tls.key: |\n    ${key.replaceAll('\n', '\n    ')}\n  next: here`, 'next: here'],
+    ['a key in JSON', JSON.stringify({ key, next: 'here' }), '"next":"here"'],
+    ['a key in base64', `a: ${Buffer.from(key).toString('base64')}\nnext: here`, 'next: here'],
+    ['a key that is cut off', `here\n${key.slice(0, 50)}`, 'here'],
+    ['a token', `sent ${token}, here`, 'sent (token of 49 characters), here'],
+    ['a header', 'authorization: Bearer c2VjcmV0c2VjcmV0 here', 'Bearer (text of 16 characters) here'],
+  ])('%s', (_, text, rest) => {
+    const left = withoutKeys(text)
+    expect(left).toContain(rest)
+    expect(left).not.toMatch(/OwnSecret|T3duU2VjcmV0|c2VjcmV0|eyJzdWIi/)
+  })
+
+  test('certificates stay', () => {
+    const chain = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
+    const encoded = Buffer.from(chain).toString('base64')
+    expect(withoutKeys(`${chain} ${encoded}`)).toBe(`${chain} ${encoded}`)
+  })
+
+  test('variables with names of secrets lose their value, others not', () => {
+    const env = [
+      { name: 'DB_PASSWORD', value: 'sesame' },
+      { name: 'TOKEN_AUDIENCES', value: 'istio-ca' },
+      { name: 'API_KEY', valueFrom: { secretKeyRef: { name: 'k', key: 'k' } } },
+    ]
+    expect(withoutSecretVariables({ spec: { containers: [{ name: 'web', env }] } })).toEqual({
+      spec: { containers: [{ name: 'web', env: [{ name: 'DB_PASSWORD', value: '(text of 6 characters)' }, env[1], env[2]] }] },
+    })
+  })
+
+  test('a Secret says how long things are', () => {
+    expect(withoutData({ type: 'Opaque', data: { a: 'c2VjcmV0' } })).toEqual({ type: 'Opaque', data: { a: '(text of 8 characters)' } })
   })
 })
 

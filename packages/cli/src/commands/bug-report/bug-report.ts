@@ -1,25 +1,24 @@
 /** `bug-report`: what somebody else needs to understand a fault, in one archive. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { withCluster } from '../../cluster/connect.ts'
-import { fields, list, text } from '../../config-dump/fields.ts'
-import { readText } from '../../input/read-text.ts'
-import { type Context, command, type Flag } from '../../shell/command.ts'
-import { CommandError, EXIT } from '../../shell/exit-codes.ts'
-import { parseDuration } from '../../shell/flag-values.ts'
+import { reading } from '../../input/read-text.ts'
+import { type Context, command } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
-import { PROXY_ADMIN_PORT } from '../proxy-config/source.ts'
 import { type ArchivedFile, writeArchive } from './archive.ts'
-import { type Item, itemsOf, type Scope } from './collect.ts'
-import { errorsOf } from './logs.ts'
-import { parseChoice } from './selection.ts'
+import { itemsOf } from './collect.ts'
+import type { Item } from './item.ts'
+import { Report } from './report.ts'
+import { settingsOf } from './settings.ts'
 
 const SYSTEM_NAMESPACES = 'kube-node-lease,kube-public,kube-system,local-path-storage'
 
-const accepted = (name: string): Flag => ({ name, hidden: true, help: 'accepted: such files are not collected' })
+/** istioctl's names of the archive and of the folder in it. */
+const NAME = 'bug-report'
 
 export const bugReport = command<string>({
-  help: 'Collects what is needed to understand a fault into an archive in this folder: objects, analysis, logs, debug pages of the control plane, and the state of each proxy. What Secrets hold is left out, and Envoy never tells private keys. Read it before you hand it on.',
+  help: 'Collects what is needed to understand a fault into bug-report.tar.gz in this folder: objects, analysis, logs, debug pages of the control plane, and of each proxy its state, connections and core dumps. What Secrets hold is left out, and private keys and tokens are wherever they stand in text; core dumps hold the memory of a proxy. Read it before you hand it on.',
   flags: [
     {
       name: 'include',
@@ -52,13 +51,17 @@ export const bugReport = command<string>({
       name: 'filename',
       short: 'f',
       value: 'FILE',
-      help: 'YAML file with include, exclude, startTime, endTime, since, criticalErrors, ignoredErrors',
+      help: 'YAML file with include, exclude, startTime, endTime, since, criticalErrors, ignoredErrors and the like, for flags that are not given',
     },
     { name: 'istio-namespace', value: 'NAMESPACE', default: 'istio-system', help: 'the same as --istioNamespace' },
-    { name: 'dir', value: 'DIR', hidden: true, help: 'accepted: nothing is stored on the way' },
-    PROXY_ADMIN_PORT,
-    accepted('skip-coredumps'),
-    accepted('skip-netstat'),
+    {
+      name: 'dir',
+      value: 'DIR',
+      help: 'where core dumps are kept until they are in the archive (default: the folder for temporary files)',
+    },
+    { name: 'proxy-admin-port', value: 'PORT', type: 'integer', default: 15000, help: "port of the proxies' administration interface" },
+    { name: 'skip-coredumps', help: 'without core dumps of proxies' },
+    { name: 'skip-netstat', help: 'without the connections of proxies' },
     ...KUBE_FLAGS,
   ],
   examples: ['lateen bug-report', 'lateen bug-report --include "shop/cart*" --duration 1h', 'lateen bug-report --dry-run'],
@@ -66,101 +69,37 @@ export const bugReport = command<string>({
 })
 
 async function* collected(context: Context): AsyncGenerator<string> {
-  const { flags, progress, signal } = context
   const settings = settingsOf(context)
-  const namespace = flags.given('istio-namespace') ? flags.text('istio-namespace') : undefined
-  const lines = await withCluster(context, async (own) => {
-    const cluster = namespace ? { ...own, istioNamespace: namespace } : own
-    const items = await itemsOf(cluster, settings.scope)
-    if (flags.on('dry-run')) return items.map(({ path }) => path)
-    const started = new Date()
-    const name = `bug-report-${started.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}`
-    const target = join(flags.text('output-dir') || '.', `${name}.tar.gz`)
-    const step = progress.step('collecting')
-    const until = AbortSignal.any([signal, AbortSignal.timeout(flags.duration('timeout') ?? 1_800_000)])
-    const report = new Report(settings.critical, settings.ignored)
-    const concurrency = Math.max(1, flags.integer('rq-concurrency') ?? 8)
-    await writeArchive(target, filesOf(items, { folder: name, concurrency, until, report, onItem: (path) => step.update(path) }), started)
-    step.done(`collected ${items.length} files`)
-    return [...report.conclusion(), target]
-  })
-  yield `${lines.join('\n')}\n`
-}
-
-interface Settings {
-  readonly scope: Scope
-  readonly critical: readonly string[]
-  readonly ignored: readonly string[]
-}
-
-/** Flags before the file. @throws CommandError for texts that are no times or choices */
-function settingsOf({ flags }: Context): Settings {
-  const path = flags.text('filename')
-  const file = path === undefined ? {} : fields(parse(readText(path), { maxAliasCount: 0 }))
-  const several = (flag: string, key: string) =>
-    flags.given(flag) || file[key] === undefined ? flags.list(flag) : list(file[key]).map(text)
-  const duration = flags.duration('duration') ?? (text(file['since']) ? parseDuration(text(file['since'])) : undefined)
-  const since = timeOf('start-time', flags.text('start-time') ?? text(file['startTime']))
-  if (since && duration !== undefined) throw new CommandError('--start-time and --duration exclude each other', { exitCode: EXIT.usage })
-  return {
-    scope: {
-      include: several('include', 'include').map(parseChoice),
-      exclude: several('exclude', 'exclude').map(parseChoice),
-      window: {
-        since: since ?? (duration === undefined ? undefined : new Date(Date.now() - duration)),
-        until: timeOf('end-time', flags.text('end-time') ?? text(file['endTime'])),
-        tail: flags.integer('tail'),
-      },
-      fullSecrets: flags.on('full-secrets'),
-      skip: {
-        clusterDump: flags.on('skip-cluster-dump'),
-        analysis: flags.on('skip-analyze'),
-        proxyDebug: flags.on('skip-proxy-debug'),
-      },
-    },
-    critical: several('critical-errs', 'criticalErrors'),
-    ignored: several('ignore-errs', 'ignoredErrors'),
+  const { flags, isDryRun } = settings
+  const parent = reading(flags.text('dir') ?? '', () => temporaryParent(flags.text('dir')))
+  const kept = mkdtempSync(join(parent, `${NAME}-`))
+  try {
+    const lines = await withCluster({ ...context, flags }, async (cluster) => {
+      const items = await itemsOf(cluster, settings.scope, kept)
+      if (isDryRun) return items.map(({ path }) => path)
+      const target = join(flags.text('output-dir') || '.', `${NAME}.tar.gz`)
+      const step = context.progress.step('collecting')
+      const until = AbortSignal.any([context.signal, AbortSignal.timeout(settings.timeoutMs)])
+      const report = new Report(settings.patterns)
+      const files = filesOf(items, { concurrency: settings.concurrency, until, report, onItem: (path) => step.update(path) })
+      await writeArchive(target, files, new Date())
+      step.done(`collected ${items.length} files`)
+      for (const line of report.conclusion()) context.progress.note(line)
+      return [target]
+    })
+    yield `${lines.join('\n')}\n`
+  } finally {
+    rmSync(kept, { recursive: true, force: true })
   }
 }
 
-function timeOf(flag: string, given: string): Date | undefined {
-  if (given === '') return undefined
-  const time = new Date(given)
-  if (!Number.isNaN(time.getTime())) return time
-  throw new CommandError(`--${flag} ${given}: a time such as 2026-01-31T12:00:00Z is wanted`, { exitCode: EXIT.usage })
-}
-
-/** What was seen on the way: what could not be read, and errors in logs. */
-class Report {
-  readonly #critical: readonly string[]
-  readonly #ignored: readonly string[]
-  readonly faults: string[] = []
-  readonly logs: string[] = []
-
-  constructor(critical: readonly string[], ignored: readonly string[]) {
-    this.#critical = critical
-    this.#ignored = ignored
-  }
-
-  sawLog(path: string, log: string): void {
-    const { critical, others } = errorsOf(log, this.#critical, this.#ignored)
-    if (critical.length + others === 0) return
-    this.logs.push(`${path}: ${critical.length} critical, ${others} other errors`, ...critical.map((line) => `    ${line}`))
-  }
-
-  text(): string {
-    const part = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : [`${title}:`, ...lines, ''])
-    return [...part('Not collected', this.faults), ...part('Errors in logs', this.logs)].join('\n')
-  }
-
-  conclusion(): string[] {
-    const count = this.faults.length
-    return count === 0 ? [] : [`${count} of the files could not be collected; summary.txt in the archive says why`]
-  }
+function temporaryParent(given: string | undefined): string {
+  if (!given) return tmpdir()
+  mkdirSync(given, { recursive: true, mode: 0o700 })
+  return given
 }
 
 interface Collecting {
-  readonly folder: string
   readonly concurrency: number
   readonly until: AbortSignal
   readonly report: Report
@@ -168,29 +107,48 @@ interface Collecting {
 }
 
 /** Several are read at once, in order; what cannot be read is told in the summary, which comes last. */
-async function* filesOf(items: readonly Item[], { folder, concurrency, until, report, onItem }: Collecting): AsyncGenerator<ArchivedFile> {
-  const read = async (item: Item): Promise<ArchivedFile | undefined> => {
+async function* filesOf(items: readonly Item[], { concurrency, until, report, onItem }: Collecting): AsyncGenerator<ArchivedFile> {
+  const read = async (item: Item): Promise<ArchivedFile[]> => {
     try {
-      if (until.aborted) throw new Error('the time for the report was over')
-      const content = await item.read()
-      if (item.isLog) report.sawLog(item.path, content)
-      return { path: `${folder}/${item.path}`, content: Buffer.from(content) }
+      const found = await beforeTheEnd(until, () => item.read((fault) => report.fault(fault), until))
+      if (typeof found !== 'string') return found.map(({ name, content }) => ({ path: `${NAME}/${item.path}/${name}`, content }))
+      if (item.isLog) report.sawLog(item.path, found)
+      return [{ path: `${NAME}/${item.path}`, content: Buffer.from(found) }]
     } catch (error) {
-      report.faults.push(`${item.path}: ${error instanceof Error ? error.message : String(error)}`)
-      return undefined
+      const line = `${item.path}: ${error instanceof Error ? error.message : String(error)}`
+      if (item.isOptional && !until.aborted) report.absent(line)
+      else report.fault(line)
+      return []
     }
   }
-  const running: Promise<ArchivedFile | undefined>[] = []
+  const running: Promise<ArchivedFile[]>[] = []
   for (const item of items) {
     onItem(item.path)
     running.push(read(item))
-    if (running.length < concurrency) continue
-    const file = await running.shift()
-    if (file) yield file
+    if (running.length >= concurrency) yield* written(await running.shift(), report)
   }
-  for (const file of running) {
-    const done = await file
-    if (done) yield done
+  for (const files of running) yield* written(await files, report)
+  yield { path: `${NAME}/summary.txt`, content: Buffer.from(report.text()) }
+}
+
+/** A core dump is large: what was written is not needed on this disk any more. */
+async function* written(files: readonly ArchivedFile[] | undefined, report: Report): AsyncGenerator<ArchivedFile> {
+  for (const file of files ?? []) {
+    yield file
+    if (!('file' in file.content)) continue
+    report.sawCore()
+    rmSync(file.content.file, { force: true })
   }
-  yield { path: `${folder}/summary.txt`, content: Buffer.from(report.text() || 'all was collected; no errors are in the logs\n') }
+}
+
+/** @throws Error when the time is over, also in the middle of `work` */
+function beforeTheEnd<T>(until: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const over = () => reject(new Error('the time for the report was over'))
+    if (until.aborted) return over()
+    until.addEventListener('abort', over, { once: true })
+    work()
+      .then(resolve, reject)
+      .finally(() => until.removeEventListener('abort', over))
+  })
 }

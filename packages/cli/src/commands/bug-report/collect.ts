@@ -1,87 +1,74 @@
-/** What goes into a report, as files that are read when their turn comes. */
-import { type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
-import { isNotFound } from '@lateen/kube'
+/** What goes into a report, in istioctl's places, as items that are read when their turn comes. */
+import { RESOURCE_TYPES } from '@lateen/api'
 import type { Cluster } from '../../cluster/connect.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
-import { askIstiods } from '../../cluster/istiod.ts'
+import { askIstiod, askIstiods } from '../../cluster/istiod.ts'
 import { type PodObject, proxyContainerOf } from '../../cluster/pods.ts'
-import { fields } from '../../config-dump/fields.ts'
+import { at, list, number, text } from '../../config-dump/fields.ts'
 import { PRODUCT_VERSION } from '../../product.ts'
-import { sortedYaml } from '../../render/sorted-yaml.ts'
+import { CommandError } from '../../shell/exit-codes.ts'
 import { AnalysisOutput, renderLog } from '../analyze/output.ts'
 import { findingsOfCluster } from '../analyze/whole-cluster.ts'
+import { readVersion } from '../mesh-versions.ts'
+import { readSyncStatus } from '../proxy-status/sync-status.ts'
+import { clusterItems } from './cluster-objects.ts'
+import type { Item } from './item.ts'
 import { type LogWindow, readLog } from './logs.ts'
-import { type Choice, chosenContainers, isChosen } from './selection.ts'
-
-export interface Item {
-  /** Below the archive's folder. */
-  readonly path: string
-  read(): Promise<string>
-  readonly isLog?: true
-}
+import { coresItem, netstatItem } from './processes.ts'
+import { withoutKeys } from './redact.ts'
+import { type Choice, chosenContainers } from './selection.ts'
 
 export interface Scope {
   readonly include: readonly Choice[]
   readonly exclude: readonly Choice[]
   readonly window: LogWindow
   readonly fullSecrets: boolean
-  readonly skip: { readonly clusterDump: boolean; readonly analysis: boolean; readonly proxyDebug: boolean }
+  readonly proxyAdminPort: number
+  readonly skip: {
+    readonly clusterDump: boolean
+    readonly analysis: boolean
+    readonly proxyDebug: boolean
+    readonly netstat: boolean
+    readonly coreDumps: boolean
+  }
 }
 
-const DEBUG_PAGES = ['syncz', 'adsz', 'configz', 'registryz', 'endpointz', 'mesh', 'networkz', 'connections', 'push_status']
-const PROXY_PAGES = ['config_dump?include_eds', 'clusters', 'listeners', 'certs', 'memory', 'server_info', 'runtime', 'stats/prometheus']
+const DEBUG_PAGES = [
+  ...['adsz', 'authorizationz', 'configz', 'connections', 'endpointz', 'endpointShardz', 'inject', 'mesh', 'networkz', 'push_status'],
+  ...['registryz', 'resourcesz', 'syncz'],
+]
+const PROXY_PAGES = ['certs', 'clusters', 'config_dump?include_eds', 'listeners', 'memory', 'runtime', 'server_info', 'stats/prometheus']
 
-/** In the order in which they are read. */
-export async function itemsOf(cluster: Cluster, scope: Scope): Promise<Item[]> {
+/** In the order in which they are read: analysis asks for much, and comes last. @param folder where core dumps are kept meanwhile */
+export async function itemsOf(cluster: Cluster, scope: Scope, folder: string): Promise<Item[]> {
   const { client, istioNamespace } = cluster
   const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod)
   const istiods = items.filter(({ metadata }) => metadata.namespace === istioNamespace && metadata.labels?.['app'] === 'istiod')
-  const chosen = items.filter((pod) => !istiods.includes(pod) && isChosen(pod, scope.include, scope.exclude))
-  const proxies = chosen.filter((pod) => proxyContainerOf(pod) !== undefined)
+  const chosen = items
+    .filter((pod) => !istiods.includes(pod) && proxyContainerOf(pod) !== undefined)
+    .map((pod) => ({ pod, containers: chosenContainers(pod, containersOf(pod), scope) }))
   return [
-    { path: 'versions.yaml', read: () => versions(cluster) },
-    ...(scope.skip.clusterDump ? [] : objectItems(cluster, scope)),
-    ...(scope.skip.analysis ? [] : [{ path: 'analysis.txt', read: () => analysis(cluster) }]),
-    ...istiods.flatMap((pod) => [...logItems(cluster, pod, `istio/${pod.metadata.name}`, scope)]),
-    ...[...DEBUG_PAGES.map((page) => `debug/${page}`), 'metrics'].map((page) => istiodItem(cluster, page)),
-    ...proxies.flatMap((pod) => proxyItems(cluster, pod, scope)),
+    { path: 'versions', read: () => versions(cluster) },
+    ...(scope.skip.clusterDump ? [] : clusterItems(cluster, scope)),
+    ...istiods.flatMap((pod) => istiodItems(cluster, pod, scope)),
+    ...chosen.flatMap(({ pod, containers }) => proxyItems(cluster, { pod, containers, scope, folder })),
+    ...(scope.skip.analysis ? [] : [{ path: 'analyze/allNamespaces/allNamespaces', read: () => analysis(cluster) }]),
   ]
 }
 
-async function versions({ client }: Cluster): Promise<string> {
-  return sortedYaml({ lateen: PRODUCT_VERSION, kubernetes: await client.request('GET', '/version'), node: process.version })
-}
+const containersOf = ({ spec }: PodObject): string[] =>
+  [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ name }) => name)
 
-/** All kinds that a mesh is made of; Secrets without what they hold. */
-function objectItems({ client }: Cluster, { fullSecrets }: Scope): Item[] {
-  const workloads = ['deployments', 'statefulsets', 'daemonsets', 'replicasets'].map(
-    (plural): ResourceType => ({ group: 'apps', version: 'v1', kind: plural, plural, namespaced: true }),
-  )
-  const types = new Map([...Object.values(RESOURCE_TYPES), ...workloads].map((type) => [`${type.plural}.${type.group}`, type]))
-  return [...types].map(([name, type]) => ({
-    path: `cluster/${name.replace(/\.$/, '')}.yaml`,
-    read: async () => {
-      const { items } = await client.list(type).catch((error: unknown) => {
-        if (isNotFound(error)) return { items: [] as KubeObject[] }
-        throw error
-      })
-      const shown = type.kind === 'Secret' && !fullSecrets ? items.map(redacted) : items
-      return shown.map((object) => sortedYaml(withoutNoise(object))).join('---\n')
-    },
-  }))
-}
-
-function redacted(secret: KubeObject): KubeObject {
-  const hidden = (value: unknown) =>
-    Object.fromEntries(Object.entries(fields(value)).map(([key, text]) => [key, `(${String(text).length} characters)`]))
-  const { metadata } = secret
-  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...annotations } = metadata.annotations ?? {}
-  return { ...secret, metadata: { ...metadata, annotations }, data: hidden(secret['data']), stringData: hidden(secret['stringData']) }
-}
-
-function withoutNoise(object: KubeObject): unknown {
-  const { managedFields: _, ...metadata } = fields(object.metadata)
-  return { ...object, metadata }
+async function versions(cluster: Cluster): Promise<string> {
+  const [builds, synced] = await Promise.all([askIstiods(cluster, '/version'), askIstiods(cluster, '/debug/syncz')])
+  const proxies = Map.groupBy(readSyncStatus(synced.answers), ({ version }) => version)
+  return [
+    `lateen ${PRODUCT_VERSION}`,
+    ...builds.answers.map(({ istiod, revision, body }) => `control plane ${istiod}, revision ${revision}: ${readVersion(body).version}`),
+    ...[...proxies].map(([version, { length }]) => `proxies with version ${version}: ${length}`),
+    ...builds.faults,
+    '',
+  ].join('\n')
 }
 
 async function analysis(cluster: Cluster): Promise<string> {
@@ -89,31 +76,70 @@ async function analysis(cluster: Cluster): Promise<string> {
   return findings.length === 0 ? 'nothing was found\n' : `${renderLog(new AnalysisOutput(findings, false))}\n`
 }
 
-const istiodItem = (cluster: Cluster, page: string): Item => ({
-  path: `istio/${page}.txt`,
-  read: async () => {
-    const { answers, faults } = await askIstiods(cluster, `/${page}`)
-    return [...answers.map(({ istiod, body }) => (answers.length > 1 ? `# ${istiod}\n${body}` : body)), ...faults].join('\n')
-  },
-})
-
-function logItems({ client }: Cluster, pod: PodObject, folder: string, { include, window }: Scope): Item[] {
-  const { name, namespace = 'default' } = pod.metadata
-  const names = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container) => container.name)
-  return chosenContainers(names, include).map((container) => ({
-    path: `${folder}/${container}.log`,
-    read: () => readLog(client, { namespace, pod: name, container }, window),
-    isLog: true,
-  }))
+function istiodItems(cluster: Cluster, pod: PodObject, scope: Scope): Item[] {
+  const { name, namespace = cluster.istioNamespace } = pod.metadata
+  const folder = `istio/${namespace}/${name}`
+  return [
+    ...logItems(cluster, pod, { folder, containers: containersOf(pod), window: scope.window }),
+    ...[...DEBUG_PAGES.map((page) => `debug/${page}`), 'metrics'].map((page) => ({
+      path: `${folder}/${page}`,
+      read: async () => {
+        const answer = await askIstiod(cluster, pod, `/${page}`)
+        if (typeof answer === 'string') throw new CommandError(answer)
+        return withoutKeys(answer.body)
+      },
+    })),
+  ]
 }
 
-function proxyItems(cluster: Cluster, pod: PodObject, scope: Scope): Item[] {
+interface LogsOf {
+  readonly folder: string
+  readonly containers: readonly string[]
+  readonly window: LogWindow
+}
+
+function logItems({ client }: Cluster, pod: PodObject, { folder, containers, window }: LogsOf): Item[] {
   const { name, namespace = 'default' } = pod.metadata
+  const statuses = [...list(at(pod.status, 'initContainerStatuses')), ...list(at(pod.status, 'containerStatuses'))]
+  return containers.map((container) => {
+    const restarts = number(
+      at(
+        statuses.find((status) => text(at(status, 'name')) === container),
+        'restartCount',
+      ),
+    )
+    return {
+      path: `${folder}/${container}.log`,
+      read: async () => withoutKeys(await readLog(client, { namespace, pod: name, container, hasEnded: restarts > 0 }, window)),
+      isLog: true,
+    }
+  })
+}
+
+interface Chosen {
+  readonly pod: PodObject
+  readonly containers: readonly string[]
+  readonly scope: Scope
+  readonly folder: string
+}
+
+function proxyItems(cluster: Cluster, { pod, containers, scope, folder: kept }: Chosen): Item[] {
+  const { name, namespace = 'default', labels } = pod.metadata
   const folder = `proxies/${namespace}/${name}`
-  const ask = (page: string) => async () => (await proxyAdmin(cluster, `${name}.${namespace}`)).ask('GET', page)
-  const pages = pod.status?.phase === 'Running' && !scope.skip.proxyDebug ? PROXY_PAGES : []
+  const logs = logItems(cluster, pod, { folder, containers, window: scope.window })
+  const container = proxyContainerOf(pod)
+  if (!container || !containers.includes(container) || pod.status?.phase !== 'Running') return logs
+  const place = { namespace, pod: name, container }
+  const isZtunnel = labels?.['app'] === 'ztunnel'
+  const pages = isZtunnel ? ['config_dump'] : PROXY_PAGES
+  const ask = async (page: string) => (await proxyAdmin(cluster, `${name}.${namespace}`, scope.proxyAdminPort)).ask('GET', page)
   return [
-    ...logItems(cluster, pod, folder, scope),
-    ...pages.map((page) => ({ path: `${folder}/${page.replace(/\?.*/, '').replace('/', '-')}`, read: ask(page) })),
+    ...logs,
+    ...(scope.skip.netstat ? [] : [netstatItem(cluster, place, `${folder}/netstat`)]),
+    ...(scope.skip.coreDumps || isZtunnel ? [] : [coresItem(cluster, place, { path: `${folder}/cores`, folder: kept })]),
+    ...(scope.skip.proxyDebug ? [] : pages).map((page) => ({
+      path: `${folder}/${page.replace(/\?.*/, '')}`,
+      read: async () => withoutKeys(await ask(page)),
+    })),
   ]
 }

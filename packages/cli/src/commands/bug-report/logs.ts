@@ -12,15 +12,32 @@ export interface LogRequest {
   readonly namespace: string
   readonly pod: string
   readonly container: string
+  /** The container has run before, and has left a log of that. */
+  readonly hasEnded: boolean
 }
 
 /** Of one log; what is beyond is cut off, oldest first. */
 const MOST_BYTES = 64 << 20
 
-export async function readLog(client: KubeClient, { namespace, pod, container }: LogRequest, window: LogWindow): Promise<string> {
+/** The log, with that of the instance before the last restart after it. */
+export async function readLog(client: KubeClient, request: LogRequest, window: LogWindow): Promise<string> {
+  const log = await instanceLog(client, request, window)
+  if (!request.hasEnded) return log
+  // The node may have thrown it away.
+  const former = await instanceLog(client, request, window, 'previous').catch((error: unknown) => String(error))
+  return `==== the log before the last restart follows at the end ====\n${log}\n==== before the last restart ====\n${former}`
+}
+
+async function instanceLog(
+  client: KubeClient,
+  { namespace, pod, container }: LogRequest,
+  window: LogWindow,
+  instance?: 'previous',
+): Promise<string> {
   const query = {
     container,
     timestamps: 'true',
+    ...(instance && { previous: 'true' }),
     ...(window.tail === undefined ? {} : { tailLines: String(window.tail) }),
     ...(window.since === undefined ? {} : { sinceTime: window.since.toISOString() }),
     limitBytes: String(MOST_BYTES),

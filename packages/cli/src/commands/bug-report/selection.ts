@@ -23,30 +23,35 @@ export function parseChoice(text: string): Choice {
   if (parts.length > PARTS.length) {
     throw new CommandError(`"${text}": at most ${PARTS.join('/')} is wanted`, { exitCode: EXIT.usage })
   }
-  const list = (index: number) => (parts[index] ?? '').split(',').filter((word) => word !== '')
+  const words = (index: number) => (parts[index] ?? '').split(',').map((word) => word.trim())
+  // A * alone stands for all, also where keys and values are wanted.
+  const list = (index: number) => words(index).filter((word) => word !== '' && word !== '*')
   return { namespaces: list(0), deployments: list(1), pods: list(2), labels: list(3), annotations: list(4), containers: list(5) }
 }
 
-/** Whether a pod is in: of one of `include` (or that is empty), and of none of `exclude`. */
-export function isChosen(pod: PodObject, include: readonly Choice[], exclude: readonly Choice[]): boolean {
-  return (include.length === 0 || include.some((choice) => fits(pod, choice))) && !exclude.some((choice) => fits(pod, choice))
-}
-
-function fits(pod: PodObject, { namespaces, deployments, pods, labels, annotations }: Choice): boolean {
-  const { name, namespace = '', labels: own = {}, annotations: notes = {} } = pod.metadata
-  return (
-    fitsAny(namespaces, namespace) &&
-    (deployments.length === 0 || fitsAny(deployments, ownerName(pod))) &&
-    fitsAny(pods, name) &&
-    fitsPairs(labels, own) &&
-    fitsPairs(annotations, notes)
+/** The containers of a pod that are in: of one of `include` (or that is empty), and of none of `exclude`. */
+export function chosenContainers(
+  pod: PodObject,
+  containers: readonly string[],
+  { include, exclude }: { readonly include: readonly Choice[]; readonly exclude: readonly Choice[] },
+): readonly string[] {
+  return containers.filter(
+    (container) =>
+      (include.length === 0 || include.some((choice) => fits(pod, container, choice))) &&
+      !exclude.some((choice) => fits(pod, container, choice)),
   )
 }
 
-/** Containers of a pod whose logs are wanted. */
-export function chosenContainers(names: readonly string[], include: readonly Choice[]): readonly string[] {
-  const wanted = include.flatMap(({ containers }) => containers)
-  return wanted.length === 0 ? names : names.filter((name) => fitsAny(wanted, name))
+function fits(pod: PodObject, container: string, choice: Choice): boolean {
+  const { name, namespace = '', labels = {}, annotations = {} } = pod.metadata
+  return (
+    fitsAny(choice.namespaces, namespace) &&
+    (choice.deployments.length === 0 || fitsAny(choice.deployments, ownerName(pod))) &&
+    fitsAny(choice.pods, name) &&
+    fitsPairs(choice.labels, labels) &&
+    fitsPairs(choice.annotations, annotations) &&
+    fitsAny(choice.containers, container)
+  )
 }
 
 function ownerName(pod: PodObject): string {

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { isNotFound, statusCode } from '@lateen/kube'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
+import { askIstiods } from '../../cluster/istiod.ts'
 import { type PodObject, proxyContainerOf } from '../../cluster/pods.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
 import { rootPart } from '../ca/root-part.ts'
@@ -15,7 +16,23 @@ const MOST_ASKED = 40
 const AT_ONCE = 8
 
 export async function certificateChecks(context: CheckContext): Promise<CheckResult[]> {
-  return [await authorityCheck(context), ...(await workloadChecks(context))]
+  return [await authorityCheck(context), ...(await issuanceCheck(context)), ...(await workloadChecks(context))]
+}
+
+/** What the control plane says of whom it could not give a certificate; another one's does not say it. */
+async function issuanceCheck({ cluster }: CheckContext): Promise<CheckResult[]> {
+  const check = 'every proxy that asks for a certificate gets one'
+  const asked = await askIstiods(cluster, '/debug/certificatez').catch(() => undefined)
+  if (!asked) return []
+  const unserved = asked.answers.flatMap(({ body }) => [...list(JSON.parse(body))])
+  if (unserved.length === 0) return [ok(check)]
+  const lines = unserved.map((each) => `${text(at(each, 'identity'))}: ${text(at(each, 'reason'))}`)
+  return [
+    error(check, named(lines), {
+      hint: 'its pod is not ready until it has one; the control plane’s log says each refusal',
+      link: LINKS.certificates,
+    }),
+  ]
 }
 
 const AUTHORITY = 'the CA of the mesh is valid'

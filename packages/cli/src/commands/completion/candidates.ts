@@ -3,6 +3,7 @@ import type { Command, Context, Flag } from '../../shell/command.ts'
 import { isSwitch } from '../../shell/flag-values.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { childNamed, isBranch, type Tree } from '../../shell/tree.ts'
+import { type Asked, argumentValues, valuesOf } from './values.ts'
 
 export interface Candidate {
   readonly name: string
@@ -57,13 +58,14 @@ function waitingFlag(word: string, flags: readonly Flag[]): Flag | undefined {
 
 async function possible(current: string, words: readonly string[], place: Place, around: Surroundings): Promise<Candidate[]> {
   const flags = place.command?.flags ?? KUBE_FLAGS
+  const asked: Asked = { current, words, args: place.args, around }
   const equals = current.startsWith('--') ? current.indexOf('=') : -1
   if (equals > 0) {
     const flag = flags.find(({ name }) => current.slice(2, equals) === name)
-    const values = flag ? await valuesOf(flag, words, around) : []
+    const values = flag ? await valuesOf(flag, { ...asked, current: current.slice(equals + 1) }) : []
     return values.map((each) => ({ ...each, name: `${current.slice(0, equals)}=${each.name}` }))
   }
-  if (place.pending) return valuesOf(place.pending, words, around)
+  if (place.pending) return valuesOf(place.pending, asked)
   if (current.startsWith('-')) {
     return [...flags.filter(({ hidden }) => !hidden), { name: 'help', help: 'help for this command' }].map(({ name, help }) => ({
       name: `--${name}`,
@@ -77,36 +79,12 @@ async function possible(current: string, words: readonly string[], place: Place,
   return [
     ...below,
     ...(isTop ? around.foreign.map(({ name, summary }) => ({ name, meaning: summary })) : []),
-    ...(await argumentsOf(current, words, place, around)),
+    ...(await argumentsOf(asked, place.command)),
   ]
 }
 
-/** Loaded only when a name is wanted. */
-const names = () => import('./live-names.ts')
-
-async function valuesOf({ name, choices }: Flag, words: readonly string[], around: Surroundings): Promise<Candidate[]> {
-  if (choices) return choices.map((choice) => ({ name: choice, meaning: '' }))
-  if (/namespace$/i.test(name)) return (await names()).namespaceNames(words, around)
-  if (name === 'context') return (await names()).contextNames(words, around)
-  if (name === 'revision') return (await names()).revisionNames(words, around)
-  if (name === 'node' || name === 'workload-node') return (await names()).nodeNames(words, around)
-  return []
-}
-
-const POD_ARGUMENTS = new Set(['pod', 'ztunnel', 'workload'])
-
-async function argumentsOf(
-  current: string,
-  words: readonly string[],
-  { command, args }: Place,
-  around: Surroundings,
-): Promise<Candidate[]> {
+function argumentsOf(asked: Asked, command: Command | undefined): Promise<Candidate[]> | Candidate[] {
   const declared = command?.args ?? []
-  const argument = declared[args.length] ?? declared.find(({ variadic }) => variadic)
-  if (!argument) return []
-  if (POD_ARGUMENTS.has(argument.name)) return (await names()).podNames(current, words, around)
-  if (argument.name === 'service') return (await names()).serviceNames(words, around)
-  if (argument.name === 'namespace') return (await names()).namespaceNames(words, around)
-  if (argument.name === 'revision-tag') return (await names()).tagNames(words, around)
-  return []
+  const argument = declared[asked.args.length] ?? declared.find(({ variadic }) => variadic)
+  return argument ? argumentValues(argument, asked) : []
 }

@@ -3,7 +3,7 @@ import { type Context, command } from '../../shell/command.ts'
 import { candidates } from './candidates.ts'
 
 /** A shell that waits for longer is taken for one that hangs. */
-const PATIENCE_MS = 2_500
+const PATIENCE_MS = 2_000
 
 export const complete = command<readonly string[]>({
   help: 'Prints what may follow the words after --, the last of which is being written; one a line, with what it means after a tab.',

@@ -1,13 +1,15 @@
 /** Names of the cluster that a half-written command line means, for completion. */
-import { type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
+import { KINDS, type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
-import type { PodObject } from '../../cluster/pods.ts'
+import { type PodObject, typeOfWord } from '../../cluster/pods.ts'
+import { at, text } from '../../config-dump/fields.ts'
 import type { Flags } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { listTags } from '../tag/tags.ts'
+import { WAYPOINT_CLASS } from '../waypoint/gateway.ts'
 import type { Candidate, Surroundings } from './candidates.ts'
 
-const TIMEOUT_MS = 2_000
+const TIMEOUT_MS = 1_800
 
 /** The flags about the cluster among the words, as far as they are written. */
 function flagsOf(words: readonly string[]): Flags {
@@ -59,35 +61,73 @@ export const tagNames = (words: readonly string[], around: Surroundings): Promis
     (await listTags(client)).filter(({ tag }) => tag !== '').map(({ tag, revision }) => ({ name: tag, meaning: `revision ${revision}` })),
   )
 
-/** Kinds of workloads, by the word that is written before the slash. */
-const TYPES: Readonly<Record<string, ResourceType>> = Object.fromEntries(
-  (
-    [
-      ['deployment', 'Deployment'],
-      ['statefulset', 'StatefulSet'],
-      ['daemonset', 'DaemonSet'],
-    ] as const
-  ).map(([word, kind]) => [word, { group: 'apps', version: 'v1', kind, plural: `${word}s`, namespaced: true }]),
+export const accountNames = (words: readonly string[], around: Surroundings): Promise<Candidate[]> =>
+  ask(words, around, async (cluster) => named(await listed(cluster, RESOURCE_TYPES.ServiceAccount, cluster.istioNamespace)))
+
+export const waypointNames = (words: readonly string[], around: Surroundings): Promise<Candidate[]> =>
+  ask(words, around, async (cluster) => {
+    const gateways = await listed(cluster, RESOURCE_TYPES.KubernetesGateway, cluster.namespace)
+    return named(gateways.filter(({ spec }) => text(at(spec, 'gatewayClassName')).startsWith(WAYPOINT_CLASS)))
+  })
+
+export const ztunnelNames = (words: readonly string[], around: Surroundings): Promise<Candidate[]> =>
+  ask(words, around, async ({ client }) => {
+    const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, { limit: MOST, labelSelector: 'app=ztunnel' })
+    return items.map((pod) => ({ name: `${pod.metadata.name}.${pod.metadata.namespace}`, meaning: pod.spec?.nodeName ?? '' }))
+  })
+
+/** Kinds with pods, by the word that is written before the slash. */
+const OWNERS: ReadonlyMap<string, ResourceType> = new Map(
+  ['deployment', 'statefulset', 'daemonset', 'replicaset', 'job', 'service'].flatMap((word) => {
+    const type = typeOfWord(word)
+    return type ? [[word, type] as const] : []
+  }),
 )
 
-/** Pods of the namespace, and after `deployment/` the Deployments. In another namespace: after the dot. */
+/** Pods, and after `deployment/` the Deployments; those of other namespaces with theirs after the dot. */
 export function podNames(current: string, words: readonly string[], around: Surroundings): Promise<Candidate[]> {
   return ask(words, around, async (cluster) => {
     const [word = '', name] = current.split('/')
-    const type = name === undefined ? undefined : TYPES[word]
-    if (name !== undefined) {
-      return type ? named(await listed(cluster, type, cluster.namespace)).map((each) => ({ ...each, name: `${word}/${each.name}` })) : []
-    }
+    if (name !== undefined) return behindSlash(cluster, word, typeOfWord(word.toLowerCase()))
     const pods = (await cluster.client.list<PodObject>(RESOURCE_TYPES.Pod, { limit: MOST })).items
-    const own = pods
-      .filter(({ metadata }) => metadata.namespace === cluster.namespace)
-      .map((pod) => ({ name: pod.metadata.name, meaning: pod.status?.phase ?? '' }))
-    const elsewhere = pods
-      .filter(({ metadata }) => metadata.namespace !== cluster.namespace)
-      .map((pod) => ({ name: `${pod.metadata.name}.${pod.metadata.namespace}`, meaning: pod.status?.phase ?? '' }))
-    return [...own, ...elsewhere, ...Object.keys(TYPES).map((each) => ({ name: `${each}/`, meaning: 'its first running pod' }))]
+    return [
+      ...pods.map((pod) => ({ name: placed(cluster, pod), meaning: pod.status?.phase ?? '' })),
+      ...[...OWNERS.keys()].map((each) => ({ name: `${each}/`, meaning: 'its first running pod' })),
+    ]
   })
 }
+
+/** Kinds of configuration and of workloads; after the slash their objects. */
+export async function kindOrObjectNames(current: string, words: readonly string[], around: Surroundings): Promise<Candidate[]> {
+  const [word = '', name] = current.split('/')
+  if (name === undefined) {
+    const kinds = KINDS.map(({ kind }) => ({ name: kind.toLowerCase(), meaning: kind }))
+    return [...kinds, ...[...OWNERS.keys()].map((each) => ({ name: `${each}/`, meaning: 'its proxies' }))]
+  }
+  return ask(words, around, (cluster) => behindSlash(cluster, word, configurationType(word) ?? typeOfWord(word.toLowerCase())))
+}
+
+/** Objects of a kind of configuration. */
+export async function objectNames(word: string, words: readonly string[], around: Surroundings): Promise<Candidate[]> {
+  const type = configurationType(word)
+  return type ? ask(words, around, (cluster) => placedNames(cluster, type)) : []
+}
+
+function configurationType(word: string): ResourceType | undefined {
+  const kind = KINDS.find((each) => [each.kind.toLowerCase(), each.plural].includes(word.toLowerCase()))
+  return kind && Object.values(RESOURCE_TYPES).find((type) => type.kind === kind.kind && type.group === kind.group)
+}
+
+async function behindSlash(cluster: Cluster, word: string, type: ResourceType | undefined): Promise<Candidate[]> {
+  return type ? (await placedNames(cluster, type)).map(({ name, meaning }) => ({ name: `${word}/${name}`, meaning })) : []
+}
+
+const placedNames = async (cluster: Cluster, type: ResourceType): Promise<Candidate[]> =>
+  (await listed(cluster, type)).map((object) => ({ name: placed(cluster, object), meaning: '' }))
+
+/** `name` in the namespace of the line, `name.namespace` elsewhere. */
+const placed = ({ namespace }: Cluster, { metadata }: KubeObject): string =>
+  metadata.namespace === namespace ? metadata.name : `${metadata.name}.${metadata.namespace}`
 
 /** Contexts of the kubeconfig: read, not asked for. */
 export async function contextNames(words: readonly string[], { env, home }: Surroundings): Promise<Candidate[]> {

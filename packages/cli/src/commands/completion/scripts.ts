@@ -13,17 +13,25 @@ function scriptCommand(shell: string, install: string, script: (ask: string) => 
   })
 }
 
-/** Descriptions are shown by shells that have a place for them; bash has none. */
+/**
+ * Descriptions are shown by shells that have a place for them; bash has none. Bash cuts words at = and : as well, which this program does
+ * not, and wants only what follows the cut.
+ */
 export const bash = scriptCommand(
   'bash',
   'source <(lateen completion bash)',
   () => `# bash completion for lateen
 _lateen() {
-  local line
+  local line current cut=\${COMP_WORDS[COMP_CWORD]} typed=\${COMP_LINE:0:COMP_POINT}
+  local -a words
   COMPREPLY=()
+  read -ra words <<< "$typed"
+  [[ $typed == *[[:space:]] ]] && words+=("")
+  current=\${words[\${#words[@]}-1]}
+  [[ $cut == [=:] ]] && cut=
   while IFS= read -r line; do
-    COMPREPLY+=("\${line%%$'\\t'*}")
-  done < <("\${COMP_WORDS[0]}" __complete --no-descriptions -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    COMPREPLY+=("\${line#"\${current%"$cut"}"}")
+  done < <("\${words[0]/#\\~/$HOME}" __complete --no-descriptions -- "\${words[@]:1}" 2>/dev/null </dev/null)
   # A type such as deployment/ is followed by a name, not by a space.
   [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace
 }
@@ -35,14 +43,19 @@ export const zsh = scriptCommand(
   'source <(lateen completion zsh)',
   (ask) => `#compdef lateen
 _lateen() {
-  local -a names
+  local -a names types
   local line name
   while IFS= read -r line; do
     name=\${line%%$'\\t'*}
-    [[ $line == *$'\\t'* ]] && names+=("\${name//:/\\\\:}:\${line#*$'\\t'}") || names+=("\${name//:/\\\\:}")
-  done < <(\${words[1]} ${ask} -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
-  if (( \${#names} )); then _describe 'lateen' names; else _files; fi
+    [[ $line == *$'\\t'* ]] && line="\${name//:/\\\\:}:\${line#*$'\\t'}" || line="\${name//:/\\\\:}"
+    [[ $name == */ ]] && types+=("$line") || names+=("$line")
+  done < <(\${words[1]/#\\~/$HOME} ${ask} -- "\${(@)words[2,CURRENT]}" 2>/dev/null </dev/null)
+  if (( \${#names} + \${#types} == 0 )); then _files; return; fi
+  (( \${#names} )) && _describe -V 'lateen' names
+  # A type such as deployment/ is followed by a name, not by a space.
+  (( \${#types} )) && _describe -V 'types' types -S ''
 }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }
 compdef _lateen lateen`,
 )
 
@@ -52,7 +65,7 @@ export const fish = scriptCommand(
   (ask) => `# fish completion for lateen
 function __lateen_complete
   set -l words (commandline -opc) (commandline -ct)
-  lateen ${ask} -- $words[2..-1] 2>/dev/null
+  lateen ${ask} -- $words[2..-1] 2>/dev/null </dev/null
 end
 complete -c lateen -f -a '(__lateen_complete)'
 complete -c lateen -n 'string match -qr -- "^-[fc]\\$|file" (commandline -opc)[-1]' -F`,

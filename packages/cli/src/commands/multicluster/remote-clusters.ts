@@ -2,7 +2,7 @@
 import { withCluster } from '../../cluster/connect.ts'
 import { type Answer, askIstiods } from '../../cluster/istiod.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
-import { table } from '../../render/table.ts'
+import { paddedTable } from '../../render/table.ts'
 import { command } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 
@@ -24,9 +24,10 @@ export const remoteClusters = command<readonly RemoteCluster[]>({
       return readClusters(answers)
     }),
   render: (clusters) =>
-    table(
+    paddedTable(
       ['NAME', 'SECRET', 'STATUS', 'ISTIOD'],
       clusters.map(({ name, secret, status, istiod }) => [name, secret, status, istiod]),
+      5,
     ),
 })
 

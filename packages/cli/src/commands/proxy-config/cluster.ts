@@ -1,8 +1,10 @@
-import { CLUSTER_HEADINGS, clusterRow, clustersOf } from '../../config-dump/clusters.ts'
+import { CLUSTER_HEADINGS, type ClusterFilter, clusterRow, clustersOf } from '../../config-dump/clusters.ts'
+import type { ConfigDump } from '../../config-dump/dump.ts'
+import { type Fields, text } from '../../config-dump/fields.ts'
 import { command } from '../../shell/command.ts'
 import { clusterFilter, DIRECTION, FQDN, PORT, SUBSET } from './filters.ts'
-import { renderTable, report } from './report.ts'
-import { OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { renderTable, report, type Shown } from './report.ts'
+import { filtered, foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const cluster = command({
   help: 'The clusters that a proxy has: service, port, subset, direction, how endpoints are found, and the DestinationRule applied.',
@@ -14,8 +16,36 @@ export const cluster = command({
     'lateen proxy-config clusters --file config_dump.json',
   ],
   async run(context) {
-    const found = clustersOf(await readDump(context), clusterFilter(context.flags))
-    return report(context, 'envoy.config.cluster.v3.Cluster', found, () => ({ headings: CLUSTER_HEADINGS, rows: found.map(clusterRow) }))
+    const dump = await readDump(context)
+    const found = clustersIn(dump, clusterFilter(context.flags))
+    return foundIn(
+      context,
+      dump,
+      report(context, 'envoy.config.cluster.v3.Cluster', found, () => clusterTable(found)),
+    )
   },
   render: renderTable,
+})
+
+/** @throws CommandError when the dump has no clusters */
+export const clustersIn = (dump: ConfigDump, filter: ClusterFilter): readonly Fields[] =>
+  filtered((wanted?: ClusterFilter) => clustersOf(dump, wanted), filter, 'clusters')
+
+const PADDING = 5
+
+export const clusterTable = (found: readonly Fields[]): Shown => ({
+  headings: CLUSTER_HEADINGS,
+  rows: found.map(clusterRow),
+  padding: PADDING,
+})
+
+/** As part of `proxy-config all`: with the cluster's name, and its kind before the name of what is no service. */
+export const namedClusterTable = (found: readonly Fields[]): Shown => ({
+  headings: ['NAME', ...CLUSTER_HEADINGS],
+  rows: found.map((each) => {
+    const name = `cluster/${text(each['name'])}`
+    const [host = '', port = '', ...rest] = clusterRow(each)
+    return [name, port === '-' ? name : host, port, ...rest]
+  }),
+  padding: PADDING,
 })

@@ -1,8 +1,7 @@
 import { EXTENSION_HEADINGS, extensionRow, extensionsOf } from '../../config-dump/extensions.ts'
-import { canonical } from '../../config-dump/proto-json.ts'
 import { command } from '../../shell/command.ts'
-import { renderTable, wantsData } from './report.ts'
-import { OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { message, renderTable, wantsData } from './report.ts'
+import { foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const ecds = command({
   help: 'The filters that a proxy got apart from its listeners (extension config discovery): Wasm, telemetry.',
@@ -11,9 +10,11 @@ export const ecds = command({
   examples: ['lateen proxy-config ecds POD.NAMESPACE'],
   async run(context) {
     const dump = await readDump(context)
-    if (!wantsData(context.flags)) return { headings: EXTENSION_HEADINGS, rows: extensionsOf(dump).map(extensionRow) }
-    const [section] = await canonical('envoy.admin.v3.EcdsConfigDump', [dump.section('EcdsConfigDump')])
-    return section
+    const section = dump.section('EcdsConfigDump')
+    const found = wantsData(context.flags)
+      ? message(context, 'envoy.admin.v3.EcdsConfigDump', section)
+      : { headings: EXTENSION_HEADINGS, rows: extensionsOf(dump).map(extensionRow), padding: 5 }
+    return foundIn(context, dump, found)
   },
   render: renderTable,
 })

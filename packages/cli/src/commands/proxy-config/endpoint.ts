@@ -1,4 +1,4 @@
-import { HOST_HEADINGS, hostRows, readClusterStatuses, statusesOf } from '../../config-dump/endpoints.ts'
+import { HOST_HEADINGS, hostRows, isConfigDump, readClusterStatuses, statusesOf } from '../../config-dump/endpoints.ts'
 import { command } from '../../shell/command.ts'
 import { ADDRESS, CLUSTER, endpointFilter, PORT, STATUS } from './filters.ts'
 import { renderTable, report } from './report.ts'
@@ -13,12 +13,16 @@ export const endpoint = command({
     'lateen proxy-config endpoints POD.NAMESPACE --cluster "outbound|9080||reviews.default.svc.cluster.local"',
   ],
   async run(context) {
-    const { json, origin } = await readSource(context, 'clusters?format=json')
-    const statuses = readClusterStatuses(json, origin)
+    const { content, origin } = await readSource(context, 'clusters?format=json')
+    const answer = readClusterStatuses(content.toString(), origin)
+    if (isConfigDump(answer)) {
+      context.progress.note(`${origin} is a config dump; its endpoints are shown by: lateen proxy-config eds --file ${origin}`)
+    }
     const filter = endpointFilter(context.flags)
-    return report(context, 'envoy.admin.v3.ClusterStatus', statusesOf(statuses, filter), () => ({
+    return report(context, 'envoy.admin.v3.ClusterStatus', statusesOf(answer, filter), () => ({
       headings: HOST_HEADINGS,
-      rows: hostRows(statuses, filter),
+      rows: hostRows(answer, filter),
+      padding: 5,
     }))
   },
   render: renderTable,

@@ -2,8 +2,8 @@
 import { withCluster } from '../../cluster/connect.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
-import { readText } from '../../input/read-text.ts'
-import type { Argument, Context, Flag } from '../../shell/command.ts'
+import { readDumpFile } from '../../input/read-dump.ts'
+import { type Argument, type Context, type Flag, Outcome } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 
@@ -24,8 +24,7 @@ export const PROXY_ADMIN_PORT: Flag = {
   value: 'PORT',
   type: 'integer',
   default: 15000,
-  hidden: true,
-  help: "accepted; the proxy's own agent knows the port",
+  help: "port of Envoy's administration interface",
 }
 
 /** What all of `proxy-config` have. */
@@ -35,24 +34,59 @@ export const SOURCE_FLAGS: readonly Flag[] = [
   ...KUBE_FLAGS,
 ]
 
-/** The text at `path` of Envoy's administration interface, or of the file. */
-export async function readSource(context: Context, path: string): Promise<{ json: string; origin: string }> {
+export interface Source {
+  readonly content: string | Buffer
+  /** The file or the pod, for messages. */
+  readonly origin: string
+}
+
+/** What is at `path` of Envoy's administration interface, or in the file. */
+export async function readSource(context: Context, path: string): Promise<Source> {
   const file = context.flags.text('file')
   const [reference] = context.args
   if (file !== undefined && reference !== undefined) {
     throw new CommandError('give a pod or --file, not both', { exitCode: EXIT.usage })
   }
-  if (file !== undefined) return { json: readText(file), origin: file }
+  if (file !== undefined) return { content: readDumpFile(file), origin: file === '-' ? 'standard input' : file }
   if (reference === undefined) {
     throw new CommandError('no pod: give [<type>/]<name>[.<namespace>], or --file with a config dump', { exitCode: EXIT.usage })
   }
   return withCluster(context, async (cluster) => {
-    const admin = await proxyAdmin(cluster, reference)
-    return { json: await admin.ask('GET', path), origin: `pod ${admin.pod}` }
+    const admin = await proxyAdmin(cluster, reference, context.flags.integer('proxy-admin-port'))
+    return { content: await admin.ask('GET', path), origin: `pod ${admin.pod}` }
   })
 }
 
+/** @param query such as `?include_eds`, for a proxy that is asked */
 export async function readDump(context: Context, query = ''): Promise<ConfigDump> {
-  const { json, origin } = await readSource(context, `config_dump${query}`)
-  return readConfigDump(json, origin)
+  const { content, origin } = await readSource(context, `config_dump${query}`)
+  return readConfigDump(content, origin, { damaged: 'read' })
+}
+
+/** What was found in a dump; when that is damaged, it is said, and the command fails although what is whole is shown. */
+export function foundIn<T>(
+  { progress }: Pick<Context, 'progress'>,
+  { damage }: Pick<ConfigDump, 'damage'>,
+  found: T | AsyncIterable<string>,
+): T | Outcome<T> | AsyncIterable<string> {
+  if (damage === undefined) return found
+  if (isText(found)) return followedBy(found, damage)
+  progress.note(`Error: ${damage}`)
+  return new Outcome(found, EXIT.failure)
+}
+
+function isText(found: unknown): found is AsyncIterable<string> {
+  return typeof found === 'object' && found !== null && Symbol.asyncIterator in found
+}
+
+async function* followedBy(text: AsyncIterable<string>, damage: string): AsyncIterable<string> {
+  yield* text
+  throw new CommandError(damage)
+}
+
+/** What `find` finds with a filter. @throws CommandError when there would be nothing without it either */
+export function filtered<F extends object, R>(find: (filter?: F) => readonly R[], filter: F, what: string): readonly R[] {
+  const found = find(filter)
+  if (found.length === 0 && find().length === 0) throw new CommandError(`no ${what} found`)
+  return found
 }

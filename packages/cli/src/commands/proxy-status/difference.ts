@@ -4,7 +4,7 @@ import { clustersOf } from '../../config-dump/clusters.ts'
 import type { ConfigDump } from '../../config-dump/dump.ts'
 import { at, type Fields, fields as fieldsOf, list, text } from '../../config-dump/fields.ts'
 import { listenersOf } from '../../config-dump/listeners.ts'
-import { canonical } from '../../config-dump/proto-json.ts'
+import { canonicalForms } from '../../config-dump/proto-json.ts'
 import { routesOf } from '../../config-dump/routes.ts'
 
 export interface KindDifference {
@@ -32,40 +32,49 @@ function sortedRoutes(dump: ConfigDump): Fields[] {
 }
 
 const KINDS = [
-  { kind: 'Clusters', type: 'envoy.config.cluster.v3.Cluster', read: clustersOf },
-  { kind: 'Listeners', type: 'envoy.config.listener.v3.Listener', read: listenersOf },
-  { kind: 'Routes', type: 'envoy.config.route.v3.RouteConfiguration', read: sortedRoutes },
+  { kind: 'Clusters', section: 'ClustersConfigDump', type: 'envoy.config.cluster.v3.Cluster', read: clustersOf },
+  { kind: 'Listeners', section: 'ListenersConfigDump', type: 'envoy.config.listener.v3.Listener', read: listenersOf },
+  { kind: 'Routes', section: 'RoutesConfigDump', type: 'envoy.config.route.v3.RouteConfiguration', read: sortedRoutes },
 ] as const
 
-/** @param held the proxy's own dump without what its bootstrap holds */
-export async function difference(sent: ConfigDump, held: ConfigDump): Promise<KindDifference[]> {
+/** The resources of one kind by name, in one form, so that only meaning differs. */
+export interface Compared {
+  readonly kind: (typeof KINDS)[number]['kind']
+  readonly resources: ReadonlyMap<string, unknown>
+}
+
+/** Kinds that a dump lacks have no resources. */
+export async function comparable(dump: ConfigDump): Promise<Compared[]> {
   return Promise.all(
-    KINDS.map(async ({ kind, type, read }) => {
-      const [left, right] = [await byName(type, read(sent)), await byName(type, read(held))]
-      const shared = [...left].flatMap(([name, one]) => {
-        const other = right.get(name)
-        const fields = other === undefined ? [] : fieldDifferences(one, other, '')
-        return fields.length > 0 ? [{ name, fields }] : []
-      })
-      return {
-        kind,
-        onlySent: [...left.keys()].filter((name) => !right.has(name)),
-        onlyHeld: [...right.keys()].filter((name) => !left.has(name)),
-        different: shared,
-      }
-    }),
+    KINDS.map(async ({ kind, section, type, read }) => ({ kind, resources: await byName(type, dump.has(section) ? read(dump) : []) })),
   )
 }
 
-/** In one form, so that only meaning differs; resources without a name are not the control plane's. */
-async function byName(type: string, resources: readonly Fields[]): Promise<Map<string, unknown>> {
-  const named = resources.filter((resource) => text(resource['name']) !== '')
-  const forms = await canonical(type, named)
-  return new Map(named.map((resource, index) => [text(resource['name']), forms[index]]))
+/** @param held the proxy's own dump without what its bootstrap holds */
+export async function difference(sent: ConfigDump, held: ConfigDump): Promise<KindDifference[]> {
+  const [all, others] = [await comparable(sent), await comparable(held)]
+  return all.map(({ kind, resources: left }, index) => {
+    const right = others[index]?.resources ?? new Map<string, unknown>()
+    const different = [...left].flatMap(([name, one]) => {
+      const other = right.get(name)
+      const fields = other === undefined ? [] : fieldDifferences(one, other, '')
+      return fields.length > 0 ? [{ name, fields }] : []
+    })
+    return {
+      kind,
+      onlySent: [...left.keys()].filter((name) => !right.has(name)),
+      onlyHeld: [...right.keys()].filter((name) => !left.has(name)),
+      different,
+    }
+  })
 }
 
-export const isEmpty = ({ onlySent, onlyHeld, different }: KindDifference): boolean =>
-  onlySent.length + onlyHeld.length + different.length === 0
+/** Resources without a name are not the control plane's. */
+async function byName(type: string, resources: readonly Fields[]): Promise<Map<string, unknown>> {
+  const named = resources.filter((resource) => text(resource['name']) !== '')
+  const forms = await canonicalForms(type)
+  return new Map(named.map((resource) => [text(resource['name']), forms.of(resource)]))
+}
 
 const MAX_DIFFERENCES = 20
 

@@ -71,8 +71,8 @@ test('with --verbosity there is a column for each type, and what is not asked fo
   const [headings, api, cart] = table(text(true))
   expect(headings).toEqual(['NAME', 'CLUSTER', 'CDS', 'LDS', 'EDS', 'RDS', 'ECDS', 'Custom', 'WDS', 'ISTIOD', 'VERSION'])
   expect(api?.slice(2, 7)).toEqual(['IGNORED', 'IGNORED', 'IGNORED', 'STALE (Never Acknowledged)', 'IGNORED'])
-  expect(cart?.[2]).toBe('REJECTED')
-  expect(cart?.[5]).toMatch(/^STALE \(\d+h\)$/)
+  expect(cart?.[2]).toBe('ERROR')
+  expect(cart?.[5]).toMatch(/^STALE \(\d+d\)$/)
 })
 
 test('as data they are what Envoy calls them', () => {

@@ -4,15 +4,18 @@ import { askControlPlanes } from '../../cluster/control-planes.ts'
 import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { findPod } from '../../cluster/pods.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
-import { readText } from '../../input/read-text.ts'
-import { table } from '../../render/table.ts'
+import { readDumpFile } from '../../input/read-dump.ts'
+import { humanDuration } from '../../render/human-duration.ts'
+import { paddedTable } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { XDS_FLAGS } from '../../shell/xds-flags.ts'
+import { wantsData } from '../proxy-config/report.ts'
 import { PROXY_ADMIN_PORT } from '../proxy-config/source.ts'
 import { type ClientStatuses, clientStatuses } from './client-statuses.ts'
-import { difference, type FieldDifference, isEmpty, type KindDifference } from './difference.ts'
+import { comparison } from './comparison.ts'
+import { difference, type KindDifference } from './difference.ts'
 import { type ProxyState, readSyncStatus, type TypeState } from './sync-status.ts'
 
 interface Overview {
@@ -27,7 +30,12 @@ interface OneProxy {
   readonly differences: readonly KindDifference[]
 }
 
-export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string>({
+/** The same for people. */
+interface ComparedText {
+  readonly lines: readonly string[]
+}
+
+export const proxyStatus = command<Overview | OneProxy | ComparedText | ClientStatuses | string>({
   help: 'Without a pod: for every connected proxy and type of configuration, whether it has what was last sent, and why it was refused. With a pod: how what it holds differs from what it was sent.',
   args: [{ name: 'pod', help: '[<type>/]<name>[.<namespace>]', optional: true }],
   flags: [
@@ -55,8 +63,9 @@ export const proxyStatus = command<Overview | OneProxy | ClientStatuses | string
   ],
   run: (context) => (context.args[0] === undefined ? overview(context) : oneProxy(context, context.args[0])),
   render: (found) => {
-    if (typeof found === 'string' || 'resources' in found) return typeof found === 'string' ? found : ''
-    return 'proxies' in found ? overviewText(found) : differenceText(found)
+    if (typeof found === 'string') return found
+    if ('lines' in found) return found.lines.join('\n')
+    return 'proxies' in found ? overviewText(found) : ''
   },
 })
 
@@ -95,9 +104,10 @@ function summaryTable(proxies: readonly ProxyState[]): string {
     version,
     `${types.length}${types.length > 0 ? ` (${types.map(({ type }) => type).join(',')})` : ''}`,
   ])
-  return table(['NAME', 'CLUSTER', 'ISTIOD', 'VERSION', 'SUBSCRIBED TYPES'], rows)
+  return paddedTable(['NAME', 'CLUSTER', 'ISTIOD', 'VERSION', 'SUBSCRIBED TYPES'], rows, PADDING)
 }
 
+const PADDING = 5
 const COLUMNS = ['CDS', 'LDS', 'EDS', 'RDS', 'ECDS']
 
 function detailTable(proxies: readonly ProxyState[]): string {
@@ -109,31 +119,25 @@ function detailTable(proxies: readonly ProxyState[]): string {
     istiod,
     version,
   ])
-  return table(['NAME', 'CLUSTER', ...columns, 'ISTIOD', 'VERSION'], rows)
+  return paddedTable(['NAME', 'CLUSTER', ...columns, 'ISTIOD', 'VERSION'], rows, PADDING)
 }
 
 function cellOf(state: TypeState | undefined): string {
   // As istioctl: what a proxy does not ask for is not missing.
   if (!state) return 'IGNORED'
-  const shown = state.error ? 'REJECTED' : state.state
-  return state.sentAt === undefined ? shown : `${shown} (${age(state.sentAt)})`
+  const shown = state.error ? 'ERROR' : state.state
+  return state.sentAt === undefined ? shown : `${shown} (${humanDuration(Date.now() - Date.parse(state.sentAt))})`
 }
 
-function age(time: string): string {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000))
-  if (seconds < 120) return `${seconds}s`
-  return seconds < 7200 ? `${Math.round(seconds / 60)}m` : `${Math.round(seconds / 3600)}h`
-}
-
-async function oneProxy(context: Context, reference: string): Promise<OneProxy | string> {
+async function oneProxy(context: Context, reference: string): Promise<OneProxy | ComparedText | string> {
   return withCluster(context, async (cluster) => {
     const { metadata } = await findPod(cluster.client, reference, cluster.namespace)
     if (metadata.labels?.['app'] === 'ztunnel') {
       return `Sync diff is not available for ztunnel pod ${metadata.name}.${metadata.namespace}`
     }
-    const admin = await proxyAdmin(cluster, reference)
+    const admin = await proxyAdmin(cluster, reference, context.flags.integer('proxy-admin-port'))
     const file = context.flags.text('file')
-    const held = readConfigDump(file === undefined ? await admin.ask('GET', 'config_dump') : readText(file), file ?? `pod ${admin.pod}`)
+    const held = readConfigDump(file === undefined ? await admin.ask('GET', 'config_dump') : readDumpFile(file), file ?? `pod ${admin.pod}`)
     const [status, dumps] = await Promise.all([
       askControlPlanes(context, cluster, '/debug/syncz'),
       askControlPlanes(context, cluster, `/debug/config_dump?proxyID=${encodeURIComponent(admin.pod)}`).catch(() => undefined),
@@ -145,7 +149,10 @@ async function oneProxy(context: Context, reference: string): Promise<OneProxy |
         `no control plane has a connection of ${admin.pod}: see kubectl logs ${admin.pod.split('.')[0]} -c istio-proxy`,
       )
     }
-    return { proxy, differences: await difference(readConfigDump(answer.body, answer.istiod), dynamicPart(held)) }
+    const sent = readConfigDump(answer.body, answer.istiod)
+    if (wantsData(context.flags)) return { proxy, differences: await difference(sent, dynamicPart(held)) }
+    const refusals = proxy.types.flatMap(({ type, error }) => (error ? [`${type} refused: ${error}`] : []))
+    return { lines: [...(await comparison(sent, dynamicPart(held))), ...refusals] }
   })
 }
 
@@ -159,20 +166,3 @@ function dynamicPart(dump: ConfigDump): ConfigDump {
     },
   }
 }
-
-function differenceText({ proxy, differences }: OneProxy): string {
-  const lines = differences.flatMap((found) => {
-    if (isEmpty(found)) return [`${found.kind} Match`]
-    return [
-      `${found.kind} Don't Match`,
-      ...found.onlySent.map((name) => `  sent, not held: ${name}`),
-      ...found.onlyHeld.map((name) => `  held, not sent: ${name}`),
-      ...found.different.flatMap(({ name, fields }) => [`  differs: ${name}`, ...fields.map(fieldText)]),
-    ]
-  })
-  const errors = proxy.types.flatMap(({ type, error }) => (error ? [`${type} refused: ${error}`] : []))
-  return [...lines, ...errors].join('\n')
-}
-
-const fieldText = ({ field, sent, held }: FieldDifference): string =>
-  `    ${field}: sent ${JSON.stringify(sent) ?? 'nothing'}, held ${JSON.stringify(held) ?? 'nothing'}`

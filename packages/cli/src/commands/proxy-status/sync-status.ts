@@ -39,11 +39,11 @@ const SHORT: Readonly<Record<string, string>> = {
   'istio.security.Authorization': 'WADS',
 }
 
-/** Sorted by cluster and proxy. An answer that is no list of proxies counts as empty. */
+/** Sorted by proxy. An answer that is no list of proxies counts as empty. */
 export function readSyncStatus(answers: readonly Answer[]): ProxyState[] {
   return answers
     .flatMap(({ istiod, revision, body }) => list(parse(body)).map((entry) => stateOf(entry, istiod, revision)))
-    .sort((a, b) => compareText(a.cluster, b.cluster) || compareText(a.proxy, b.proxy))
+    .sort((a, b) => compareText(a.proxy, b.proxy) || compareText(a.cluster, b.cluster))
 }
 
 function parse(body: string): unknown {

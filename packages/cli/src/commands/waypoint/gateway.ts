@@ -11,7 +11,12 @@ export const TRAFFIC = 'istio.io/waypoint-for'
 const TRAFFIC_TYPES = ['all', 'none', 'service', 'workload']
 
 export const NAME: Flag = { name: 'name', value: 'NAME', default: 'waypoint', help: 'name of the waypoint' }
-export const FOR: Flag = { name: 'for', value: 'TRAFFIC', help: `what goes through it: ${TRAFFIC_TYPES.join(', ')}` }
+export const FOR: Flag = {
+  name: 'for',
+  value: 'TRAFFIC',
+  suggestions: TRAFFIC_TYPES,
+  help: `what goes through it: ${TRAFFIC_TYPES.join(', ')}`,
+}
 export const REVISION_FLAG: Flag = { name: 'revision', short: 'r', value: 'REVISION', help: 'control plane of the waypoint' }
 export const ALL_NAMESPACES: Flag = { name: 'all-namespaces', short: 'A', help: 'of all namespaces' }
 export const WAIT_FOR: Flag = {

@@ -1,8 +1,10 @@
 /** `x simulate`: what a proxy's generated configuration does with calls, without a cluster and without Envoy. */
 import { type KubeObject, parseDocuments } from '@lateen/api'
+import { switchesFrom } from '@lateen/model'
 import { configurationOf, type Outcome, readCalls, simulate as walk } from '@lateen/simulate'
 import { createMesh, DEFAULT_MESH, type MeshState } from '@lateen/translate'
 import { parse } from 'yaml'
+import { switchReader } from '../../input/environment.ts'
 import { readText } from '../../input/read-text.ts'
 import { table } from '../../render/table.ts'
 import { command, OUTPUT_FLAG } from '../../shell/command.ts'
@@ -13,7 +15,9 @@ interface Result {
 }
 
 export const simulate = command<Result>({
-  help: 'Translates configuration for one proxy and walks calls through the listeners, routes and clusters that come of it.',
+  help:
+    'Translates configuration for one proxy and walks calls through the listeners, routes and clusters that come of it. Variables of ' +
+    'the environment that switch features of istiod on or off mean the same here.',
   flags: [
     { name: 'filename', short: 'f', value: 'FILE', help: 'configuration: Istio and Kubernetes objects as YAML or JSON' },
     { name: 'proxy', value: 'FILE', help: 'the proxy: type, id, ipAddresses, configNamespace, labels, metadata' },
@@ -23,13 +27,13 @@ export const simulate = command<Result>({
     OUTPUT_FLAG,
   ],
   examples: ['lateen x simulate -f config.yaml --proxy proxy.json --calls calls.json'],
-  run: async ({ flags }) => {
+  run: async ({ flags, env }) => {
     const need = (name: string): string => {
       const path = flags.text(name)
       if (path === undefined) throw new CommandError(`--${name} is missing: give a file`, { exitCode: EXIT.usage })
       return path
     }
-    const mesh = createMesh(DEFAULT_MESH)
+    const mesh = createMesh({ ...DEFAULT_MESH, switches: switchesFrom(switchReader(env)) })
     const meshConfig = flags.text('meshConfigFile')
     const networks = flags.text('networksFile')
     if (meshConfig !== undefined) mesh.setMeshConfig(readValue(meshConfig))

@@ -26,6 +26,7 @@ export const log = command<readonly ZtunnelLog[]>({
     {
       name: 'level',
       value: 'LEVELS',
+      suggestions: [...LEVELS.keys()],
       type: 'commas',
       help: `a level for everything, or SCOPE:LEVEL,… with levels ${[...LEVELS.keys()].join(', ')}`,
     },
@@ -47,7 +48,7 @@ export const log = command<readonly ZtunnelLog[]>({
       return Promise.all(pods.map((pod) => levelsOf(cluster, pod, adminPort(context.flags), query)))
     })
   },
-  render: (found) => found.map(({ ztunnel, says }) => `${ztunnel}:\n${says}`).join('\n'),
+  render: (found) => found.map(({ ztunnel, says }) => `${ztunnel}:\n${says}\n\n`).join(''),
 })
 
 async function levelsOf(cluster: Cluster, pod: PodObject, port: number, query: string): Promise<ZtunnelLog> {
@@ -58,14 +59,19 @@ async function levelsOf(cluster: Cluster, pod: PodObject, port: number, query: s
 /** @throws CommandError for a level that there is not */
 export function queryOf(flags: Context['flags']): string {
   const levels = flags.list('level')
-  if (flags.on('reset') && levels.length > 0) throw new CommandError('--level and --reset exclude each other', { exitCode: EXIT.usage })
+  if (flags.on('reset') && levels.length > 0) throw new CommandError('--level cannot be combined with --reset', { exitCode: EXIT.usage })
   if (flags.on('reset')) return '?level=info&reset'
   if (levels.length === 0) return ''
   const words = levels.map((text) => {
     const [, scope, level = text] = /^([\w:]+)[:=](\w+)$/.exec(text) ?? []
     const known = LEVELS.get(level)
     if (!known)
-      throw new CommandError(`--level ${text}: levels are ${[...LEVELS.keys()].join(', ')}, as in access:debug`, { exitCode: EXIT.usage })
+      throw new CommandError(
+        `unrecognized logging level: ${level}; levels are ${[...LEVELS.keys()].join(', ')}, as in --level access:debug`,
+        {
+          exitCode: EXIT.usage,
+        },
+      )
     return scope ? `${scope}=${known}` : known
   })
   return `?level=${encodeURIComponent(words.join(','))}`

@@ -1,7 +1,7 @@
 /** Where `ztunnel-config` reads from: a file, or a ztunnel. */
 import { withCluster } from '../../cluster/connect.ts'
 import { askZtunnel, findZtunnels } from '../../cluster/ztunnel.ts'
-import { readText } from '../../input/read-text.ts'
+import { readDumpFile } from '../../input/read-dump.ts'
 import type { Argument, Context, Flag } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
@@ -29,15 +29,23 @@ export const ZTUNNEL_FLAGS: readonly Flag[] = [
 
 export const adminPort = (flags: Context['flags']): number => flags.integer('proxy-admin-port') ?? 15_000
 
-export async function readDump(context: Context): Promise<ZtunnelDump> {
+/** Which of several ztunnels is meant when none is named: any, for what all of them have, or none, for what is of one alone. */
+export type Several = 'any' | 'none'
+
+export async function readDump(context: Context, several: Several = 'any'): Promise<ZtunnelDump> {
   const file = context.flags.text('file')
   const [reference] = context.args
-  if (file !== undefined && reference !== undefined) {
-    throw new CommandError('give a ztunnel or --file, not both', { exitCode: EXIT.usage })
+  const node = context.flags.text('node')
+  if ([file, reference, node].filter((each) => each !== undefined).length > 1) {
+    throw new CommandError('at most one of --file, --node, or pod name must be passed', { exitCode: EXIT.usage })
   }
-  if (file !== undefined) return readZtunnelDump(readText(file), file)
+  if (file !== undefined) return readZtunnelDump(readDumpFile(file), file === '-' ? 'standard input' : file)
   return withCluster(context, async (cluster) => {
-    const [pod] = await findZtunnels(cluster, reference, context.flags.text('node'))
+    const [pod, ...others] = await findZtunnels(cluster, reference, node)
+    if (several === 'none' && others.length > 0 && node === undefined) {
+      const names = [pod, ...others].map((each) => each?.metadata.name).join(', ')
+      throw new CommandError(`ztunnel pod name or --node must be set: there are ${names}`, { exitCode: EXIT.usage })
+    }
     if (!pod) throw new CommandError('no ztunnel was found')
     const json = await askZtunnel(cluster, pod, adminPort(context.flags), 'GET', '/config_dump')
     return readZtunnelDump(json, `ztunnel ${pod.metadata.name}`)

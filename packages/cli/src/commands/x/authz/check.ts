@@ -1,7 +1,7 @@
 /** `x authz check`: the authorization policies that a pod's proxy enforces. */
-import { table } from '../../../render/table.ts'
+import { paddedTable } from '../../../render/table.ts'
 import { command } from '../../../shell/command.ts'
-import { POD_ARGUMENT, readDump, SOURCE_FLAGS } from '../../proxy-config/source.ts'
+import { foundIn, POD_ARGUMENT, readDump, SOURCE_FLAGS } from '../../proxy-config/source.ts'
 import { type EnforcedPolicy, enforcedPolicies } from './policies.ts'
 
 export const authzCheck = command<readonly EnforcedPolicy[]>({
@@ -13,10 +13,14 @@ export const authzCheck = command<readonly EnforcedPolicy[]>({
     'lateen x authz check deployment/cart -n shop',
     'lateen x authz check -f config_dump.json',
   ],
-  run: async (context) => enforcedPolicies(await readDump(context)),
+  async run(context) {
+    const dump = await readDump(context)
+    return foundIn(context, dump, enforcedPolicies(dump))
+  },
   render: (policies) =>
-    table(
+    paddedTable(
       ['ACTION', 'AuthorizationPolicy', 'RULES'],
       policies.map(({ action, policy, rules }) => [action, policy, String(rules)]),
+      3,
     ),
 })

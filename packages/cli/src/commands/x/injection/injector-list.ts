@@ -2,7 +2,7 @@
 import { type ConfigMap, type KubeObject, matchesLabelSelector, RESOURCE_TYPES } from '@lateen/api'
 import { IGNORED_NAMESPACES } from '@lateen/inject'
 import { withCluster } from '../../../cluster/connect.ts'
-import { table } from '../../../render/table.ts'
+import { paddedTable } from '../../../render/table.ts'
 import { command } from '../../../shell/command.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
 import { type InjectionHook, injectionHooks, REVISION } from './webhooks.ts'
@@ -34,11 +34,11 @@ export const injectorList = command<Injectors>({
     const first =
       namespaces.length === 0
         ? 'No Istio injected namespaces present.'
-        : table(['NAMESPACE', 'ISTIO-REVISION', 'POD-REVISIONS'], namespaces)
+        : paddedTable(['NAMESPACE', 'ISTIO-REVISION', 'POD-REVISIONS'], namespaces, 1)
     const second =
       hooks.length === 0
         ? 'No Istio injection hooks present.'
-        : table(['NAMESPACES', 'INJECTOR-HOOK', 'ISTIO-REVISION', 'SIDECAR-IMAGE'], hooks)
+        : paddedTable(['NAMESPACES', 'INJECTOR-HOOK', 'ISTIO-REVISION', 'SIDECAR-IMAGE'], hooks, 1)
     return `${first}\n\n${second}`
   },
 })

@@ -82,8 +82,10 @@ export async function metricsOf(
 }
 
 const HEADINGS = ['WORKLOAD', 'TOTAL RPS', 'ERROR RPS', 'P50 LATENCY', 'P90 LATENCY', 'P99 LATENCY']
-const WIDEST_NAME = 40
+const NAME_COLUMN = 40
 const COLUMN = 13
+/** Blanks before each cell, at least. */
+const GAP = 2
 
 /** Aligned to the right, as istioctl has it. */
 function metricsTable(found: readonly WorkloadMetrics[]): string {
@@ -91,9 +93,21 @@ function metricsTable(found: readonly WorkloadMetrics[]): string {
     workload,
     totalRps.toFixed(3),
     errorRps.toFixed(3),
-    ...latencies.map((latency) => `${Math.trunc(latency)}ms`),
+    ...latencies.map(latencyText),
   ])
   return [HEADINGS, ...rows]
-    .map((cells) => cells.map((cell, index) => cell.padStart(index === 0 ? WIDEST_NAME : COLUMN)).join(''))
+    .map(([name = '', ...cells]) => {
+      const numbers = cells.map((cell) => cell.padStart(Math.max(COLUMN, cell.length + GAP)))
+      return [' '.repeat(GAP), name.padStart(NAME_COLUMN), ...numbers].join('')
+    })
     .join('\n')
+}
+
+/** Whole milliseconds, as Go writes durations; a histogram without requests has no number. */
+function latencyText(milliseconds: number): string {
+  const whole = Number.isFinite(milliseconds) ? Math.trunc(milliseconds) : 0
+  if (whole === 0) return '0s'
+  if (whole < 1000) return `${whole}ms`
+  const [minutes, seconds] = [Math.floor(whole / 60_000), (whole % 60_000) / 1000]
+  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds}s`
 }
