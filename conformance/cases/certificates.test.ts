@@ -2,16 +2,17 @@
  * Certificates replaced while requests come in: leaves, intermediates and roots, between sidecars and through the gateway. Every request
  * makes a connection of its own, so every request is a handshake with whatever certificates and roots both ends hold at that moment.
  */
-import type { X509Certificate } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
-import { type CaEntries, certificatesOf, newIntermediate, newLeaf, newRoot } from '../harness/certificate-authorities.ts'
+import { newIntermediate, newLeaf, newRoot } from '../harness/certificate-authorities.ts'
 import { documents } from '../harness/echo.ts'
 import { askEnvoy } from '../harness/envoy-admin.ts'
 import { eventually } from '../harness/eventually.ts'
 import { deployShop, virtualService } from '../harness/fixtures.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
+import { caStatus, changedTo, plugIn } from '../harness/plugged-in.ts'
 import { kill, processesOf } from '../harness/processes.ts'
+import { leafOf, secretOf } from '../harness/proxy-secrets.ts'
 import { callGateway, startLoad } from '../harness/traffic.ts'
 
 const hello = { host: 'shop.example', path: '/hello' }
@@ -107,11 +108,13 @@ describeWithMesh('certificates replaced under load', (mesh) => {
     const load = await startBoth(mesh())
     await plugIn(mesh(), await newIntermediate(first, 'intermediate-one'))
     await changedTo(mesh(), first.fingerprint)
+    await eventually(() => everyProxyTrusts(mesh(), [first.fingerprint]))
     await plugIn(mesh(), await newIntermediate(first, 'intermediate-two'))
     await eventually(async () => expect((await mesh().lateen('ca', 'status')).stdout).toContain('intermediate-two'))
     await eventually(async () => expect((await leafOf(mesh(), 'deploy/hello-v2.shop')).issuer).toBe('CN=intermediate-two'))
     await plugIn(mesh(), await newIntermediate(second, 'intermediate-three'))
     await changedTo(mesh(), second.fingerprint)
+    await eventually(() => everyProxyTrusts(mesh(), [second.fingerprint]))
     expect(await load.stop()).toEqual(NO_FAILURES)
     expect((await mesh().lateen('ca', 'rotate')).output).toContain('plugged in')
   })
@@ -156,35 +159,8 @@ async function startBoth(mesh: Mesh) {
   }
 }
 
-interface StatusReport {
-  readonly root: { readonly fingerprint: string }
-  readonly rotation?: { readonly phase: string }
-}
-
-async function caStatus(mesh: Mesh): Promise<StatusReport> {
-  const { code, stdout, output } = await mesh.lateen('ca', 'status', '-o', 'json')
-  if (code !== 0) throw new Error(output)
-  return JSON.parse(stdout)
-}
-
 const rootOf = async (mesh: Mesh): Promise<string> => (await caStatus(mesh)).root.fingerprint
 const phaseOf = async (mesh: Mesh): Promise<string | undefined> => (await caStatus(mesh)).rotation?.phase
-
-async function plugIn(mesh: Mesh, entries: CaEntries): Promise<void> {
-  const data = Object.fromEntries(Object.entries(entries).map(([key, text]) => [key, Buffer.from(text).toString('base64')]))
-  await mesh.apply(documents({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cacerts', namespace: 'istio-system' }, data }))
-}
-
-async function changedTo(mesh: Mesh, fingerprint: string): Promise<void> {
-  await eventually(
-    async () => {
-      const { root, rotation } = await caStatus(mesh)
-      expect({ root: root.fingerprint, rotation }).toEqual({ root: fingerprint, rotation: undefined })
-    },
-    { withinMs: 60_000 },
-  )
-  await eventually(() => everyProxyTrusts(mesh, [fingerprint]))
-}
 
 /** What Envoy itself says it holds: these roots and no others. */
 async function everyProxyTrusts(mesh: Mesh, fingerprints: readonly string[]): Promise<void> {
@@ -194,26 +170,6 @@ async function everyProxyTrusts(mesh: Mesh, fingerprints: readonly string[]): Pr
       proxy,
     ).toEqual(fingerprints)
   }
-}
-
-async function leafOf(mesh: Mesh, proxy: string): Promise<X509Certificate> {
-  const [leaf] = await secretOf(mesh, proxy, 'default')
-  if (!leaf) throw new Error(`${proxy} has no certificate`)
-  return leaf
-}
-
-async function secretOf(mesh: Mesh, proxy: string, name: string): Promise<X509Certificate[]> {
-  const { code, stdout, output } = await mesh.lateen('proxy-config', 'secret', proxy, '-o', 'json')
-  if (code !== 0) throw new Error(output)
-  const dump: { dynamicActiveSecrets: { name: string; secret: Secret }[] } = JSON.parse(stdout)
-  const secret = dump.dynamicActiveSecrets.find((entry) => entry.name === name)?.secret
-  const inline = secret?.tlsCertificate?.certificateChain ?? secret?.validationContext?.trustedCa
-  return certificatesOf(Buffer.from(inline?.inlineBytes ?? '', 'base64').toString())
-}
-
-interface Secret {
-  readonly tlsCertificate?: { readonly certificateChain: { readonly inlineBytes: string } }
-  readonly validationContext?: { readonly trustedCa: { readonly inlineBytes: string } }
 }
 
 /** TLS handshakes that a server has made. */

@@ -205,22 +205,62 @@ describeWithMesh('tools', (mesh) => {
     const target = mkdtempSync(join(folder, 'report-'))
     const path = (await ok('bug-report', '--output-dir', target, '--include', 'shop')).trim()
     await must('tar', ['xzf', path, '-C', target])
-    const [root = ''] = readdirSync(target).filter((name) => !name.endsWith('.gz'))
-    const curl = join(target, root, 'proxies/shop', await podOf('curl'))
+    const root = join(target, 'bug-report')
+    const curl = join(root, 'proxies/shop', await podOf('curl'))
     expect(readdirSync(curl)).toEqual(
-      expect.arrayContaining(['config_dump', 'clusters', 'certs', 'istio-proxy.log', 'curl.log', 'stats-prometheus']),
+      expect.arrayContaining(['config_dump', 'clusters', 'certs', 'istio-proxy.log', 'curl.log', 'netstat', 'stats']),
     )
+    expect(readFileSync(join(curl, 'netstat'), 'utf8')).toContain(':15001 ')
     expect(readFileSync(join(curl, 'config_dump'), 'utf8')).toContain('outbound|5000||hello.shop.svc.cluster.local')
-    expect(readFileSync(join(target, root, 'cluster/secrets.yaml'), 'utf8')).toContain('name: keep')
+    expect(readFileSync(join(root, 'cluster/secrets'), 'utf8')).toContain('name: keep')
     expect(await run('grep', ['-r', 'unutterable', target])).toMatchObject({ code: 1 })
     expect(await run('grep', ['-r', Buffer.from('unutterable').toString('base64'), target])).toMatchObject({ code: 1 })
   }, 120_000)
 
-  test('completion knows the names of now', async () => {
-    const script = `source <(${LATEEN} completion bash); COMP_WORDS=(${LATEEN} proxy-config cluster -n shop cu); COMP_CWORD=5; _lateen; echo "\${COMPREPLY[@]}"`
-    expect((await must('bash', ['-c', script], { env: mesh().env })).trim()).toBe(await podOf('curl'))
-    const namespaces = `source <(${LATEEN} completion bash); COMP_WORDS=(${LATEEN} analyze -n sh); COMP_CWORD=3; _lateen; echo "\${COMPREPLY[@]}"`
-    expect((await must('bash', ['-c', namespaces], { env: mesh().env })).trim()).toBe('shop')
+  test('completion writes the names of now into the line', async () => {
+    const bash = inTerminal('exec bash --norc --noprofile -i', { env: { ...mesh().env, PS1: '$ ', INPUTRC: '/dev/null' } })
+    bash.type(`source <(${LATEEN} completion bash); complete -F _lateen ${LATEEN}; echo rea""dy\n`)
+    await bash.shows('ready')
+    bash.type(`${LATEEN} proxy-con\t`)
+    await bash.shows('proxy-config ')
+    bash.type('cl\t')
+    await bash.shows('cluster ')
+    bash.type('--namespace=sho\t')
+    await bash.shows('--namespace=shop ')
+    bash.type('deployment/cu\t')
+    await bash.shows('deployment/curl ')
+    bash.type('--direction=out\t')
+    await bash.shows('--direction=outbound ')
+    bash.type('\n')
+    await bash.shows('hello.shop.svc.cluster.local')
+    bash.type('exit\n')
+    await bash.ended
+  }, 60_000)
+
+  describe('dashboard', () => {
+    const grafana = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'grafana', namespace: 'istio-system', labels: { 'app.kubernetes.io/name': 'grafana', 'sidecar.istio.io/inject': 'false' } },
+      spec: { containers: [{ name: 'grafana', image: 'kong/httpbin' }] },
+    }
+
+    test.each([
+      ['grafana --ui-port 80', 'get', '"url"'],
+      ['envoy deployment/curl.shop', 'server_info', '"LIVE"'],
+      ['controlz', 'scopej', '"ads"'],
+      ['istiod-debug', 'debug/syncz', 'curl'],
+    ])('%s answers until Ctrl-C', async (words, path, says) => {
+      await mesh().apply(JSON.stringify(grafana))
+      await mesh().kubectl('wait', '--for=condition=Ready', 'pod/grafana', '-n', 'istio-system', '--timeout=60s')
+      const session = inTerminal(`exec ${LATEEN} dashboard ${words} --browser=false`, { env: mesh().env })
+      await session.shows('skipping opening a browser')
+      const [url = ''] = session.output().split('\n')
+      expect(await (await fetch(new URL(`/${path}`, url))).text()).toContain(says)
+      session.type('\u0003')
+      expect(await session.ended).toBe(0)
+      await expect(fetch(url)).rejects.toThrow()
+    }, 60_000)
   })
 
   test('a question is answered on the terminal, and Ctrl-C is no', async () => {

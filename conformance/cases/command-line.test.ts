@@ -179,10 +179,9 @@ describeWithMesh('the command line', (mesh) => {
       'Namespace label istio-injection=enabled matches',
     ])
     expect((await table('x', 'check-inject', 'deploy/alone.outside'))[1]?.slice(0, 3)).toEqual(['istio-sidecar-injector', 'default', '✘'])
-    const rows = await table('x', 'injector', 'list')
-    expect(rows[0]).toEqual(['NAMESPACE', 'ISTIO-REVISION', 'POD-REVISIONS'])
-    expect(rows).toContainEqual(['shop', 'default', 'default: 4'])
-    expect(rows).toContainEqual(['NAMESPACES', 'INJECTOR-HOOK', 'ISTIO-REVISION', 'SIDECAR-IMAGE'])
+    const list = await ok('x', 'injector', 'list')
+    expect(list).toMatch(/^NAMESPACE +ISTIO-REVISION +POD-REVISIONS\n(.*\n)*shop +default +default: 4\n/)
+    expect(list).toMatch(/\nNAMESPACES +INJECTOR-HOOK +ISTIO-REVISION +SIDECAR-IMAGE\n/)
   })
 
   test('statistics of a proxy, as text, as data, and with the application', async () => {
@@ -202,7 +201,7 @@ describeWithMesh('the command line', (mesh) => {
       .map((line) => line.trim().split(/ {2,}/))
     expect(headings).toEqual(['WORKLOAD', 'TOTAL RPS', 'ERROR RPS', 'P50 LATENCY', 'P90 LATENCY', 'P99 LATENCY'])
     expect(rows.map(([name]) => name)).toEqual(['hello-v1.shop', 'httpbin.shop'])
-    expect(rows[1]?.slice(1)).toEqual(['0.000', '0.000', '0ms', '0ms', '0ms'])
+    expect(rows[1]?.slice(1)).toEqual(['0.000', '0.000', '0s', '0s', '0s'])
   })
 
   describe('the control plane', () => {

@@ -39,7 +39,7 @@ export interface Authority {
   /** A certificate for a host (or another name), and its key, as PEM. */
   issue(host: string, options?: IssueOptions): Promise<Issued>
   /** A list that revokes certificates, as PEM. */
-  revoke(...revoked: readonly Issued[]): Promise<string>
+  revoke(...revoked: readonly Pick<Issued, 'serialNumber'>[]): Promise<string>
 }
 
 interface Signer {
@@ -84,6 +84,7 @@ function authority(signer: Signer): Authority {
     const subject = await webcrypto.subtle.generateKey(keys === 'RSA' ? RSA : ALGORITHM, true, ['sign', 'verify'])
     const serialNumber = (++serial).toString(16).padStart(2, '0')
     const extensions: Extension[] = [
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
       new SubjectAlternativeNameExtension([uri ? { type: 'url', value: uri } : { type: 'dns', value: host }]),
     ]
     const certificate = await X509CertificateGenerator.create({

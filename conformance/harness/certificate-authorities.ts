@@ -11,7 +11,7 @@ import {
 } from '@peculiar/x509'
 
 const HOUR_MS = 3_600_000
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+export const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const EXTENSIONS = [
   new BasicConstraintsExtension(true, undefined, true),
   new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -25,12 +25,13 @@ export interface Root {
   readonly fingerprint: string
 }
 
-/** The entries of Secret `cacerts`. */
+/** The entries of Secret `cacerts` that every CA has. */
 export type CaEntries = Readonly<Record<'ca-cert.pem' | 'ca-key.pem' | 'root-cert.pem' | 'cert-chain.pem', string>>
 
 const validity = () => ({ notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + 48 * HOUR_MS) })
 const newKeys = () => webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-const serial = () => Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')
+/** A random serial number, hexadecimal. */
+export const serial = () => Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')
 
 export async function newRoot(name: string): Promise<Root> {
   const keys = await newKeys()
@@ -74,6 +75,11 @@ export async function newLeaf(root: Root, uri: string): Promise<string> {
   })
   const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
   return `${key}\n${certificate.toString('pem')}\n`
+}
+
+/** The private key of a root, as PEM. */
+export async function keyOf({ keys }: Root): Promise<string> {
+  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
 }
 
 /** The certificates of a PEM text. */

@@ -1,0 +1,267 @@
+/**
+ * Meshes whose certificates are signed elsewhere, as wholes: by a signer of the Kubernetes API, with the control plane as the registration
+ * authority, and by a certificate service such as istio-csr, with the control plane as the server of configuration alone.
+ */
+import type { X509Certificate } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ApiSigner, startApiSigner, type Treatment } from '../harness/api-signer.ts'
+import { authorityOf } from '../harness/authority.ts'
+import { certificatesOf, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
+import { CERTIFICATE_SERVICE, certificateService } from '../harness/certificate-service.ts'
+import { documents, type Echo, echoApp, echoPod, echoService, podsReady } from '../harness/echo.ts'
+import { CALLER, DRIVER, deployEcho, GATEWAY_URL } from '../harness/echo-mesh.ts'
+import { eventually } from '../harness/eventually.ts'
+import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
+import { addToMesh } from '../harness/mesh-config.ts'
+import { networking, secret } from '../harness/objects.ts'
+import { leafOf, secretOf } from '../harness/proxy-secrets.ts'
+
+const SIGNER = 'signers.example.com/mesh'
+const RBAC = 'rbac.authorization.k8s.io'
+const LIFE_SECONDS = 24
+const CALLER_ID = 'spiffe://cluster.local/ns/feat/sa/default'
+const INGRESS_ID = 'spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway'
+
+const PODS = [
+  { name: 'web', namespace: 'feat' },
+  { name: 'caller', namespace: 'feat' },
+]
+const PROXIES = ['web.feat', 'caller.feat', 'deploy/istio-ingressgateway.istio-system']
+const NAMESPACES = ['feat', 'other', 'outside', 'istio-system']
+
+/** What an installation with EXTERNAL_CA gives the control plane beside its other rights. */
+const REGISTRATION = documents(
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRole',
+    metadata: { name: 'istiod-registration' },
+    rules: [
+      {
+        apiGroups: ['certificates.k8s.io'],
+        resources: ['certificatesigningrequests'],
+        verbs: ['get', 'list', 'watch', 'create', 'delete'],
+      },
+      { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests/approval'], verbs: ['update'] },
+      { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: [SIGNER], verbs: ['approve'] },
+    ],
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'istiod-registration' },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'istiod-registration' },
+    subjects: [{ kind: 'ServiceAccount', name: 'istiod', namespace: 'istio-system' }],
+  },
+)
+
+const strict = (namespace: string) =>
+  documents({
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { name: 'default', namespace },
+    spec: { mtls: { mode: 'STRICT' } },
+  })
+const throughGateway = networking(
+  'VirtualService',
+  { name: 'web', namespace: 'feat' },
+  { hosts: ['web.example'], gateways: ['front'], http: [{ route: [{ destination: { host: 'web' } }] }] },
+)
+
+describeWithMesh('certificates that others sign', (mesh) => {
+  let echo: Echo
+  afterAll(() => echo?.close())
+
+  describe('a signer of the Kubernetes API', () => {
+    let signer: ApiSigner
+    let root: Root
+    let treatment: Treatment = 'sign'
+    beforeAll(async () => {
+      if (whySkipped()) return
+      root = await newRoot('signer of the API')
+      const treat = (names: readonly string[]) => (names.some((name) => name.includes('/ns/other/')) ? treatment : 'sign')
+      signer = startApiSigner(mesh(), { name: SIGNER, root, lifeSeconds: LIFE_SECONDS, treat })
+      await mesh().apply(REGISTRATION)
+      await addToMesh(mesh(), { caCertificates: [{ pem: root.pem, certSigners: [SIGNER] }] })
+      await setEnv(mesh(), { EXTERNAL_CA: 'ISTIOD_RA_KUBERNETES_API', K8S_SIGNER: SIGNER, PILOT_CERT_PROVIDER: `k8s.io/${SIGNER}` })
+      await mesh().kubectl('rollout', 'restart', 'deployment/istio-ingressgateway', '-n', 'istio-system')
+      await mesh().rolledOut('istio-ingressgateway', 'istio-system')
+      const web = echoService({ name: 'web', namespace: 'feat' })
+      echo = await deployEcho(mesh(), PODS, web + strict('feat') + throughGateway)
+    })
+    afterAll(() => signer?.stop())
+
+    test('every proxy has a certificate of the signer and trusts its root alone; so does the control plane', async () => {
+      for (const proxy of PROXIES) {
+        expect((await leafOf(mesh(), proxy)).issuer, proxy).toBe(`CN=${root.name}`)
+        expect(fingerprints(await secretOf(mesh(), proxy, 'ROOTCA')), proxy).toEqual([root.fingerprint])
+      }
+      expect(await issuerOfControlPlane(echo, root)).toBe(`CN=${root.name}`)
+      expect(await rootsIn(mesh(), 'feat')).toEqual([root.fingerprint])
+    })
+
+    test('the control plane asks for what is proven, approves it, and leaves nothing behind', async () => {
+      const ofCaller = signer.seen.filter(({ names }) => names.includes(CALLER_ID))
+      expect(ofCaller.length).toBeGreaterThan(0)
+      for (const { names, requester, usages, approvedBecause } of ofCaller) {
+        expect(names).toEqual([CALLER_ID])
+        expect(requester).toBe('system:serviceaccount:istio-system:istiod')
+        expect(usages.toSorted()).toEqual(['client auth', 'digital signature', 'key encipherment', 'server auth'])
+        expect(approvedBecause).toBe('IdentityProven')
+      }
+      expect(ofCaller[0]?.expirationSeconds).toBe(86_400)
+      await eventually(async () => expect(await mesh().kubectl('get', 'csr', '-o', 'name')).toBe(''))
+    })
+
+    test('mutual TLS between sidecars and through the gateway, and nothing else, under STRICT', () => mutualTls(echo))
+
+    test('certificates are renewed by the signer while connections are made', () => renewed(mesh(), echo))
+
+    test('a request that the signer fails or never answers is told in metrics, logs, to the proxy and by check; others go on', async () => {
+      treatment = 'fail'
+      await mesh().apply(echoApp('other') + echoPod({ name: 'unsigned', namespace: 'other' }))
+      await eventually(async () => {
+        expect(await istiodLog(mesh())).toContain(`the signer ${SIGNER} answered Failed: out of ink`)
+        expect(await proxyLog(mesh(), 'unsigned', 'other')).toContain('out of ink')
+      })
+      treatment = 'ignore'
+      await eventually(
+        async () => {
+          expect(await proxyLog(mesh(), 'unsigned', 'other')).toMatch(
+            /did not answer CertificateSigningRequest csr-workload-\w+ within \d+ s; is its/,
+          )
+        },
+        { withinMs: 45_000 },
+      )
+      expect(await signingFailures(mesh())).toBeGreaterThan(1)
+      const { output } = await mesh().lateen('check')
+      expect(output).toMatch(/unsigned\.other/)
+      expect(output).toContain(SIGNER)
+      expect((await echo.callOnce(CALLER, { url: 'http://web', newConnections: true })).status).toBe(200)
+      treatment = 'sign'
+      await podsReady(mesh(), 'other', ['unsigned'])
+      await mesh().kubectl('delete', 'pod', 'unsigned', '-n', 'other')
+    })
+  })
+
+  describe('a certificate service such as istio-csr', () => {
+    let root: Root
+    beforeAll(async () => {
+      if (whySkipped()) return
+      root = await newRoot('certificate service')
+      const ca = await newIntermediate(root, 'service intermediate')
+      await mesh().apply(certificateService(ca, { lifeSeconds: LIFE_SECONDS }) + giveRoot(root, NAMESPACES))
+      // What istio-csr does beside signing: the control plane's certificate, and the root in every namespace.
+      const issued = await (await authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])).issue('istiod.istio-system.svc')
+      const own = { 'tls.crt': `${issued.certificate}\n${ca['ca-cert.pem']}`, 'tls.key': issued.key, 'ca.crt': root.pem }
+      await mesh().apply(secret('istiod-tls', 'istio-system', own))
+      await podsReady(mesh(), CERTIFICATE_SERVICE.namespace, [CERTIFICATE_SERVICE.pod])
+      await setEnv(mesh(), { ENABLE_CA_SERVER: 'false', 'EXTERNAL_CA-': '', 'K8S_SIGNER-': '', 'PILOT_CERT_PROVIDER-': '' })
+      await mesh().apply(giveRoot(root, NAMESPACES))
+      await injectedWith(mesh(), CERTIFICATE_SERVICE.address)
+      await mesh().kubectl('delete', 'pod', 'web', 'caller', '-n', 'feat')
+      await mesh().apply(PODS.map(echoPod).join(''))
+      await mesh().kubectl('rollout', 'restart', 'deployment/istio-ingressgateway', '-n', 'istio-system')
+      await podsReady(mesh(), 'feat', ['web', 'caller'])
+      await mesh().rolledOut('istio-ingressgateway', 'istio-system')
+    })
+
+    test('every proxy has a certificate of the service and trusts its root alone', async () => {
+      for (const proxy of PROXIES) {
+        expect((await leafOf(mesh(), proxy)).issuer, proxy).toBe('CN=service intermediate')
+        expect(fingerprints(await secretOf(mesh(), proxy, 'ROOTCA')), proxy).toEqual([root.fingerprint])
+      }
+      const { namespace, pod } = CERTIFICATE_SERVICE
+      expect(await mesh().kubectl('logs', pod, '-n', namespace)).toContain(`signed for ${CALLER_ID}`)
+    })
+
+    test('the control plane shows the certificate that it was given, signs nothing, and leaves the roots of namespaces alone', async () => {
+      expect(await issuerOfControlPlane(echo, root)).toBe('CN=service intermediate')
+      expect(await rootsIn(mesh(), 'feat')).toEqual([root.fingerprint])
+      await mesh().kubectl('create', 'namespace', 'bare')
+      await eventually(async () => expect(await istiodLog(mesh())).toContain('control plane'))
+      expect((await mesh().tryKubectl(['get', 'configmap', 'istio-ca-root-cert', '-n', 'bare'])).code).not.toBe(0)
+    })
+
+    test('mutual TLS between sidecars and through the gateway, and nothing else, under STRICT', () => mutualTls(echo))
+
+    test('certificates are renewed by the service while connections are made', () => renewed(mesh(), echo))
+
+    test('a certificate of the control plane that is replaced is shown without a restart', async () => {
+      const next = await newIntermediate(root, 'next intermediate')
+      const issued = await (await authorityOf(next['ca-cert.pem'], next['ca-key.pem'])).issue('istiod.istio-system.svc')
+      const own = { 'tls.crt': `${issued.certificate}\n${next['ca-cert.pem']}`, 'tls.key': issued.key, 'ca.crt': root.pem }
+      await mesh().apply(secret('istiod-tls', 'istio-system', own))
+      await eventually(async () => expect(await issuerOfControlPlane(echo, root)).toBe('CN=next intermediate'))
+    })
+  })
+})
+
+/** Puts the environment of the control plane in force; `NAME-` removes one. */
+async function setEnv(mesh: Mesh, env: Readonly<Record<string, string>>): Promise<void> {
+  const words = Object.entries(env).map(([name, value]) => (name.endsWith('-') ? name : `${name}=${value}`))
+  await mesh.kubectl('set', 'env', 'deployment/istiod', '-n', 'istio-system', ...words)
+  await mesh.rolledOut('istiod', 'istio-system')
+}
+
+/** `global.caAddress` of the installation's values. */
+async function injectedWith(mesh: Mesh, caAddress: string): Promise<void> {
+  const at = ['istio-sidecar-injector', '-n', 'istio-system']
+  const values = JSON.parse(await mesh.kubectl('get', 'configmap', ...at, '-o', 'jsonpath={.data.values}'))
+  const patch = { data: { values: JSON.stringify({ ...values, global: { ...values.global, caAddress } }) } }
+  await mesh.kubectl('patch', 'configmap', ...at, '--type', 'merge', '-p', JSON.stringify(patch))
+}
+
+function giveRoot(root: Root, names: readonly string[]): string {
+  const map = (namespace: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio-ca-root-cert', namespace } })
+  return documents(...names.map((name) => ({ ...map(name), data: { 'root-cert.pem': root.pem } })))
+}
+
+/** Callers with a certificate come in as themselves; plain text does not, and goes through the gateway with the gateway's. */
+async function mutualTls(echo: Echo): Promise<void> {
+  await eventually(async () => {
+    const direct = await echo.callOnce(CALLER, { url: 'http://web', newConnections: true })
+    expect(direct.status, direct.error).toBe(200)
+    expect(String(direct.echo?.headers['x-forwarded-client-cert'])).toContain(`URI=${CALLER_ID}`)
+    const through = await echo.callOnce(DRIVER, { url: GATEWAY_URL, headers: { host: 'web.example' }, newConnections: true })
+    expect(through.status, through.error).toBe(200)
+    expect(String(through.echo?.headers['x-forwarded-client-cert'])).toContain(`URI=${INGRESS_ID}`)
+  })
+  expect((await echo.callOnce(DRIVER, { url: 'http://web.feat', newConnections: true })).status).toBe(0)
+}
+
+async function renewed(mesh: Mesh, echo: Echo): Promise<void> {
+  const before = (await leafOf(mesh, 'web.feat')).serialNumber
+  await eventually(
+    async () => {
+      expect((await echo.callOnce(CALLER, { url: 'http://web', newConnections: true })).status).toBe(200)
+      expect((await leafOf(mesh, 'web.feat')).serialNumber).not.toBe(before)
+    },
+    { withinMs: LIFE_SECONDS * 2000 },
+  )
+}
+
+/** Of the certificate on the control plane's port of configuration, which has to lead to the root. */
+async function issuerOfControlPlane(echo: Echo, root: Root): Promise<string> {
+  const url = 'https://istiod.istio-system.svc:15012'
+  const { peer, issuer, error } = await echo.callOnce(DRIVER, { url, version: 'h2', ca: root.pem, newConnections: true })
+  expect(peer, error).toContain('DNS:istiod.istio-system.svc')
+  return `CN=${issuer}`
+}
+
+const fingerprints = (certificates: readonly X509Certificate[]): string[] => certificates.map(({ fingerprint256 }) => fingerprint256)
+
+async function rootsIn(mesh: Mesh, namespace: string): Promise<string[]> {
+  const text = await mesh.kubectl('get', 'configmap', 'istio-ca-root-cert', '-n', namespace, '-o', 'jsonpath={.data.root-cert\\.pem}')
+  return fingerprints(certificatesOf(text))
+}
+
+const istiodLog = (mesh: Mesh): Promise<string> => mesh.kubectl('logs', 'deployment/istiod', '-n', 'istio-system')
+const proxyLog = (mesh: Mesh, pod: string, namespace: string): Promise<string> =>
+  mesh.kubectl('logs', pod, '-n', namespace, '-c', 'istio-proxy')
+
+/** `citadel_server_csr_sign_err_count` of the control plane. */
+async function signingFailures(mesh: Mesh): Promise<number> {
+  const ask = ['curl', '-s', 'http://127.0.0.1:15014/metrics']
+  const text = await mesh.kubectl('exec', 'deployment/istiod', '-n', 'istio-system', '--', ...ask)
+  return Number(/^citadel_server_csr_sign_err_count (\d+)/m.exec(text)?.[1] ?? 0)
+}
