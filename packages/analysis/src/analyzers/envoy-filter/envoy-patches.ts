@@ -27,18 +27,14 @@ const isFilter = (applyTo: string): boolean => applyTo === 'NETWORK_FILTER' || a
 
 type PatchMessage = Extract<MessageName, `EnvoyFilterUses${string}`>
 
-/** Each message is said once a filter, at its first patch. `versioned` are the names of what was patched for one proxy version only; it grows. */
+/** `versioned` are the names of what was patched for one proxy version only; it grows. */
 function check(filter: Resource<'EnvoyFilter'>, versioned: Set<string>, report: Report): void {
-  const said = new Set<PatchMessage>()
   for (const [i, patch] of (filter.spec.configPatches ?? []).entries()) {
     if (!patch.patch) return
     const path = `spec.configPatches[${i}].patch.value`
     const name = patchedName(patch)
     const applyTo = patch.applyTo ?? 'INVALID'
-    const say = (message: PatchMessage) => {
-      if (!said.has(message)) report(message, filter, {}, path)
-      said.add(message)
-    }
+    const say = (message: PatchMessage) => report(message, filter, {}, path)
     const relative = () => {
       if ((filter.spec.priority ?? 0) !== 0) return
       say(versioned.has(name) ? 'EnvoyFilterUsesRelativeOperationWithProxyVersion' : 'EnvoyFilterUsesRelativeOperation')

@@ -31,11 +31,7 @@ export const patchedFields: Analyzer = {
   messages: ['SchemaWarning'],
   analyze(world, report) {
     for (const filter of world.of('EnvoyFilter')) {
-      const said = new Set<string>()
-      for (const { err, path } of unknownFields(filter.spec)) {
-        if (!said.has(err)) report('SchemaWarning', filter, { err }, path)
-        said.add(err)
-      }
+      for (const { err, path } of unknownFields(filter.spec)) report('SchemaWarning', filter, { err }, path)
     }
   },
 }
