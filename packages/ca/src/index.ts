@@ -25,6 +25,7 @@ export { checkRequest, generateKey, type KeyKind, keyToPem, makeRequest, request
 export { isRevoked, type RevocationList, readRevocationLists } from './revocation.ts'
 export { GRACE_RATIO, GRACE_RATIO_JITTER, type RotationOptions, rotationTime } from './rotation.ts'
 export {
+  type OutsideCa,
   type Phase,
   type Reason,
   type ReplicaReport,

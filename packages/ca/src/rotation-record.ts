@@ -52,6 +52,14 @@ export interface ReplicaReport {
   readonly since: number
 }
 
+/** A CA that is not the control plane's. */
+export interface OutsideCa {
+  /** In words, as `the signer example.com/mesh of the Kubernetes API`. */
+  readonly name: string
+  /** As far as they are known. */
+  readonly roots: readonly RootFacts[]
+}
+
 export interface RotationRequest {
   readonly action: 'rotate' | 'abort' | 'force'
   readonly id: string
@@ -60,6 +68,8 @@ export interface RotationRequest {
 export interface RotationRecord {
   /** The root that certificates were issued under when nothing was under way. */
   readonly inForce?: RootFacts & { readonly rootsPem: string; readonly origin: string; readonly signer: RootFacts }
+  /** Who signs for workloads in place of the CA in force, which then vouches for the control plane alone, if for anything. */
+  readonly outside?: OutsideCa
   readonly rotation?: Rotation
   /** How the last one ended. */
   readonly last?: Pick<Rotation, 'id' | 'reason' | 'old' | 'next' | 'startedAt'> & { readonly endedAt: number }
@@ -72,7 +82,7 @@ export interface RotationRecord {
 export const ROTATION_NAME = 'istio-ca-rotation'
 
 const REPLICA = 'replica.'
-const PARTS = ['inForce', 'rotation', 'last', 'request', 'answer'] as const
+const PARTS = ['inForce', 'outside', 'rotation', 'last', 'request', 'answer'] as const
 
 /** The record as the data of a ConfigMap. */
 export function recordToData(record: RotationRecord): Record<string, string> {

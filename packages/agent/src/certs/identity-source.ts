@@ -29,6 +29,7 @@ export function openIdentity(settings: AgentSettings): {
     uri: identityUri(settings.trustDomain, settings.namespace, settings.serviceAccount),
     graceRatio: certificates.graceRatio,
     jitterRatio: certificates.jitterRatio,
+    crlFile: certificates.crlFile,
     ...(certificates.rootFile ? { rootFile: certificates.rootFile } : {}),
     ...(certificates.lastGoodFile ? { lastGoodFile: certificates.lastGoodFile } : {}),
     ...(certificates.outputFolder ? { onIdentity: output(certificates.outputFolder) } : {}),

@@ -32,6 +32,8 @@ export interface RenewingIdentityOptions {
   readonly lastGoodFile?: string
   /** Roots mounted beside, trusted as well as those that the CA sends. */
   readonly rootFile?: string
+  /** Revocation lists mounted beside, in force where the control plane does not name its own. */
+  readonly crlFile?: string
   readonly graceRatio: number
   readonly jitterRatio: number
   /** Called with each new identity, before subscribers. */
@@ -69,7 +71,8 @@ export class RenewingIdentity implements SteeredIdentity {
 
   constructor(options: RenewingIdentityOptions) {
     this.#options = options
-    this.#stopWatch = options.rootFile ? watchFiles([options.rootFile], () => this.#trustChanged()) : () => undefined
+    const mounted = [options.rootFile, options.crlFile].filter((file) => file !== undefined)
+    this.#stopWatch = mounted.length > 0 ? watchFiles(mounted, () => this.#trustChanged()) : () => undefined
   }
 
   get current(): WorkloadIdentity | undefined {
@@ -86,9 +89,10 @@ export class RenewingIdentity implements SteeredIdentity {
     if (named?.complete) return named.roots
     const held = this.#current
     if (!held) return undefined
-    const { rootFile } = this.#options
+    const { rootFile, crlFile } = this.#options
     const rootsPem = joinReadable(held.rootsPem, rootFile ? readIfThere(rootFile) : '', named?.roots.rootsPem ?? '')
-    return { rootsPem, domains: named?.roots.domains ?? {}, crlPem: named?.roots.crlPem ?? '' }
+    const crlPem = named?.roots.crlPem || (crlFile ? readIfThere(crlFile) : '')
+    return { rootsPem, domains: named?.roots.domains ?? {}, crlPem }
   }
 
   setTrust(roots: TrustRoots, complete: boolean): void {

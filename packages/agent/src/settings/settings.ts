@@ -64,6 +64,8 @@ export interface CertificateSettings {
   readonly caAddress: string
   readonly serverName: string
   readonly rootFile?: string
+  /** Revocation lists mounted beside, of ConfigMap `istio-ca-crl`; need not be there. */
+  readonly crlFile: string
   readonly tokenFile: string
   readonly key: KeyKind
   readonly ttlMs: number
@@ -98,6 +100,7 @@ export interface DrainSettings {
 /** The folder of mounted certificates with FILE_MOUNTED_CERTS. */
 const MOUNTED_CERTS = './etc/certs'
 const ROOT_FILE = './var/run/secrets/istio/root-cert.pem'
+const CRL_FILE = './var/run/secrets/istio/crl/ca-crl.pem'
 const TOKEN_FILE = './var/run/secrets/tokens/istio-token'
 const SDS_FOLDER = './var/run/secrets/workload-spiffe-uds'
 const POD_INFO = './etc/istio/pod'
@@ -243,6 +246,7 @@ function certificateSettings(
   return {
     caAddress: checkAddress(caAddress, 'CA_ADDR'),
     serverName: textOf(env, 'ISTIOD_SAN') ?? hostOf(caAddress),
+    crlFile: at(CRL_FILE),
     tokenFile: at(TOKEN_FILE),
     key: keyKind(env),
     ttlMs: durationOf(env, 'SECRET_TTL', 24 * 3_600_000),

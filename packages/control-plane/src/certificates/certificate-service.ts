@@ -80,6 +80,7 @@ async function sign(
   const examined = proofs.examine(call.getPeer())
   const asked = authenticator.authenticate({
     certificateIdentities: urisOf(certificate?.subjectaltname),
+    certificate: certificate?.raw,
     authorization: typeof authorization === 'string' ? authorization : undefined,
   })
   const caller = await asked.finally(examined)

@@ -2,8 +2,19 @@
  * What the mesh trusts and who signs for it, at any moment: the CA that was found, a change of the root that is under way, the roots
  * that the mesh configuration adds. Everything else in the control plane asks here and nowhere else.
  */
+import { X509Certificate } from 'node:crypto'
 import { logger } from '@lateen/base'
-import { CaError, type CertificateAuthority, joinTrustBundle, type TrustRoots } from '@lateen/ca'
+import {
+  CaError,
+  type CertificateAuthority,
+  isRevoked,
+  joinTrustBundle,
+  type OutsideCa,
+  type RevocationList,
+  readRevocationLists,
+  splitCertificates,
+  type TrustRoots,
+} from '@lateen/ca'
 import type { KubeClient } from '@lateen/kube'
 import type { ConnectionStatus } from '@lateen/xds'
 import { type CaSource, type CaSourceOptions, filesOf, newRoot, openCaSource } from './ca-source.ts'
@@ -13,7 +24,7 @@ import { Conductor } from './rotation/conductor.ts'
 import { countProxyPods } from './rotation/proxy-pods.ts'
 import { reportProgress } from './rotation/reporter.ts'
 import { kubeStore, memoryStore, type RotationStore } from './rotation/store.ts'
-import { type TrustView, viewOf } from './rotation/view.ts'
+import { factsOf, type TrustView, viewOf } from './rotation/view.ts'
 import type { ServerTrust } from './server-certificate.ts'
 import { createTrustResources, type TrustResources } from './trust-resources.ts'
 import { ownSigner, type WorkloadSigner } from './workload-signer.ts'
@@ -47,6 +58,8 @@ export interface MeshTrust extends ServerTrust {
   readonly signer: WorkloadSigner
   /** Revocation lists for those who are told of roots by files. */
   readonly crlPem: string
+  /** Whether the CA has revoked a certificate (DER). */
+  isRevoked(certificate: Buffer): boolean
   readonly origin: string
   readonly resources: TrustResources
   /** Roots that the mesh configuration adds. */
@@ -78,6 +91,8 @@ class RunningMeshTrust implements MeshTrust {
   #opened: { readonly source: CaSource; readonly store: RotationStore; readonly conductor: Conductor } | undefined
   #view: TrustView | undefined
   #issuer = { rootPem: '', spreadMs: 0 }
+  /** The lists of the text that they were read from. */
+  #revoked: { readonly crlPem: string; readonly lists: readonly RevocationList[] } = { crlPem: '', lists: [] }
 
   constructor(options: MeshTrustOptions) {
     this.#options = options
@@ -105,6 +120,7 @@ class RunningMeshTrust implements MeshTrust {
       store,
       source,
       signing: () => this.#view?.files,
+      outside: () => this.#outside,
       makeRoot: () => filesOf(newRoot(this.#options, `root of ${new Date().toISOString().slice(0, 19)}Z`)),
       facts: async () => ({
         proxyPods: await pods(),
@@ -118,7 +134,8 @@ class RunningMeshTrust implements MeshTrust {
     this.#opened = { source, store, conductor }
     this.#stops.push(reportProgress({ store, replica, connections, inForceSince: (typeUrl) => this.resources.since(typeUrl) }))
     this.#recompute()
-    log.info(`signing with the CA of ${this.origin}`)
+    const outside = this.#outside
+    log.info(outside ? `${outside.name} signs for workloads` : `signing with the CA of ${this.origin}`)
   }
 
   get serving(): CertificateAuthority {
@@ -143,6 +160,13 @@ class RunningMeshTrust implements MeshTrust {
     return this.#options.revocation ? this.#inForce.crlPem : ''
   }
 
+  isRevoked(certificate: Buffer): boolean {
+    const { crlPem } = this
+    if (crlPem === '') return false
+    if (this.#revoked.crlPem !== crlPem) this.#revoked = { crlPem, lists: readRevocationLists(crlPem) }
+    return isRevoked(new X509Certificate(certificate), this.#revoked.lists)
+  }
+
   get origin(): string {
     return this.#opened?.source.current.origin ?? ''
   }
@@ -159,6 +183,18 @@ class RunningMeshTrust implements MeshTrust {
   stop(): void {
     for (const stop of this.#stops.splice(0).reverse()) stop()
     this.#opened = undefined
+  }
+
+  get #outside(): OutsideCa | undefined {
+    const { externalCa, enabled } = this.#options
+    if (!enabled) return { name: 'another server', roots: [] }
+    if (!externalCa) return undefined
+    const { signer, signerDomain, rootPem } = externalCa
+    const roots = join(rootPem, ...Object.values(this.#further.bySigner))
+    return {
+      name: `the signer ${signer || `that each proxy names, of ${signerDomain},`} of the Kubernetes API`,
+      roots: roots === '' ? [] : splitCertificates(roots, 'the roots').map(factsOf),
+    }
   }
 
   #rootsOf(signer: string): string {

@@ -6,6 +6,8 @@ import type { TokenReviewer } from './token-reviewer.ts'
 export interface Credential {
   /** SPIFFE URIs of a client certificate that was verified against the mesh's roots. */
   readonly certificateIdentities: readonly string[]
+  /** That certificate (DER). */
+  readonly certificate?: Buffer | undefined
   /** The `authorization` header. */
   readonly authorization: string | undefined
 }
@@ -29,14 +31,23 @@ export interface TrustDomains {
   readonly aliases: readonly string[]
 }
 
-/** Without a token reviewer (no Kubernetes) only certificates count. */
-export function createAuthenticator(trustDomains: () => TrustDomains, reviewer: TokenReviewer | undefined): Authenticator {
+export interface AuthenticatorOptions {
+  readonly trustDomains: () => TrustDomains
+  /** Without one (no Kubernetes) only certificates count. */
+  readonly reviewer: TokenReviewer | undefined
+  /** Whether the CA has revoked a certificate (DER). */
+  readonly isRevoked: (certificate: Buffer) => boolean
+}
+
+export function createAuthenticator({ trustDomains, reviewer, isRevoked }: AuthenticatorOptions): Authenticator {
   return {
-    authenticate: async ({ certificateIdentities, authorization }) => {
+    authenticate: async ({ certificateIdentities, certificate, authorization }) => {
       const { own: trustDomain } = trustDomains()
-      const own = certificateIdentities.flatMap((uri) => ownIdentity(uri, trustDomains()))
+      const revoked = certificate !== undefined && isRevoked(certificate)
+      const own = revoked ? [] : certificateIdentities.flatMap((uri) => ownIdentity(uri, trustDomains()))
       if (own.length > 0) return { identities: [...new Set(own)], by: 'certificate' }
       const token = bearerToken(authorization)
+      if (token === undefined && revoked) return { refused: 'the client certificate has been revoked, and no bearer token was given' }
       if (token === undefined) return { refused: 'neither a client certificate of this mesh nor a bearer token was given' }
       if (!reviewer) return { refused: 'tokens cannot be checked: this control plane runs without Kubernetes' }
       const result = await reviewer.review(token)

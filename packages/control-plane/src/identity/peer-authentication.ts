@@ -26,6 +26,7 @@ export function authenticatePeer(
     try {
       const result = await authenticator.authenticate({
         certificateIdentities: peer.identities,
+        certificate: peer.certificate,
         authorization: typeof authorization === 'string' ? authorization : undefined,
       })
       if ('refused' in result) throw new SessionRefused(`authentication failed: ${result.refused}`)

@@ -5,7 +5,16 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { logger } from '@lateen/base'
-import { type CaFiles, CertificateAuthority, type Phase, type Reason, ROTATION_NAME, type Rotation, type RotationRecord } from '@lateen/ca'
+import {
+  type CaFiles,
+  CertificateAuthority,
+  type OutsideCa,
+  type Phase,
+  type Reason,
+  ROTATION_NAME,
+  type Rotation,
+  type RotationRecord,
+} from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
 import { casOf, type RotationStore } from './store.ts'
@@ -16,6 +25,8 @@ export interface ConductorOptions {
   readonly source: CaSource
   /** The CA that signs now, as texts; absent when it cannot be had any more. */
   readonly signing: () => CaFiles | undefined
+  /** Who signs for workloads in place of it. */
+  readonly outside: () => OutsideCa | undefined
   /** A new root of the mesh's own. */
   readonly makeRoot: () => CaFiles
   readonly facts: () => Promise<Omit<Facts, 'now' | 'replicas'>>
@@ -105,7 +116,9 @@ export class Conductor {
       return this.#begin('replaced', offered.files, this.#options.signing())
     }
     const holds = inForceOf(offered)
-    if (!isDeepStrictEqual(holds, inForce)) await store.update((record) => ({ ...record, inForce: holds }))
+    const outside = this.#options.outside()
+    if (!isDeepStrictEqual({ holds, outside }, { holds: inForce, outside: store.record.outside }))
+      await store.update(({ outside: _, ...record }) => ({ ...record, inForce: holds, ...(outside ? { outside } : {}) }))
     if (offered.ownSecret === undefined || graceRatio <= 0) return
     const { validFromDate: from, validToDate: to } = offered.authority.material.certificate
     if (to.getTime() - now() > (to.getTime() - from.getTime()) * graceRatio) return
