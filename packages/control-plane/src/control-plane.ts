@@ -104,6 +104,7 @@ class RunningControlPlane implements ControlPlane {
   #duties: ClusterDuties | undefined
   #meshSource: MeshSource | undefined
   #xds: XdsServer | undefined
+  #trust: MeshTrust | undefined
   #further: FurtherRootsWatch | undefined
   #webhooks: RunningWebhooks | undefined
 
@@ -112,10 +113,11 @@ class RunningControlPlane implements ControlPlane {
     this.#debugContext = this.#makeDebugContext()
     this.#client = this.#connect()
     this.#metrics = createMetrics(() => this.#xds?.connections().length ?? 0)
-    this.#authenticator = createAuthenticator(
-      () => trustDomainsOf(this.#view()),
-      this.#client ? createTokenReviewer(this.#client, options.ca.audiences) : undefined,
-    )
+    this.#authenticator = createAuthenticator({
+      trustDomains: () => trustDomainsOf(this.#view()),
+      reviewer: this.#client ? createTokenReviewer(this.#client, options.ca.audiences) : undefined,
+      isRevoked: (certificate) => this.#trust?.isRevoked(certificate) ?? false,
+    })
   }
 
   get mesh(): MeshState {
@@ -342,6 +344,7 @@ class RunningControlPlane implements ControlPlane {
         this.#meshSource?.trustChanged()
       },
     })
+    this.#trust = trust
     this.#closers.push(() => trust.stop())
     this.#followFurtherRoots(trust)
     this.#metrics.certificates.authority(trust.serving)

@@ -14,7 +14,17 @@ export interface Connection {
   readonly namespace: string
   /** Where this comes from, for messages: `context "dev" of ~/.kube/config`. */
   readonly origin: string
-  readonly impersonate?: { readonly user: string; readonly groups: readonly string[]; readonly uid?: string }
+  readonly impersonate?: Impersonation
+  /** On the way to the server. */
+  readonly proxy?: URL
+}
+
+/** As whom the server is asked to treat the client. */
+export interface Impersonation {
+  readonly user: string
+  readonly groups: readonly string[]
+  readonly uid?: string
+  readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Where Kubernetes mounts a pod's token, CA and namespace. */

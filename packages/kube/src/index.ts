@@ -1,7 +1,7 @@
 /** The Kubernetes API: client, list-watch, leader election. */
 
 export { createKubeClient, withQuery } from './client.ts'
-export { type Connection, inClusterConnection, isInCluster, SERVICE_ACCOUNT_DIRECTORY } from './connection.ts'
+export { type Connection, type Impersonation, inClusterConnection, isInCluster, SERVICE_ACCOUNT_DIRECTORY } from './connection.ts'
 export { type CredentialSource, type Credentials, staticCredentials, tokenFileCredentials } from './credentials.ts'
 export { ApiError, ConnectionError, isConflict, isGone, isNotFound, KubeConfigError, statusCode } from './errors.ts'
 export { type ExecRequest, type ExecResult, execInPod } from './exec.ts'

@@ -6,16 +6,18 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { type Connection, inClusterConnection, isInCluster } from './connection.ts'
+import { type Connection, type Impersonation, inClusterConnection, isInCluster } from './connection.ts'
 import { type CredentialSource, execCredentials, staticCredentials, tokenFileCredentials } from './credentials.ts'
 import { KubeConfigError } from './errors.ts'
+import { parseProxy, proxyOfEnvironment } from './proxy.ts'
 
 export interface KubeConfigOptions {
   /** One file (`--kubeconfig`); else the list in `KUBECONFIG`, else the pod's service account, else `~/.kube/config`. */
   readonly path?: string
   /** `--context`; else `current-context`. */
   readonly context?: string
-  readonly impersonate?: Connection['impersonate']
+  /** `--as`, `--as-group`, `--as-uid`; else what the user's entry says. */
+  readonly impersonate?: Impersonation
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -26,14 +28,19 @@ export interface KubeConfigOptions {
  */
 export function loadConnection(options: KubeConfigOptions = {}): Connection {
   const env = options.env ?? process.env
-  const impersonate = options.impersonate ? { impersonate: options.impersonate } : {}
-  if (options.path) return { ...connectionFromFiles([options.path], options, env), ...impersonate }
+  const found = findConnection(options, env)
+  const proxy = found.proxy ?? proxyOfEnvironment(found.server, env)
+  return { ...found, ...(proxy && { proxy }), ...(options.impersonate && { impersonate: options.impersonate }) }
+}
+
+function findConnection(options: KubeConfigOptions, env: NodeJS.ProcessEnv): Connection {
+  if (options.path) return connectionFromFiles([options.path], options, env)
   if (env.KUBECONFIG) {
     const paths = env.KUBECONFIG.split(delimiter).filter((path) => path !== '')
-    return { ...connectionFromFiles(paths, options, env), ...impersonate }
+    return connectionFromFiles(paths, options, env)
   }
-  if (isInCluster(env)) return { ...inClusterConnection(env), ...impersonate }
-  return { ...connectionFromFiles([join(env.HOME || homedir(), '.kube', 'config')], options, env), ...impersonate }
+  if (isInCluster(env)) return inClusterConnection(env)
+  return connectionFromFiles([join(env.HOME || homedir(), '.kube', 'config')], options, env)
 }
 
 /** The connection of kubeconfig text, for tests and generated configurations; relative paths are taken from `directory`. */
@@ -133,11 +140,15 @@ function select(files: readonly ConfigFile[], wanted: string | undefined, env: N
     throw new KubeConfigError(`${context.file.path}: context "${contextName}" names user "${userName}", which does not exist`)
   const ca = data(cluster, 'certificate-authority')
   const tlsServerName = textOf(cluster.fields['tls-server-name'])
+  const proxy = textOf(cluster.fields['proxy-url'])
+  const impersonate = user && impersonationOf(user)
   return {
     server: serverOf(cluster, clusterName),
     ...(ca === undefined ? {} : { ca }),
     ...(tlsServerName === undefined ? {} : { tlsServerName }),
-    insecureSkipTlsVerify: cluster.fields['insecure-skip-tls-verify'] === true,
+    insecureSkipTlsVerify: insecureOf(cluster, clusterName, ca),
+    ...(proxy === undefined ? {} : { proxy: parseProxy(proxy, `${cluster.file.path}: cluster "${clusterName}": proxy-url`) }),
+    ...(impersonate && { impersonate }),
     credentials: user ? credentialsOf(user, cluster, env) : staticCredentials({}),
     namespace: textOf(context.fields.namespace) ?? 'default',
     origin: `context "${contextName}" of ${context.file.path}`,
@@ -157,6 +168,27 @@ function serverOf(cluster: Entry, name: string): URL {
     throw new KubeConfigError(`${cluster.file.path}: cluster "${name}": server "${text}" must begin with https:// or http://`)
   }
   return url
+}
+
+/** As kubectl: who takes any certificate must not say which one is wanted. */
+function insecureOf(cluster: Entry, name: string, ca: string | undefined): boolean {
+  const isInsecure = cluster.fields['insecure-skip-tls-verify'] === true
+  if (!isInsecure || ca === undefined) return isInsecure
+  throw new KubeConfigError(
+    `${cluster.file.path}: cluster "${name}": insecure-skip-tls-verify and certificate-authority exclude each other; remove one`,
+  )
+}
+
+function impersonationOf({ fields, file }: Entry): Impersonation | undefined {
+  const [user, uid] = [textOf(fields.as), textOf(fields['as-uid'])]
+  const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
+  const groups = list(fields['as-groups'])
+  const extra = Object.entries(fieldsOf(fields['as-user-extra']) ?? {}).map(([key, value]): [string, string[]] => [key, list(value)])
+  if (user === undefined) {
+    if (uid === undefined && groups.length === 0 && extra.length === 0) return undefined
+    throw new KubeConfigError(`${file.path}: as-uid, as-groups and as-user-extra need a user: as`)
+  }
+  return { user, groups, ...(uid !== undefined && { uid }), ...(extra.length > 0 && { extra: Object.fromEntries(extra) }) }
 }
 
 function credentialsOf(user: Entry, cluster: Entry, env: NodeJS.ProcessEnv): CredentialSource {

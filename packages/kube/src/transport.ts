@@ -4,6 +4,7 @@
  */
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { createAgent } from './agent.ts'
 import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { ApiError, CLOSED, ConnectionError, connectionError, KubeConfigError } from './errors.ts'
@@ -12,6 +13,8 @@ import type { StatusCause } from './types.ts'
 export interface TransportOptions {
   /** From sending to the first byte of the answer, and between two parts of it. Default 30 s. */
   readonly timeoutMs?: number
+  /** From asking to the last byte of an answer that is no stream; without it, an answer may come as slowly as it likes. */
+  readonly answerMs?: number
   /** The largest answer that is read into memory. Default 256 MiB. */
   readonly maxResponseBytes?: number
   /** `User-Agent`. */
@@ -74,7 +77,7 @@ export function createTransport(connection: Connection, options: TransportOption
         ...(request.signal ? { signal: request.signal } : {}),
       })
       outgoing.setTimeout(timeoutMs, () =>
-        outgoing.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })),
+        outgoing.destroy(silence(`no answer within ${timeoutMs} ms`)),
       )
       outgoing.on('response', resolve)
       outgoing.on('error', (cause) => {
@@ -88,10 +91,13 @@ export function createTransport(connection: Connection, options: TransportOption
 
   return {
     text: async (request) => {
+      const late = options.answerMs === undefined ? undefined : AbortSignal.timeout(options.answerMs)
+      const signals = [request.signal, late].filter((signal) => signal !== undefined)
+      const bounded = late ? { ...request, signal: AbortSignal.any(signals) } : request
       try {
-        return await readText(await open(request, 'request'), maxBytes)
+        return await readText(await open(bounded, 'request'), maxBytes)
       } catch (cause) {
-        throw failure(cause)
+        throw failure(late?.aborted ? silence(`no whole answer within ${options.answerMs} ms`) : cause)
       }
     },
     stream: async (request) => {
@@ -112,6 +118,8 @@ export function createTransport(connection: Connection, options: TransportOption
   }
 }
 
+const silence = (message: string): Error => Object.assign(new Error(message), { code: 'ETIMEDOUT' })
+
 interface Agents {
   readonly module: typeof http | typeof https
   get(credentials: Credentials, kind: 'request' | 'stream'): http.Agent
@@ -123,18 +131,6 @@ function createAgents(connection: Connection): Agents {
   const secure = connection.server.protocol === 'https:'
   let certificate: Credentials['certificate']
   let agents: { request: http.Agent; stream: http.Agent } | undefined
-  const make = (maxSockets: number): http.Agent => {
-    if (!secure) return new http.Agent({ keepAlive: true, maxSockets })
-    return new https.Agent({
-      keepAlive: true,
-      maxSockets,
-      maxCachedSessions: 4,
-      ...(connection.ca === undefined ? {} : { ca: connection.ca }),
-      ...(connection.tlsServerName === undefined ? {} : { servername: connection.tlsServerName }),
-      ...(certificate ? { cert: certificate.cert, key: certificate.key } : {}),
-      rejectUnauthorized: !connection.insecureSkipTlsVerify,
-    })
-  }
   const close = () => {
     agents?.request.destroy()
     agents?.stream.destroy()
@@ -148,7 +144,10 @@ function createAgents(connection: Connection): Agents {
         agents = undefined
       }
       certificate = credentials.certificate
-      agents ??= { request: make(MAX_REQUEST_SOCKETS), stream: make(Number.POSITIVE_INFINITY) }
+      agents ??= {
+        request: createAgent(connection, credentials, { keepAlive: true, maxSockets: MAX_REQUEST_SOCKETS }),
+        stream: createAgent(connection, credentials, { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }),
+      }
       return agents[kind]
     },
     close,
@@ -180,6 +179,9 @@ export function identityHeaders(credentials: Credentials, { impersonate }: Conne
     headers['impersonate-user'] = impersonate.user
     if (impersonate.groups.length > 0) headers['impersonate-group'] = [...impersonate.groups]
     if (impersonate.uid) headers['impersonate-uid'] = impersonate.uid
+    for (const [key, values] of Object.entries(impersonate.extra ?? {})) {
+      headers[`impersonate-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values]
+    }
   }
   return headers
 }

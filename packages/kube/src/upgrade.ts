@@ -6,6 +6,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
+import { createAgent } from './agent.ts'
 import type { Connection } from './connection.ts'
 import { ApiError, ConnectionError, connectionError } from './errors.ts'
 import { identityHeaders } from './transport.ts'
@@ -25,12 +26,12 @@ const MAX_REFUSAL_BYTES = 1 << 16
 
 /** @throws ApiError when the server refuses; ConnectionError when it is not reached */
 export async function openWebSocket(connection: Connection, request: UpgradeRequest, maxPayload: number): Promise<WebSocket> {
-  const { headers, tls } = await identityOf(connection)
+  const { headers, agent } = await identityOf(connection)
   const socket = new WebSocket(urlOf(connection, request).replace(/^http/, 'ws'), [...request.protocols], {
     headers,
     handshakeTimeout: request.timeoutMs,
     maxPayload,
-    ...tls,
+    agent,
   })
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
@@ -44,16 +45,14 @@ export async function openWebSocket(connection: Connection, request: UpgradeRequ
 
 /** The connection after `101 Switching Protocols`, with what has come on it already. @throws as {@link openWebSocket} */
 export async function openSpdy(connection: Connection, request: UpgradeRequest): Promise<{ socket: Duplex; head: Buffer }> {
-  const { headers, tls } = await identityOf(connection)
+  const { headers, agent } = await identityOf(connection)
   const { request: send } = connection.server.protocol === 'https:' ? https : http
   return new Promise((resolve, reject) => {
     const outgoing = send(urlOf(connection, request), {
       method: 'POST',
       headers: { ...headers, connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': [...request.protocols] },
       timeout: request.timeoutMs,
-      // The connection stops being HTTP: it is of no use to others.
-      agent: false,
-      ...tls,
+      agent,
     })
     outgoing.once('upgrade', (_response, socket, head) => {
       socket.setTimeout(0)
@@ -79,12 +78,8 @@ async function identityOf(connection: Connection) {
   const credentials = await connection.credentials.current()
   return {
     headers: identityHeaders(credentials, connection),
-    tls: {
-      ...(connection.ca === undefined ? {} : { ca: connection.ca }),
-      ...(connection.tlsServerName === undefined ? {} : { servername: connection.tlsServerName }),
-      ...(credentials.certificate ? { cert: credentials.certificate.cert, key: credentials.certificate.key } : {}),
-      rejectUnauthorized: !connection.insecureSkipTlsVerify,
-    },
+    // The connection stops being HTTP: it is of no use to others.
+    agent: createAgent(connection, credentials, { keepAlive: false, maxSockets: 1 }),
   }
 }
 

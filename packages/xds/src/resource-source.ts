@@ -28,6 +28,8 @@ export interface XdsNode {
 export interface PeerIdentity {
   /** `spiffe://cluster.local/ns/shop/sa/cart`, …; empty on plaintext ports. */
   readonly identities: readonly string[]
+  /** The client certificate that they are of (DER); absent where none was verified. */
+  readonly certificate?: Buffer
   readonly address: string
   readonly encrypted: boolean
 }

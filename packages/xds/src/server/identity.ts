@@ -11,7 +11,8 @@ import type { PeerIdentity } from '../resource-source.ts'
 export function peerOf(call: Pick<ServerDuplexStream<Buffer, Buffer>, 'getPeer' | 'getAuthContext'>, encrypted: boolean): PeerIdentity {
   // Empty unless the certificate was verified against the trusted roots.
   const certificate = call.getAuthContext().sslPeerCertificate
-  return { identities: certificate ? urisOf(new X509Certificate(certificate.raw)) : [], address: call.getPeer(), encrypted }
+  const { raw } = certificate ?? {}
+  return { identities: raw ? urisOf(new X509Certificate(raw)) : [], address: call.getPeer(), encrypted, ...(raw ? { certificate: raw } : {}) }
 }
 
 /** The URIs among the subject alternative names. Node prints a name with unusual characters as a JSON string. */
