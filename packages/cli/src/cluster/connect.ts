@@ -27,7 +27,7 @@ export function connect({ flags, env, home }: Pick<Context, 'flags' | 'env' | 'h
   const connection = connectionOf(flags, env, home)
   const timeoutMs = flags.duration('kubeclient-timeout') ?? DEFAULT_TIMEOUT_MS
   return {
-    client: createKubeClient(connection, { timeoutMs }),
+    client: createKubeClient(connection, { timeoutMs, answerMs: timeoutMs }),
     connection,
     namespace: flags.text('namespace') || connection.namespace,
     istioNamespace: (flags.given('istioNamespace') && flags.text('istioNamespace')) || env['ISTIOCTL_ISTIONAMESPACE'] || 'istio-system',

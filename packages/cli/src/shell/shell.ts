@@ -71,8 +71,12 @@ async function dispatch(argv: readonly string[], options: ShellOptions): Promise
     program.outputHelp()
     return EXIT.ok
   }
+  const [first, ...others] = argv
+  if (first === 'help' && !childNamed(options.tree, first)) return showHelp(program, others, options)
   const path = leafPath(argv, options.tree)
   if (!path) {
+    // As in istioctl: a word that has only commands below it tells which.
+    if (nodesAlong(argv, options.tree).length === argv.length) return showHelp(program, argv, options)
     const advice = adviceFor(
       plainWords(argv, KUBE_FLAGS).map((position) => argv[position] ?? ''),
       options,
@@ -93,6 +97,39 @@ async function dispatch(argv: readonly string[], options: ShellOptions): Promise
   })
   await target.parseAsync([...rest], { from: 'user' })
   return exitCode
+}
+
+/** The help of the command that the words name, as `--help` after them tells it. */
+async function showHelp(program: Commander, words: readonly string[], options: ShellOptions): Promise<ExitCode> {
+  const nodes = nodesAlong(words, options.tree)
+  if (nodes.length < words.length) {
+    const advice = adviceFor(words, options)
+    if (advice !== undefined) throw new CommandError(advice, { exitCode: EXIT.usage })
+    // Commander says which word is unknown, and which was probably meant.
+    await program.parseAsync([...words], { from: 'user' })
+    return EXIT.ok
+  }
+  const target = findCommand(
+    program,
+    nodes.map(({ name }) => name),
+  )
+  const load = nodes.at(-1)?.node.load
+  if (load) declare(target, await load())
+  target.outputHelp()
+  return EXIT.ok
+}
+
+/** The nodes that the first words lead to, one below the other, with their proper names. */
+function nodesAlong(words: readonly string[], tree: Tree): { readonly name: string; readonly node: Node }[] {
+  const nodes: { readonly name: string; readonly node: Node }[] = []
+  let level = tree
+  for (const word of words) {
+    const found = childNamed(level, word)
+    if (!found) break
+    nodes.push(found)
+    level = isBranch(found.node) ? found.node.children : {}
+  }
+  return nodes
 }
 
 /** All commands, in the order and under the headings of the sections; what is in none comes last. */

@@ -1,11 +1,13 @@
 /** What `ca status` and `ca rotate` say of the record. */
-import { type Phase, type ReplicaReport, type Rotation, type RotationRecord, subjectOf } from '@lateen/ca'
+import { type Phase, type ReplicaReport, type RootFacts, type Rotation, type RotationRecord, subjectOf } from '@lateen/ca'
 import { definitions } from '../../render/table.ts'
 
 export interface CaReport {
   readonly origin: string
   readonly root: Certificate
   readonly signer: Certificate
+  /** Who signs for workloads in place of this CA. */
+  readonly outside?: { readonly name: string; readonly roots: readonly Certificate[] }
   readonly rotation?: RotationReport
   readonly last?: { readonly reason: string; readonly root: string; readonly endedAt: string }
 }
@@ -31,9 +33,9 @@ export interface RotationReport {
 const DAY_MS = 86_400_000
 const PHASES: readonly Phase[] = ['distribute', 'issue', 'retire']
 
-export function reportOf({ inForce, rotation, last, replicas }: RotationRecord, now: number): CaReport | undefined {
+export function reportOf({ inForce, outside, rotation, last, replicas }: RotationRecord, now: number): CaReport | undefined {
   if (!inForce) return undefined
-  const certificate = ({ subject, fingerprint, expires }: typeof inForce.signer): Certificate => ({
+  const certificate = ({ subject, fingerprint, expires }: RootFacts): Certificate => ({
     subject,
     fingerprint,
     expires,
@@ -43,6 +45,7 @@ export function reportOf({ inForce, rotation, last, replicas }: RotationRecord, 
     origin: inForce.origin,
     root: certificate(inForce),
     signer: certificate(inForce.signer),
+    ...(outside ? { outside: { name: outside.name, roots: outside.roots.map(certificate) } } : {}),
     ...(rotation ? { rotation: rotationReport(rotation, Object.values(replicas)) } : {}),
     ...(last ? { last: { reason: last.reason, root: last.next.subject, endedAt: new Date(last.endedAt).toISOString() } } : {}),
   }
@@ -77,9 +80,11 @@ export function progressLine({ phase, step, proxies, waitingFor }: RotationRepor
 }
 
 export function renderReport(report: CaReport): string {
-  const { origin, root, signer, rotation, last } = report
+  const { origin, root, signer, outside, rotation, last } = report
   const lines: [string, string][] = [
-    ['CA:', origin],
+    ...(outside ? ([['Workloads:', `signed by ${outside.name}`]] satisfies [string, string][]) : []),
+    ...(outside?.roots ?? []).map((each): [string, string] => ['Their root:', shown(each)]),
+    [outside ? 'Own CA:' : 'CA:', origin],
     ['Root:', shown(root)],
     ...(signer.fingerprint === root.fingerprint ? [] : ([['Signs with:', shown(signer)]] satisfies [string, string][])),
     ['Fingerprint:', root.fingerprint],

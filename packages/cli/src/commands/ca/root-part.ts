@@ -20,9 +20,13 @@ export async function rootPart(client: KubeClient, namespace = 'istio-system'): 
   })
   const report = map && reportOf(recordFromData(map.data), Date.now())
   if (!report) return undefined
-  const { root, rotation } = report
+  const { outside, rotation } = report
+  if (outside && outside.roots.length === 0)
+    return { component: 'root certificate', status: 'valid', detail: `${outside.name} signs for workloads; its root is not known here` }
+  const [root] = [...(outside?.roots ?? [report.root])].sort((a, b) => a.daysLeft - b.daysLeft)
+  if (!root) return undefined
   const part = { component: 'root certificate' } as const
   if (rotation) return { ...part, status: 'changing', detail: progressLine(rotation) }
   const status = root.daysLeft < 0 ? 'expired' : root.daysLeft < SOON_DAYS ? 'expires soon' : 'valid'
-  return { ...part, status, detail: `until ${root.expires}, ${root.daysLeft} days` }
+  return { ...part, status, detail: `${outside ? `of ${outside.name}, ` : ''}until ${root.expires}, ${root.daysLeft} days` }
 }
