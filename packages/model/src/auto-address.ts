@@ -70,13 +70,12 @@ export function autoAddressesOf(
   entries: Source<KubeObject>,
   entry: KubeObject,
   host: string,
-  allocates = true,
 ): readonly string[] {
   const spec = (entry.spec ?? {}) as ServiceEntrySpec
   if (isOptedOut(entry) || spec.addresses?.length) return []
   const assigned = assignedAddresses(context, entries, entry, host)
   if (assigned.length > 0) return assigned
-  if (!allocates || !eligibleHosts(entry).includes(host)) return []
+  if (!eligibleHosts(entry).includes(host)) return []
   const claim = claimKey(entry, host)
   const claims = Math.min(MOST_CLAIMS, context.list(entries, 'autoSlot', claim).length)
   const free = choicesOf(claim, claims + LEVELS).filter(

@@ -23,7 +23,8 @@ export interface MeshProxy {
   readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE'
   /** The agent answers DNS and wants addresses for names without one. */
   readonly dnsCapture: boolean
-  readonly dnsAutoAllocate: boolean
+  /** Whether it wants addresses for hosts that have none; undefined where it leaves that to the control plane. */
+  readonly dnsAutoAllocate: boolean | undefined
   /** Virtual hosts can be sent apart from their route configuration. */
   readonly vhds: boolean
   /** Sockets of the proxy carry this mark, where its user id cannot tell them apart (single-user namespaces). */
@@ -95,7 +96,7 @@ export function proxyOf(node: NodeView, options: { readonly vhds: boolean }): Me
     dnsDomain: domain,
     interceptionMode: interception === 'TPROXY' || interception === 'NONE' ? interception : 'REDIRECT',
     dnsCapture: truthy(metadata['DNS_CAPTURE']),
-    dnsAutoAllocate: metadata['DNS_AUTO_ALLOCATE'] === undefined || truthy(metadata['DNS_AUTO_ALLOCATE']),
+    dnsAutoAllocate: metadata['DNS_AUTO_ALLOCATE'] === undefined ? undefined : truthy(metadata['DNS_AUTO_ALLOCATE']),
     vhds: options.vhds,
     socketMark: mark > 0 ? mark : undefined,
     exactBalance: {

@@ -55,7 +55,7 @@ export interface MeshSwitches {
   readonly passesContinue: boolean
   /** Hosts are also known by their name with the last dot. */
   readonly dottedHosts: boolean
-  /** ServiceEntries without an address are given one. */
+  /** ServiceEntries without an address are given one, which their status says and every proxy that captures DNS knows; else only who asks. */
   readonly allocatesAddresses: boolean
   /** Ingress listeners of a Sidecar stand beside the services' ports, not in their place. */
   readonly mergesIngress: boolean

@@ -210,11 +210,13 @@ const authorizationPolicy = fc
     selects: pick('', 'cart', 'till'),
     target: pick('', '', 'door'),
     trial: fc.boolean(),
+    spellings: pick('', 'true', 'false'),
   })
   .map((v) => {
     const rules = v.action === 'CUSTOM' ? { provider: { name: v.provider }, rules: v.asked } : v.rules.length > 0 || v.action === 'DENY' ? { rules: v.rules } : {}
     const made = object('security.istio.io/v1', 'AuthorizationPolicy', v, { spec: { action: v.action, ...rules, ...attached(v) } })
-    return v.trial ? { ...made, metadata: { ...made.metadata, annotations: { 'istio.io/dry-run': 'true' } } } : made
+    const annotations = { ...(v.trial && { 'istio.io/dry-run': 'true' }), ...(v.spellings && { 'lateen.io/every-spelling': v.spellings }) }
+    return { ...made, metadata: { ...made.metadata, annotations } }
   })
 
 const requestAuthentication = fc

@@ -39,7 +39,7 @@ export function createNameTable(
       const services = context.read(scopes.namespaces, '').flatMap((name) => context.read(outbound.servicesOf, scopes.chunk(scope, name)))
       const table: Record<string, NameInfo> = {}
       for (const service of [...services].sort(byHostAndOrigin)) {
-        const own = [...reachable(service.addresses, scope.families), ...reachable(service.autoAddresses, scope.families)]
+        const own = reachable([...service.addresses, ...(scope.autoAddresses ? service.autoAddresses : [])], scope.families)
         const ips = own.filter((address) => !address.includes('/'))
         const pods = ips.length === 0 && service.headless ? podsOf(context, model, service) : []
         const all = ips.length > 0 ? ips : pods.flatMap(({ addresses }) => addresses)

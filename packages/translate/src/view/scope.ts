@@ -124,7 +124,7 @@ export function createScopes(graph: Graph, model: MeshModel): Scopes {
       captured: proxy.interceptionMode !== 'NONE',
       reservedPorts: [...proxy.ownPorts, outboundPort(settings.mesh), inboundPort(settings.mesh)],
       gateway: proxy.type === 'router',
-      autoAddresses: proxy.dnsCapture && proxy.dnsAutoAllocate,
+      autoAddresses: proxy.dnsCapture && (proxy.dnsAutoAllocate ?? settings.switches.allocatesAddresses),
       selectedRules,
       families: familiesOf(proxy.addresses),
       near: nearOf(context, model, proxy),

@@ -1,16 +1,32 @@
 /** What authorization rules ask of headers: `hosts`, `methods`, and `request.headers[..]`. */
-import { type Condition, type ConditionPlace, type PrincipalInit, permission } from './condition.ts'
-import { anotherValue, everyNameSpelling, everyValueSpelling, ONE_HOST, SEVERAL_VALUES } from './header-spellings.ts'
+import type { StringMatcherInit } from '../../builders/string-match.ts'
+import { type Condition, type ConditionPlace, type PermissionInit, type PrincipalInit, permission } from './condition.ts'
+import { anotherValue, everyNameSpelling, everyValueSpelling, ONE_HOST, REPLACING_METHOD, SEVERAL_VALUES } from './header-spellings.ts'
 import { type HeaderMatcherInit, headerMatcher, hostMatcher, matching, textMatcher } from './matchers.ts'
 import { everyPathSpelling, PLAIN_PATH } from './path-spellings.ts'
 
 export const host = permission((value, at) => {
   if (!at.http) return undefined
-  const rules = hostTests(value, at).map((matcher) => ({ rule: { case: 'header' as const, value: matcher } }))
+  const rules = hostTests(value, at).map(asks)
   return rules.length === 1 ? rules[0] : { rule: { case: 'andRules', value: { rules } } }
 })
 
-export const method = permission((value, at) => (at.http ? { rule: { case: 'header', value: methodMatcher(value, at) } } : undefined))
+export const method: Condition = {
+  side: 'permission',
+  ask: (values, at) => {
+    if (!at.http) return values.map(() => undefined)
+    const tests = values.map((value) => asks(methodMatcher(value, at)))
+    if (!at.everySpelling) return tests
+    if (at.strict) return [...tests, ...REPLACING_METHOD.map((name) => asks(matches(name, everyValueSpelling(values))))]
+    return tests.map((test) => ({ rule: { case: 'andRules', value: { rules: [test, ...REPLACING_METHOD.map(lacks)] } } }))
+  },
+}
+
+const asks = (matcher: HeaderMatcherInit): PermissionInit => ({ rule: { case: 'header', value: matcher } })
+/** A request with the header, whatever it says. */
+export const has = (name: string): PermissionInit => asks(headerMatcher(name, '*'))
+/** A request without the header. */
+export const lacks = (name: string): PermissionInit => ({ rule: { case: 'notRule', value: has(name) } })
 
 /** One header of a request; its names and values are those of HTTP, or of HTTP/2 where the name begins with a colon. */
 export function headerCondition(brackets: string, matcherOf: (name: string, value: string) => HeaderMatcherInit): Condition {
@@ -20,7 +36,7 @@ export function headerCondition(brackets: string, matcherOf: (name: string, valu
     ask: (values, at) => {
       if (!at.http || name === undefined || !HEADER_NAME.test(name)) return values.map(() => undefined)
       if (!at.everySpelling || values.length === 0) return values.map((value) => id(matcherOf(name, value)))
-      const own = SPELLED[name.toLowerCase()]
+      const own = SPELLED.get(name.toLowerCase())
       if (own) return values.map((value) => all(own(value, at).map(id)))
       return at.strict ? everySpelling(name, values) : values.map((value) => plainly(name, value))
     },
@@ -40,13 +56,7 @@ function all(ids: readonly PrincipalInit[]): PrincipalInit {
 function everySpelling(name: string, values: readonly string[]): readonly (PrincipalInit | undefined)[] {
   const names = everyNameSpelling(name)
   if (!names) return [undefined]
-  return names.map((spelled) =>
-    id(
-      values.includes('*')
-        ? headerMatcher(spelled, '*')
-        : { name: spelled, headerMatchSpecifier: { case: 'stringMatch', value: everyValueSpelling(values) } },
-    ),
-  )
+  return names.map((spelled) => id(values.includes('*') ? headerMatcher(spelled, '*') : matches(spelled, everyValueSpelling(values))))
 }
 
 /** As it is written, once, and without another header that may be taken for it. */
@@ -59,12 +69,12 @@ function plainly(name: string, value: string): PrincipalInit | undefined {
 }
 
 /** What a request is addressed to, when it is asked for as a header. */
-const SPELLED: Readonly<Record<string, (value: string, at: ConditionPlace) => readonly HeaderMatcherInit[]>> = {
-  ':authority': hostTests,
-  host: hostTests,
-  ':method': (value, at) => [methodMatcher(value, at)],
-  ':path': pathTests,
-}
+const SPELLED: ReadonlyMap<string, (value: string, at: ConditionPlace) => readonly HeaderMatcherInit[]> = new Map([
+  [':authority', hostTests],
+  ['host', hostTests],
+  [':method', (value: string, at: ConditionPlace) => [methodMatcher(value, at)]],
+  [':path', pathTests],
+])
 
 function hostTests(value: string, { strict, everySpelling }: ConditionPlace): readonly HeaderMatcherInit[] {
   const asked = hostMatcher(value, strict)
@@ -73,7 +83,7 @@ function hostTests(value: string, { strict, everySpelling }: ConditionPlace): re
 
 function methodMatcher(value: string, { strict, everySpelling }: ConditionPlace): HeaderMatcherInit {
   if (!everySpelling || !strict || value === '*') return headerMatcher(':method', value)
-  return { name: ':method', headerMatchSpecifier: { case: 'stringMatch', value: { ...textMatcher(value), ignoreCase: true } } }
+  return matches(':method', { ...textMatcher(value), ignoreCase: true })
 }
 
 /** A path with its query; one that a policy writes with a query is taken as it is written. */
@@ -83,7 +93,8 @@ function pathTests(value: string, { strict }: ConditionPlace): readonly HeaderMa
   return value.includes('?') || value === '*' ? [written] : [fits(':path', everyPathSpelling(value))]
 }
 
-const fits = (name: string, regex: string): HeaderMatcherInit => ({
+const matches = (name: string, value: StringMatcherInit): HeaderMatcherInit => ({
   name,
-  headerMatchSpecifier: { case: 'stringMatch', value: matching(regex) },
+  headerMatchSpecifier: { case: 'stringMatch', value },
 })
+const fits = (name: string, regex: string): HeaderMatcherInit => matches(name, matching(regex))

@@ -134,6 +134,21 @@ describe('hosts, methods and paths', () => {
     expect(passes(rule, 'ALLOW', [], { method: 'delete' })).toBe(false)
   })
 
+  test.each(['X-HTTP-Method-Override', 'x-http-method', 'x_method-override'])('%s is a method too', (name) => {
+    const rule: AuthorizationRule = { to: [{ operation: { methods: ['DELETE'] } }] }
+    const allowed: AuthorizationRule = { to: [{ operation: { methods: ['POST'] } }] }
+    const sent: Headers = [[name.toLowerCase(), 'delete']]
+    expect(passes(rule, 'DENY', sent, { method: 'POST' })).toBe(false)
+    expect(passes(allowed, 'ALLOW', sent, { method: 'POST' })).toBe(false)
+    expect(passes(allowed, 'ALLOW', [], { method: 'POST' })).toBe(true)
+  })
+
+  test.each(['x-original-url', 'x_rewrite_url'])('%s leaves it open which path is meant', (name) => {
+    expect(passes({ to: [{ operation: { paths: ['/admin'] } }] }, 'DENY', [[name, '/anything']])).toBe(false)
+    expect(passes({ to: [{ operation: { notPaths: ['/'] } }] }, 'DENY', [[name, '/admin']])).toBe(false)
+    expect(passes({ to: [{ operation: { paths: ['/'] } }] }, 'ALLOW', [[name, '/admin']])).toBe(false)
+  })
+
   test.each([
     [':path', '/admin', { path: '/%61dmin?x=1' }],
     [':path', '/admin*', { path: '/ADMIN/x' }],

@@ -15,6 +15,12 @@ export function everyNameSpelling(name: string): readonly string[] | undefined {
   return parts.reduce<string[]>((names, part) => names.flatMap((before) => [`${before}-${part}`, `${before}_${part}`]), [first])
 }
 
+const spellingsOf = (...names: readonly string[]): readonly string[] => names.flatMap((name) => everyNameSpelling(name) ?? [])
+
+/** Headers by which frameworks let a request name another path, or another method, than its first line does. */
+export const REPLACING_PATH = spellingsOf('x-original-url', 'x-rewrite-url')
+export const REPLACING_METHOD = spellingsOf('x-http-method-override', 'x-http-method', 'x-method-override')
+
 const AROUND = '[\\s"\']*'
 
 /** A header with one of the values as one of its values; a star at an end stands for any text. */

@@ -16,7 +16,14 @@ test('an identity by its ending takes no other text for a dot', () => {
 describe('a host that is kept out', () => {
   const regex = regexOf(headerText('admin.example.com'))
   test.each([
-    ...['admin.example.com', 'ADMIN.example.com', 'admin.example.com:80', 'admin.example.com.', 'admin.example.com.:8080'],
+    ...[
+      'admin.example.com',
+      'ADMIN.example.com',
+      'admin.example.com:80',
+      'admin.example.com:',
+      'admin.example.com.',
+      'admin.example.com.:8080',
+    ],
     ...[
       'ann@admin.example.com',
       'ann:secret@admin.example.com:80',

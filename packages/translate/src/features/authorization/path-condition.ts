@@ -2,6 +2,8 @@
 
 import type { StringMatcherInit } from '../../builders/string-match.ts'
 import type { Condition, ConditionPlace, PermissionInit } from './condition.ts'
+import { has, lacks } from './header-condition.ts'
+import { REPLACING_PATH } from './header-spellings.ts'
 import { matching, textMatcher } from './matchers.ts'
 import { AMBIGUOUS_PATH, everyPathSpelling, PLAIN_PATH, PRINTABLE_PATH } from './path-spellings.ts'
 import { isTemplate, pathTemplate } from './path-template.ts'
@@ -25,7 +27,7 @@ function pathTest(value: string, { everySpelling, strict }: ConditionPlace): Per
   const written = writtenPath(value)
   if (!written || !everySpelling) return written
   if (strict) return urlPath(matching(everyPathSpelling(value)))
-  return { rule: { case: 'andRules', value: { rules: [written, urlPath(matching(PLAIN_PATH))] } } }
+  return { rule: { case: 'andRules', value: { rules: [written, urlPath(matching(PLAIN_PATH)), ...REPLACING_PATH.map(lacks)] } } }
 }
 
 function writtenPath(value: string): PermissionInit | undefined {
@@ -34,8 +36,9 @@ function writtenPath(value: string): PermissionInit | undefined {
   return template && { rule: { case: 'uriTemplate', value: template } }
 }
 
-/** Nobody knows what an application makes of them, so they are kept out whatever is. */
+/** Requests of which nobody knows what path an application reads in them: they are kept out whatever path is. */
 const UNREADABLE: readonly PermissionInit[] = [
+  ...REPLACING_PATH.map(has),
   urlPath(matching(AMBIGUOUS_PATH)),
   { rule: { case: 'notRule', value: urlPath(matching(PRINTABLE_PATH)) } },
 ]
