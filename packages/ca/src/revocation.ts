@@ -12,8 +12,8 @@ import { CaError } from './errors.ts'
 import { pemBlocks, toPem } from './pem.ts'
 
 export interface RevocationList {
-  /** The distinguished name of the CA that it is of, encoded. */
-  readonly issuer: Buffer
+  /** The distinguished name of the CA that it is of, as names are compared. */
+  readonly issuer: string
   readonly thisUpdate: Date
   /** When it has to be replaced; absent when it says nothing. */
   readonly nextUpdate: Date | undefined
@@ -25,6 +25,8 @@ export interface RevocationList {
 }
 
 const LABEL = 'X509 CRL'
+/** Two bytes a letter. */
+const BMP_STRING = 0x1e
 const MAX_LISTS = 64
 const MAX_REVOKED = 50_000
 
@@ -71,7 +73,7 @@ export function checkRevocationLists(pem: string, authorities: readonly X509Cert
 export function isRevoked(certificate: X509Certificate, lists: readonly RevocationList[]): boolean {
   const issuer = issuerName(certificate)
   const serial = certificate.serialNumber.replace(/^0+(?=.)/, '')
-  return lists.some((list) => list.issuer.equals(issuer) && list.serials.has(serial))
+  return lists.some((list) => list.issuer === issuer && list.serials.has(serial))
 }
 
 function readList(der: Buffer): RevocationList {
@@ -80,7 +82,7 @@ function readList(der: Buffer): RevocationList {
   // The version is absent in lists of version 1.
   const [, issuer, thisUpdate, ...rest] = fields[0]?.tag === TAG.integer ? fields.slice(1) : fields
   const [nextUpdate, revoked] = isTime(rest[0]) ? [rest[0], rest[1]] : [undefined, rest[0]]
-  const name = Buffer.from(expectTag(issuer, TAG.sequence).whole)
+  const name = comparable(expectTag(issuer, TAG.sequence))
   const known = algorithmFromDer(Buffer.from(expectTag(algorithmId, TAG.sequence).whole))
   const signed = expectTag(tbs, TAG.sequence).whole
   const bits = expectTag(signature, TAG.bitString).content.subarray(1)
@@ -93,7 +95,7 @@ function readList(der: Buffer): RevocationList {
     isOf: (authority) =>
       known !== undefined &&
       known.keyType === authority.publicKey.asymmetricKeyType &&
-      issuerFields(authority).subject.equals(name) &&
+      comparable(readElement(issuerFields(authority).subject)) === name &&
       verify(known.algorithm.hash, signed, authority.publicKey, bits),
   }
 }
@@ -118,11 +120,23 @@ function dateOf(element: Element | undefined): Date {
   return date
 }
 
-/** The issuer of a certificate, encoded: the field after the serial number and the algorithm. */
-function issuerName(certificate: X509Certificate): Buffer {
+/** The issuer of a certificate: the field after the serial number and the algorithm. */
+function issuerName(certificate: X509Certificate): string {
   const [tbs] = readChildren(readElement(certificate.raw).content, 3)
   const fields = readChildren(tbs?.content ?? Buffer.alloc(0), 16)
-  return Buffer.from(fields[fields[0]?.tag === 0xa0 ? 3 : 2]?.whole ?? [])
+  return comparable(expectTag(fields[fields[0]?.tag === 0xa0 ? 3 : 2], TAG.sequence))
+}
+
+/** Names are equal whatever string type, letter case and spaces they are written with (RFC 5280, 7.1), and tools differ in these. */
+function comparable(name: Element): string {
+  const parts = readChildren(name.content, 64).map((part) =>
+    readChildren(part.content, 8).map((attribute) => {
+      const [type, value] = readChildren(attribute.content, 2)
+      const text = value?.tag === BMP_STRING ? Buffer.from(value.content).swap16().toString('utf16le') : value?.content.toString('utf8')
+      return [type?.content.toString('hex'), text?.trim().replaceAll(/\s+/g, ' ').toLowerCase()]
+    }),
+  )
+  return JSON.stringify(parts)
 }
 
 const unusable = (why: string, cause?: unknown): CaError => new CaError('REVOCATION_UNUSABLE', `ca-crl.pem: ${why}`, { cause })

@@ -101,7 +101,7 @@ export function loadSigningMaterial(files: CaFiles, now: number): SigningMateria
     intermediatesPem: intermediates.map(pemOf),
     rootsPem: splitCertificates(files.rootCert, 'root-cert.pem').join(''),
     rootPem: pemOf(root),
-    crlPem: files.crl ? checkRevocationLists(files.crl, [...intermediates, root], now) : '',
+    crlPem: files.crl?.trim() ? checkRevocationLists(files.crl, [...intermediates, root], now) : '',
   }
 }
 
