@@ -2,6 +2,7 @@
 
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { KubeObject } from '@lateen/api'
+import type { AuditOptions } from './audit/audit-log.ts'
 
 export interface LogOptions {
   readonly follow: boolean
@@ -60,4 +61,6 @@ export interface ApiServerOptions {
   /** Where a Service's port is reached from this process: for webhooks. */
   readonly resolveService: (namespace: string, name: string, port: number) => Promise<{ host: string; port: number }>
   readonly pods?: PodBackend
+  /** Where requests over the network are recorded; nowhere when not given. */
+  readonly audit?: AuditOptions
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { KUBERNETES_VERSION, type KubeObject } from '@lateen/api'
 import { logger } from '@lateen/base'
 import { Webhooks } from './admission/webhooks.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { audited, auditedApi } from './audit/audited-api.ts'
 import { BOOTSTRAP_ROLES } from './auth/bootstrap-roles.ts'
 import { impersonated } from './auth/impersonation.ts'
 import { Authorizer } from './auth/rbac.ts'
@@ -119,6 +121,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
       return typeof address === 'object' ? `${address.host}:${address.port}` : '127.0.0.1'
     },
   }
+  const audit = options.audit && new AuditLog(options.audit)
   await bootstrap(core, options.crds)
   await rulesReady()
   const finalizer = new NamespaceFinalizer(core)
@@ -127,17 +130,16 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
     { key: material.keyPem, cert: material.certPem },
     {
       authenticate: (authorization) => authenticate(tokens, authorization),
-      handle: (request) => handleApi(services, { ...request, user: impersonated(request.user, request.header, services.authorizer) }),
+      handle: (request) => {
+        const asked = { ...request, user: impersonated(request.user, request.header, services.authorizer) }
+        return audit ? auditedApi(services, audit, asked) : handleApi(services, asked)
+      },
       upgrade: async (request, message, socket, head) => {
         // Most runs never stream; the protocols are loaded when one does.
         const { handleUpgrade } = await import('./streaming/upgrade.ts')
-        await handleUpgrade(
-          services,
-          { ...request, user: impersonated(request.user, request.header, services.authorizer) },
-          message,
-          socket,
-          head,
-        )
+        const asked = { ...request, user: impersonated(request.user, request.header, services.authorizer) }
+        const upgrade = () => handleUpgrade(services, asked, message, socket, head).then(() => undefined)
+        await (audit ? audited(services, audit, asked, upgrade) : upgrade())
       },
     },
   )
@@ -177,6 +179,7 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
       finalizer.stop()
       definitions.stop()
       await front.close()
+      audit?.close()
       store.close()
     },
   }

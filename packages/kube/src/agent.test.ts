@@ -56,7 +56,12 @@ beforeAll(async () => {
   await listening(mirror)
   await listening(echo)
   const client = createKubeClient(connectionTo(api.addresses[0]))
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', namespace: 'default' }, spec: { nodeName: 'here', containers: [{ name: 'web', image: 'web' }] } }
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { nodeName: 'here', containers: [{ name: 'web', image: 'web' }] },
+  }
   await client.request('POST', '/api/v1/namespaces/default/pods', pod)
   client.close()
 }, 60_000)
@@ -123,7 +128,9 @@ describe('who the caller is', () => {
     const data = { 'client-certificate-data': base64(pki.cert), 'client-key-data': base64(pki.key) }
     expect((await seenBy({ user: data })).hasCertificate).toBe(true)
     for (const name of ['cert', 'key'] as const) writeFileSync(join(folder, name), pki[name])
-    expect((await seenBy({ user: { 'client-certificate': join(folder, 'cert'), 'client-key': join(folder, 'key') } })).hasCertificate).toBe(true)
+    expect((await seenBy({ user: { 'client-certificate': join(folder, 'cert'), 'client-key': join(folder, 'key') } })).hasCertificate).toBe(
+      true,
+    )
     expect(() => connectionTo(mirror.address(), { user: { 'client-certificate-data': base64(pki.cert) } })).toThrow('given together')
   })
 
@@ -137,9 +144,13 @@ describe('who the caller is', () => {
   })
 
   test('name and password, and a token file, go into the header', async () => {
-    expect((await seenBy({ user: { token: undefined, username: 'u', password: 'p' } })).headers['authorization']).toBe(`Basic ${base64('u:p')}`)
+    expect((await seenBy({ user: { token: undefined, username: 'u', password: 'p' } })).headers['authorization']).toBe(
+      `Basic ${base64('u:p')}`,
+    )
     writeFileSync(join(folder, 'token'), 'from-file\n')
-    expect((await seenBy({ user: { token: undefined, tokenFile: join(folder, 'token') } })).headers['authorization']).toBe('Bearer from-file')
+    expect((await seenBy({ user: { token: undefined, tokenFile: join(folder, 'token') } })).headers['authorization']).toBe(
+      'Bearer from-file',
+    )
   })
 
   test('impersonation of the kubeconfig, which the command line overrules', async () => {
@@ -180,7 +191,8 @@ async function httpProxy(): Promise<Proxy> {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       onward.pipe(socket).pipe(onward)
     })
-    for (const end of [onward, socket]) end.on('error', () => end.destroy())
+    onward.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'))
+    socket.on('error', () => onward.destroy())
   })
   closing.push(server)
   return { port: await listening(server), targets }
@@ -192,7 +204,7 @@ async function socksProxy(): Promise<Proxy> {
   const server = createTcp((socket) => {
     socket.on('error', () => socket.destroy())
     let step = 0
-    socket.on('data', function take(data) {
+    socket.on('data', function take(data: Buffer) {
       if (step++ === 0) {
         const wantsName = data.includes(2, 2)
         socket.write(Buffer.from([5, wantsName ? 2 : 0]))
@@ -224,7 +236,10 @@ describe('through a proxy', () => {
   ] as const)('%s: requests, commands and ports of pods', async (scheme, start, who) => {
     const proxy = await start()
     const connection = connectionTo(api.addresses[0], {
-      cluster: { server: `https://kubernetes.default.svc:${portOf(api.addresses[0])}`, 'proxy-url': `${scheme}://${who}127.0.0.1:${proxy.port}` },
+      cluster: {
+        server: `https://kubernetes.default.svc:${portOf(api.addresses[0])}`,
+        'proxy-url': `${scheme}://${who}127.0.0.1:${proxy.port}`,
+      },
     })
     const client = createKubeClient(connection)
     expect(await client.request('GET', '/version')).toMatchObject({ major: '1' })
@@ -236,21 +251,43 @@ describe('through a proxy', () => {
     stream.write('ping')
     expect(String(await new Promise((resolve) => stream.once('data', resolve)))).toBe('ping')
     ports.close()
-    expect(proxy.targets).toEqual(Array(3).fill(`kubernetes.default.svc:${portOf(api.addresses[0])}`))
+    const target = `kubernetes.default.svc:${portOf(api.addresses[0])}`
+    expect(proxy.targets).toEqual([target, target, target])
   })
 
   test('the password of a proxy is sent to it, and is in no message', async () => {
     const proxy = await httpProxy()
     const client = createKubeClient(
-      connectionTo(api.addresses[0], { cluster: { 'proxy-url': `http://me:sesame@127.0.0.1:${proxy.port}`, server: 'https://nowhere.example:1' } }),
+      connectionTo(api.addresses[0], {
+        cluster: { 'proxy-url': `http://me:sesame@127.0.0.1:${proxy.port}`, server: 'https://nowhere.example:1' },
+      }),
     )
-    await expect(client.request('GET', '/version')).rejects.toThrow(expect.not.objectContaining({ message: expect.stringContaining('sesame') }))
+    const refused = await client.request('GET', '/version').catch(String)
     client.close()
+    expect(refused).toContain('502')
+    expect(refused).not.toContain('sesame')
     expect(proxy.targets).toEqual([`nowhere.example:1 Basic ${base64('me:sesame')}`])
     expect(() => connectionTo(api.addresses[0], { cluster: { 'proxy-url': 'ftp://me:sesame@proxy' } })).toThrow(
       /cluster "x": proxy-url begins with ftp:\/\/; proxies are reached by http:\/\/, https:\/\/, socks5:\/\//,
     )
     expect(() => connectionTo(api.addresses[0], { cluster: { 'proxy-url': 'proxy:sesame' } })).toThrow('proxy-url')
+  })
+
+  test('one that says nothing is not waited for longer than a server', async () => {
+    const silent = createTcp(() => undefined)
+    closing.push(silent)
+    const port = await listening(silent)
+    for (const scheme of ['http', 'socks5']) {
+      const connection = connectionTo(api.addresses[0], {
+        cluster: { 'proxy-url': `${scheme}://127.0.0.1:${port}`, server: 'https://api.example' },
+      })
+      const client = createKubeClient(connection, { timeoutMs: 300 })
+      await expect(client.request('GET', '/version')).rejects.toThrow('no connection through the proxy within 300 ms')
+      client.close()
+      const pod = { namespace: 'default', pod: 'web', timeoutMs: 300 }
+      await expect(openPortForward(connection, pod)).rejects.toThrow('no answer to portforward within 300 ms')
+      await expect(execInPod(connection, { ...pod, container: 'web', command: ['x'] })).rejects.toThrow('no answer to exec within 300 ms')
+    }
   })
 
   test('what a SOCKS proxy says is told', async () => {

@@ -1,7 +1,7 @@
 /** `KubeClient` over HTTP: paths, bodies and answers; the transport does the rest. */
 import type { KubeObject, ResourceType } from '@lateen/api'
 import type { Connection } from './connection.ts'
-import { ConnectionError } from './errors.ts'
+import { notTheApi } from './errors.ts'
 import { apiVersionOf, resourcePath } from './resource-path.ts'
 import { createTransport, type TransportOptions } from './transport.ts'
 import type { KubeClient, ListOptions, ListPage } from './types.ts'
@@ -25,7 +25,7 @@ export function createKubeClient(connection: Connection, options: TransportOptio
       ...(extra.contentType ? { contentType: extra.contentType } : {}),
       signal: extra.signal,
     })
-    return parseAnswer<T>(text, method, path)
+    return parseAnswer<T>(text, connection, path)
   }
 
   return {
@@ -118,14 +118,16 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
   return `${path}${path.includes('?') ? '&' : '?'}${text}`
 }
 
-function parseAnswer<T>(text: string, method: string, path: string): T {
+function parseAnswer<T>(text: string, connection: Connection, path: string): T {
   // The caller names the type of what the API serves at this path; the API server, which is authenticated, vouches for it.
   if (text === '') return {} as T
   try {
     return JSON.parse(text) as T
   } catch (cause) {
-    // `/readyz`, `/version` of a proxy and the like answer in plain text, which is no object.
-    if (text.length < 4096 && !text.trimStart().startsWith('{')) return text as T
-    throw new ConnectionError('NOT_JSON', `${method} ${path}: the API server's answer is not JSON: ${text.slice(0, 100)}`, cause)
+    // `/readyz`, and pages of pods and services behind the API server, are plain text; an object never is.
+    const isObject = /^\/(api|apis)\//.test(path) && !/\/proxy(\/|$)/.test(path)
+    const begin = text.trimStart()
+    if (!isObject && text.length < 4096 && !/^[{<]/.test(begin)) return text as T
+    throw notTheApi(connection, begin, cause)
   }
 }

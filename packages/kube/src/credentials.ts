@@ -3,7 +3,7 @@
  *
  * Enters: the `user` part of a kubeconfig, or the in-cluster token. Leaves: credentials, asked for before each request and cached.
  */
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { KubeConfigError } from './errors.ts'
 
@@ -64,10 +64,18 @@ export interface ExecPlugin {
   readonly installHint?: string
   /** The cluster, told to the plugin when `provideClusterInfo` is set. */
   readonly cluster?: Readonly<Record<string, unknown>>
+  /** Whether it may, or must, ask the user. */
+  readonly interactiveMode: InteractiveMode
 }
 
+export const INTERACTIVE_MODES = ['Never', 'IfAvailable', 'Always'] as const
+export type InteractiveMode = (typeof INTERACTIVE_MODES)[number]
+
 const EXEC_TIMEOUT_MS = 60_000
+/** People log in slower than programs. */
+const LOGIN_TIMEOUT_MS = 600_000
 const EXEC_MAX_OUTPUT = 1 << 20
+const EXEC_MAX_ERROR = 500
 
 /** Credentials from a client-go exec plugin: run when there are none, when they expire, and after a 401. */
 export function execCredentials(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): CredentialSource {
@@ -93,21 +101,45 @@ export function execCredentials(plugin: ExecPlugin, environment: NodeJS.ProcessE
 }
 
 function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<string> {
+  const { command, interactiveMode } = plugin
+  const interactive = interactiveMode !== 'Never' && process.stdin.isTTY === true
+  if (interactiveMode === 'Always' && !interactive) {
+    throw new KubeConfigError(`the credential plugin ${command} asks questions (interactiveMode: Always), and there is no terminal to answer on`)
+  }
   const info = {
     apiVersion: plugin.apiVersion,
     kind: 'ExecCredential',
-    spec: { interactive: false, ...(plugin.cluster ? { cluster: plugin.cluster } : {}) },
+    spec: { interactive, ...(plugin.cluster ? { cluster: plugin.cluster } : {}) },
   }
   const env = { ...environment, ...plugin.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) }
   return new Promise((resolve, reject) => {
-    execFile(plugin.command, [...plugin.args], { env, timeout: EXEC_TIMEOUT_MS, maxBuffer: EXEC_MAX_OUTPUT }, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout)
+    const child = spawn(command, [...plugin.args], {
+      env,
+      stdio: [interactive ? 'inherit' : 'ignore', 'pipe', 'pipe'],
+      timeout: interactive ? LOGIN_TIMEOUT_MS : EXEC_TIMEOUT_MS,
+    })
+    const output: Buffer[] = []
+    let size = 0
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > EXEC_MAX_OUTPUT) child.kill()
+      else output.push(chunk)
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      // It may say where to log in: not later than it does.
+      if (interactive) process.stderr.write(chunk)
+      else if (said.length < EXEC_MAX_ERROR) said += chunk.toString('utf8')
+    })
+    const fail = (why: string, cause?: Error) => {
       const hint = plugin.installHint ? `\n${plugin.installHint}` : ''
-      reject(
-        new KubeConfigError(`the credential plugin ${plugin.command} failed: ${stderr.trim().slice(0, 500) || error.message}${hint}`, {
-          cause: error,
-        }),
-      )
+      reject(new KubeConfigError(`the credential plugin ${command} failed: ${said.trim().slice(0, EXEC_MAX_ERROR) || why}${hint}`, { cause }))
+    }
+    child.once('error', (cause) => fail(cause.message, cause))
+    child.once('close', (code, signal) => {
+      if (size > EXEC_MAX_OUTPUT) fail(`it wrote more than ${EXEC_MAX_OUTPUT} bytes`)
+      else if (code === 0) resolve(Buffer.concat(output).toString('utf8'))
+      else fail(signal ? `it was ended by ${signal}` : `exit code ${code}`)
     })
   })
 }

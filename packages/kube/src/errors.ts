@@ -55,7 +55,7 @@ export const isGone = (error: unknown): boolean => statusCode(error) === 410
 /** Words a transport failure: where, what happened, what to do. */
 export function connectionError(server: string, origin: string, cause: unknown): ConnectionError {
   const code = codeOf(cause)
-  const hint = HINTS[code] ?? (code.includes('CERT') || code.includes('SIGNATURE') ? CERTIFICATE : undefined)
+  const hint = HINTS[code] ?? hintOfKind(code)
   const detail = cause instanceof Error && cause.message ? cause.message : code
   return new ConnectionError(
     code,
@@ -64,12 +64,44 @@ export function connectionError(server: string, origin: string, cause: unknown):
   )
 }
 
+/** What answers is something else: a page to log in at, or of a proxy in between. */
+export function notTheApi(
+  { server, origin }: { readonly server: URL; readonly origin: string },
+  text: string,
+  cause?: unknown,
+): ConnectionError {
+  const where = `${server.href.replace(/\/$/, '')} (${origin})`
+  return new ConnectionError(
+    'NOT_JSON',
+    `what answers at ${where} is not the Kubernetes API; check the server field of the kubeconfig, and whether a proxy is in between. It said: ${oneLine(text)}`,
+    cause,
+  )
+}
+
+const MOST_SHOWN = 120
+
+/** The beginning of what was answered, without markup, fit for a message. */
+export function oneLine(text: string): string {
+  const plain = text.slice(0, 20 * MOST_SHOWN).replace(/<(style|script)[\s\S]*?<\/\1>|<[^>]*>/gi, ' ')
+  // Bytes of somebody else do not steer the user's terminal.
+  const words = plain.replace(/[\p{Cc}\s]+/gu, ' ').trim()
+  return words.length > MOST_SHOWN ? `${words.slice(0, MOST_SHOWN)}…` : words
+}
+
 const CERTIFICATE = 'its certificate is not trusted; set certificate-authority-data to the CA that signed it'
+
+const CUT = 'it ended the connection; try again, and check that the address is that of an API server and that nothing in between cuts it'
 
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there; start the cluster, or name another with --kubeconfig or --context',
   ENOTFOUND: 'the host name does not resolve; check the server field of the kubeconfig',
   EAI_AGAIN: 'the host name could not be resolved now; check the DNS settings of this machine',
+  ECONNRESET: CUT,
+  EPIPE: CUT,
+  ECONNABORTED: CUT,
+  EPROTO: 'it does not speak TLS, or none that both sides know; check whether the server field should begin with http:// or https://',
+  INVALID_PURPOSE: CERTIFICATE,
+  INVALID_CA: CERTIFICATE,
   ETIMEDOUT: 'no answer in time; check that the address is right and that no firewall is in between',
   EHOSTUNREACH: 'there is no route to it; check the network of this machine',
   ENETUNREACH: 'there is no route to it; check the network of this machine',
@@ -79,6 +111,11 @@ const HINTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: CERTIFICATE,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CERTIFICATE,
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate; the kubeconfig user has none that it accepts',
+}
+
+function hintOfKind(code: string): string | undefined {
+  if (code.startsWith('HPE_')) return 'what answers there does not speak HTTP; check the server field of the kubeconfig'
+  return code.includes('CERT') || code.includes('SIGNATURE') ? CERTIFICATE : undefined
 }
 
 function codeOf(cause: unknown): string {

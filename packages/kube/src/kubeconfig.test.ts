@@ -83,6 +83,26 @@ describe('kubeconfig', () => {
     await expect(credentials.current()).rejects.toThrow('the credential plugin sh failed: no session\nlog in first')
   })
 
+  test('a plugin is told the cluster when it wants to know, and asks nobody where there is no terminal', async () => {
+    const script = `cat > /dev/null; echo '{"status":{"token":"'"$(echo "$KUBERNETES_EXEC_INFO" | tr -d '"{}')"'"}}'`
+    const exec = { command: 'sh', args: ['-c', script], provideClusterInfo: true }
+    const { credentials } = connectionFromText(config('x', JSON.stringify({ exec }), ', tls-server-name: api'))
+    expect((await credentials.current()).token).toBe(
+      'apiVersion:client.authentication.k8s.io/v1,kind:ExecCredential,spec:interactive:false,cluster:server:https://x.example:6443,tls-server-name:api',
+    )
+    const asking = connectionFromText(config('x', JSON.stringify({ exec: { ...exec, interactiveMode: 'Always' } })))
+    await expect(asking.credentials.current()).rejects.toThrow('there is no terminal to answer on')
+    expect(() => connectionFromText(config('x', '{exec: {command: sh, interactiveMode: Sometimes}}'))).toThrow('one of Never, IfAvailable, Always')
+  })
+
+  test('a plugin that is not there, and one that does not stop, are told', async () => {
+    const failing = (exec: unknown) => connectionFromText(config('x', JSON.stringify({ exec }))).credentials.current()
+    await expect(failing({ command: 'no-such-plugin' })).rejects.toThrow('the credential plugin no-such-plugin failed: spawn no-such-plugin ENOENT')
+    await expect(failing({ command: 'yes' })).rejects.toThrow('it wrote more than')
+    await expect(failing({ command: 'echo', args: ['no'] })).rejects.toThrow('wrote no JSON')
+    expect(() => connectionFromText(config('x', '{auth-provider: {name: gcp}}'))).toThrow('auth-provider is no longer known')
+  })
+
   test('what is missing is named', () => {
     expect(() => connectionFromText('clusters: []')).toThrow('current-context is not set')
     expect(() => connectionFromText('current-context: a\ncontexts: [{name: a, context: {cluster: b}}]')).toThrow(

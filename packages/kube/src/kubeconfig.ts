@@ -7,7 +7,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { type Connection, type Impersonation, inClusterConnection, isInCluster } from './connection.ts'
-import { type CredentialSource, execCredentials, staticCredentials, tokenFileCredentials } from './credentials.ts'
+import { type CredentialSource, execCredentials, INTERACTIVE_MODES, staticCredentials, tokenFileCredentials } from './credentials.ts'
 import { KubeConfigError } from './errors.ts'
 import { parseProxy, proxyOfEnvironment } from './proxy.ts'
 
@@ -192,6 +192,9 @@ function impersonationOf({ fields, file }: Entry): Impersonation | undefined {
 }
 
 function credentialsOf(user: Entry, cluster: Entry, env: NodeJS.ProcessEnv): CredentialSource {
+  if (user.fields['auth-provider'] !== undefined) {
+    throw new KubeConfigError(`${user.file.path}: auth-provider is no longer known to Kubernetes; use exec with the provider's own plugin`)
+  }
   const exec = fieldsOf(user.fields.exec)
   if (exec) return execOf(exec, user.file, cluster, env)
   const token = textOf(user.fields.token)
@@ -215,6 +218,9 @@ function execOf(exec: Fields, file: ConfigFile, cluster: Entry, env: NodeJS.Proc
   if (!command) throw new KubeConfigError(`${file.path}: exec.command is not set`)
   const variables = (Array.isArray(exec.env) ? exec.env : []).map(fieldsOf)
   const installHint = textOf(exec.installHint)
+  const mode = textOf(exec.interactiveMode) ?? 'IfAvailable'
+  const interactiveMode = INTERACTIVE_MODES.find((each) => each === mode)
+  if (!interactiveMode) throw new KubeConfigError(`${file.path}: exec.interactiveMode is "${mode}"; it must be one of ${INTERACTIVE_MODES.join(', ')}`)
   const ca = data(cluster, 'certificate-authority')
   return execCredentials(
     {
@@ -225,15 +231,27 @@ function execOf(exec: Fields, file: ConfigFile, cluster: Entry, env: NodeJS.Proc
       env: Object.fromEntries(
         variables.map((entry) => [textOf(entry?.name) ?? '', textOf(entry?.value) ?? '']).filter(([name]) => name !== ''),
       ),
+      interactiveMode,
       ...(installHint ? { installHint } : {}),
       ...(exec.provideClusterInfo === true
         ? {
-            cluster: { server: cluster.fields.server, ...(ca ? { 'certificate-authority-data': Buffer.from(ca).toString('base64') } : {}) },
+            cluster: clusterInfo(cluster, ca),
           }
         : {}),
     },
     env,
   )
+}
+
+/** As a plugin is told it, which is not as a kubeconfig says it: `tls-server-name` and the like keep their names, the authority is data. */
+function clusterInfo({ fields }: Entry, ca: string | undefined): Readonly<Record<string, unknown>> {
+  const told = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'proxy-url'].filter((name) => fields[name] !== undefined)
+  const config = named(fields.extensions, 'extension').get('client.authentication.k8s.io/exec')
+  return {
+    ...Object.fromEntries(told.map((name) => [name, fields[name]])),
+    ...(ca ? { 'certificate-authority-data': Buffer.from(ca).toString('base64') } : {}),
+    ...(config && { config }),
+  }
 }
 
 /** The PEM text of `<field>-data` (base64), or of the file named by `<field>`. */

@@ -21,7 +21,9 @@ export function parseProxy(text: string, where: string): URL {
   // Passwords may stand in it.
   if (!url?.hostname) throw new KubeConfigError(`${where} is not a URL`)
   if (SCHEMES.includes(url.protocol)) return url
-  throw new KubeConfigError(`${where} begins with ${url.protocol}//; proxies are reached by ${SCHEMES.map((scheme) => `${scheme}//`).join(', ')}`)
+  throw new KubeConfigError(
+    `${where} begins with ${url.protocol}//; proxies are reached by ${SCHEMES.map((scheme) => `${scheme}//`).join(', ')}`,
+  )
 }
 
 /** Whether one of the entries means the server; this machine is always passed by. */

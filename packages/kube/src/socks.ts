@@ -50,7 +50,8 @@ async function handshake(socket: Socket, proxy: URL, target: { readonly host: st
   port.writeUInt16BE(target.port)
   socket.write(Buffer.concat([Buffer.from([VERSION, CONNECT, 0]), addressOf(target.host), port]))
   const [, answer = 1, , kind] = await bytes(socket, 4)
-  if (answer !== 0) throw new Error(`the SOCKS proxy makes no connection to ${target.host}:${target.port}: ${ANSWERS[answer] ?? `answer ${answer}`}`)
+  if (answer !== 0)
+    throw new Error(`the SOCKS proxy makes no connection to ${target.host}:${target.port}: ${ANSWERS[answer] ?? `answer ${answer}`}`)
   const length = kind === DOMAIN ? ((await bytes(socket, 1))[0] ?? 0) : kind === 4 ? 16 : 4
   await bytes(socket, length + 2)
 }

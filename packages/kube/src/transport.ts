@@ -7,7 +7,7 @@ import https from 'node:https'
 import { createAgent } from './agent.ts'
 import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { ApiError, CLOSED, ConnectionError, connectionError, KubeConfigError } from './errors.ts'
+import { ApiError, CLOSED, ConnectionError, connectionError, KubeConfigError, oneLine } from './errors.ts'
 import type { StatusCause } from './types.ts'
 
 export interface TransportOptions {
@@ -64,7 +64,7 @@ export function createTransport(connection: Connection, options: TransportOption
     const response = await roundTrip(request, credentials, agent)
     if (response.statusCode === 401) connection.credentials.invalidate()
     if (isSuccess(response)) return response
-    throw apiError(response, await readText(response, MAX_ERROR_BYTES), request)
+    throw apiError(response, await readText(response, MAX_ERROR_BYTES), { ...request, at: `${server} (${connection.origin})` })
   }
 
   const roundTrip = (request: HttpRequest, credentials: Credentials, agent: http.Agent, isRetry?: 'retry'): Promise<IncomingMessage> =>
@@ -76,9 +76,17 @@ export function createTransport(connection: Connection, options: TransportOption
         headers: headersOf(request, credentials, connection, options.userAgent),
         ...(request.signal ? { signal: request.signal } : {}),
       })
-      outgoing.setTimeout(timeoutMs, () =>
-        outgoing.destroy(silence(`no answer within ${timeoutMs} ms`)),
-      )
+      outgoing.setTimeout(timeoutMs, () => outgoing.destroy(silence(`no answer within ${timeoutMs} ms`)))
+      if (connection.proxy) {
+        // A request has no socket, and with it no time of its own, until the proxy has made the connection.
+        const timer = setTimeout(() => {
+          const late = silence(`no connection through the proxy within ${timeoutMs} ms`)
+          // It would tell only when it had a socket.
+          outgoing.destroy(late)
+          reject(late)
+        }, timeoutMs)
+        outgoing.once('socket', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+      }
       outgoing.on('response', resolve)
       outgoing.on('error', (cause) => {
         // The server may close an idle connection just as it is used again; a read is safe to repeat once.
@@ -95,7 +103,10 @@ export function createTransport(connection: Connection, options: TransportOption
       const signals = [request.signal, late].filter((signal) => signal !== undefined)
       const bounded = late ? { ...request, signal: AbortSignal.any(signals) } : request
       try {
-        return await readText(await open(bounded, 'request'), maxBytes)
+        const text = await readText(await open(bounded, 'request'), maxBytes)
+        // An answer without a length ends well wherever it is cut.
+        late?.throwIfAborted()
+        return text
       } catch (cause) {
         throw failure(late?.aborted ? silence(`no whole answer within ${options.answerMs} ms`) : cause)
       }
@@ -206,14 +217,18 @@ async function readText(response: IncomingMessage, maxBytes: number): Promise<st
   return chunks.length === 1 && chunks[0] ? chunks[0].toString('utf8') : Buffer.concat(chunks, size).toString('utf8')
 }
 
-function apiError(response: IncomingMessage, text: string, request: HttpRequest): ApiError {
+function apiError(response: IncomingMessage, text: string, request: HttpRequest & { readonly at: string }): ApiError {
   const code = response.statusCode ?? 0
   const status = parseStatus(text)
   const retryAfter = Number(response.headers['retry-after'])
   const path = request.path.split('?')[0] ?? request.path
+  const told =
+    status.message ?? `${request.method} ${path}: ${request.at} answered ${code} ${response.statusMessage ?? ''} ${oneLine(text)}`.trim()
+  // Of a caller that it does not know, an API server says no more than one word.
   const message =
-    status.message ??
-    `${request.method} ${path}: the API server answered ${code} ${response.statusMessage ?? ''} ${text.slice(0, 200)}`.trim()
+    code === 401
+      ? `${told}: the Kubernetes API at ${request.at} does not accept the credentials; they are missing, wrong or expired: log in again, or choose others with --context`
+      : told
   return new ApiError(code, status.reason ?? '', message, {
     causes: status.causes,
     ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),

@@ -29,11 +29,10 @@ export async function openWebSocket(connection: Connection, request: UpgradeRequ
   const { headers, agent } = await identityOf(connection)
   const socket = new WebSocket(urlOf(connection, request).replace(/^http/, 'ws'), [...request.protocols], {
     headers,
-    handshakeTimeout: request.timeoutMs,
     maxPayload,
     agent,
   })
-  return new Promise((resolve, reject) => {
+  const opened = new Promise<WebSocket>((resolve, reject) => {
     socket.once('open', () => {
       socket.removeAllListeners('error')
       resolve(socket)
@@ -41,32 +40,44 @@ export async function openWebSocket(connection: Connection, request: UpgradeRequ
     socket.once('unexpected-response', (_request, response) => refusal(connection, request, response).then(reject, reject))
     socket.once('error', (cause) => reject(connectionError(connection.server.href, connection.origin, cause)))
   })
+  return inTime(request, opened, () => socket.terminate())
 }
 
 /** The connection after `101 Switching Protocols`, with what has come on it already. @throws as {@link openWebSocket} */
 export async function openSpdy(connection: Connection, request: UpgradeRequest): Promise<{ socket: Duplex; head: Buffer }> {
   const { headers, agent } = await identityOf(connection)
   const { request: send } = connection.server.protocol === 'https:' ? https : http
-  return new Promise((resolve, reject) => {
-    const outgoing = send(urlOf(connection, request), {
-      method: 'POST',
-      headers: { ...headers, connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': [...request.protocols] },
-      timeout: request.timeoutMs,
-      agent,
-    })
+  const outgoing = send(urlOf(connection, request), {
+    method: 'POST',
+    headers: { ...headers, connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': [...request.protocols] },
+    agent,
+  })
+  const opened = new Promise<{ socket: Duplex; head: Buffer }>((resolve, reject) => {
     outgoing.once('upgrade', (_response, socket, head) => {
       socket.setTimeout(0)
       resolve({ socket, head })
     })
     outgoing.once('response', (response) => refusal(connection, request, response).then(reject, reject))
-    outgoing.once('timeout', () =>
-      outgoing.destroy(new ConnectionError('ETIMEDOUT', `no answer to ${request.subresource} within ${request.timeoutMs} ms`)),
-    )
-    outgoing.once('error', (cause) =>
-      reject(cause instanceof ConnectionError ? cause : connectionError(connection.server.href, connection.origin, cause)),
-    )
+    outgoing.once('error', (cause) => reject(connectionError(connection.server.href, connection.origin, cause)))
     outgoing.end()
   })
+  return inTime(request, opened, () => outgoing.destroy())
+}
+
+/** A proxy that says nothing leaves a request without a socket, which would count its time. */
+async function inTime<T>({ subresource, timeoutMs }: UpgradeRequest, opened: Promise<T>, giveUp: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new ConnectionError('ETIMEDOUT', `no answer to ${subresource} within ${timeoutMs} ms`))
+      giveUp()
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([opened, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function urlOf({ server }: Connection, { namespace, pod, subresource, query }: UpgradeRequest): string {
