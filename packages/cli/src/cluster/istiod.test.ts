@@ -34,7 +34,8 @@ beforeAll(async () => {
     await runPod(api.client, { name, namespace: 'istio-system', labels, containers: ['discovery'] })
     node.pods.set(`istio-system/${name}`, {
       ports: { 15014: (web.address() as AddressInfo).port },
-      run: ([program, ...args]) => (program === 'pilot-discovery' && args.join(' ') === 'request GET /debug/syncz' ? { stdout: SYNC } : undefined),
+      run: ([program, ...args]) =>
+        program === 'pilot-discovery' && args.join(' ') === 'request GET /debug/syncz' ? { stdout: SYNC } : undefined,
     })
   }
 }, 60_000)
@@ -62,7 +63,11 @@ test('the versions of a mesh come in one go, and no program is started in a pod'
 test('the build of each replica is asked for where it is shown', async () => {
   const { meshVersion, dataPlaneVersion } = JSON.parse((await api.shell('version', '-o', 'json', '-r', 'canary')).stdout)
   expect(meshVersion).toEqual([
-    { Component: 'pilot', Revision: 'canary', Info: { version: '1.30.3', revision: 'lateen', golang_version: '', status: 'Clean', tag: '1.30.3' } },
+    {
+      Component: 'pilot',
+      Revision: 'canary',
+      Info: { version: '1.30.3', revision: 'lateen', golang_version: '', status: 'Clean', tag: '1.30.3' },
+    },
   ])
   expect(dataPlaneVersion).toEqual([{ ID: 'a.b', IstioVersion: '1.30.3' }])
   expect(asked.find(({ path }) => path === '/version')?.token).toBeUndefined()
@@ -71,18 +76,30 @@ test('the build of each replica is asked for where it is shown', async () => {
 test('where the token is not taken, the program in the pod is asked', async () => {
   accepts = false
   expect((await api.shell('proxy-status')).stdout).toContain('a.b')
-  expect(node.ran.sort()).toEqual(['istiod-1', 'istiod-2'].map((pod) => `istio-system/${pod} discovery pilot-discovery request GET /debug/syncz`))
+  expect(node.ran.sort()).toEqual(
+    ['istiod-1', 'istiod-2'].map((pod) => `istio-system/${pod} discovery pilot-discovery request GET /debug/syncz`),
+  )
 })
 
 test('what the control plane says of a page is not asked for twice', async () => {
   const { code, stderr } = await api.shell('x', 'internal-debug', 'nothing', '-r', 'default')
-  expect({ code, stderr }).toEqual({ code: 1, stderr: 'Error: istiod-1.istio-system did not answer GET /debug/nothing: there is no such page\n' })
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'Error: istiod-1.istio-system did not answer GET /debug/nothing: there is no such page\n',
+  })
   expect(node.ran).toEqual([])
 })
 
 test('a control plane without proxies has none', async () => {
   const empty = { ports: {}, run: () => ({ stdout: '[]' }) }
   node.pods.set('istio-system/istiod-3', empty)
-  await runPod(api.client, { name: 'istiod-3', namespace: 'istio-system', labels: { app: 'istiod', 'istio.io/rev': 'new' }, containers: ['discovery'] })
-  expect((await api.shell('version', '-r', 'new')).stdout).toBe('client version: 0.1.0\ncontrol plane version: unknown\ndata plane version: none\n')
+  await runPod(api.client, {
+    name: 'istiod-3',
+    namespace: 'istio-system',
+    labels: { app: 'istiod', 'istio.io/rev': 'new' },
+    containers: ['discovery'],
+  })
+  expect((await api.shell('version', '-r', 'new')).stdout).toBe(
+    'client version: 0.1.0\ncontrol plane version: unknown\ndata plane version: none\n',
+  )
 })

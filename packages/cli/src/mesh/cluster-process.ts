@@ -42,6 +42,8 @@ export interface ClusterProcessOptions {
   /** There is a way to networks outside the node, and a resolver on it. */
   readonly internet: boolean
   readonly uidMapping: UidMapping
+  /** File for a record of the API server's requests. */
+  readonly auditLog?: string | undefined
 }
 
 /** Runs until the supervisor says stop; without a supervisor, ends and leaves the pods to the next one. */
@@ -69,6 +71,7 @@ async function start({
   internet,
   ipFamily,
   uidMapping,
+  auditLog,
 }: ClusterProcessOptions): Promise<{ api: ApiServer; cluster: Cluster }> {
   const dualStack = ipFamily === 'dual'
   const step = (message: string) => tell({ lateen: 'cluster', phase: 'starting', message })
@@ -87,6 +90,7 @@ async function start({
     nodePortRange: NODE_PORTS,
     extraSans: ['127.0.0.1', '10.244.0.1'],
     crds: [...crds(), ...gatewayApiCrds()],
+    ...(auditLog && { audit: { path: auditLog } }),
     resolveService: (namespace, name, port) => serviceAddress(api, namespace, name, port),
   })
   const server = `https://127.0.0.1:${ports.api}`

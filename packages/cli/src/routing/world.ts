@@ -3,11 +3,11 @@ import { type KubeObject, RESOURCE_TYPES, refOf } from '@lateen/api'
 import { type Diagnostic, type ObjectRef, objectName } from '@lateen/base'
 import { kubeSource, MESH_KINDS, type WatchedKind } from '@lateen/config'
 import type { ResourceSet } from '@lateen/envoy'
-import { ApiError, ConnectionError, type KubeClient } from '@lateen/kube'
+import { ApiError, ConnectionError } from '@lateen/kube'
 import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
 import { createMesh, DEFAULT_MESH, type MeshState, type ProxySession } from '@lateen/translate'
 import { parse } from 'yaml'
-import { connect } from '../cluster/connect.ts'
+import { type Cluster, connect } from '../cluster/connect.ts'
 import { type FileObject, readObjects } from '../input/objects.ts'
 import { readText } from '../input/read-text.ts'
 import type { Context, Flag } from '../shell/command.ts'
@@ -55,8 +55,6 @@ export const WORLD_FLAGS: readonly Flag[] = [
   ...KUBE_FLAGS,
 ]
 
-const SYNC_WITHIN_MS = 15_000
-
 /** The world of a command's flags; `paths` are the files and folders, those of `-f` by default. @throws CommandError */
 export async function loadWorld(
   context: Pick<Context, 'flags' | 'env' | 'home'>,
@@ -70,7 +68,7 @@ export async function loadWorld(
   if (paths.length > 0 && !flags.on('use-kube')) return worldOf({ files, namespace: wanted || 'default', meshConfig: given })
   const cluster = connect(context)
   try {
-    const { objects, meshConfig } = await readCluster(cluster.client, cluster.istioNamespace)
+    const { objects, meshConfig } = await readCluster(cluster)
     const replaced = new Set(files.map(({ object }) => idOf(object)))
     const kept = objects.filter((object) => !replaced.has(idOf(object)))
     return worldOf({ files, cluster: kept, namespace: cluster.namespace || 'default', meshConfig: given ?? meshConfig })
@@ -89,7 +87,12 @@ const READ_KINDS: readonly WatchedKind[] = MESH_KINDS.map((kind) =>
   kind.type.kind === 'Pod' ? { ...kind, project: (pod) => withProxy(kind.project(pod), pod) } : kind,
 )
 
-async function readCluster(client: KubeClient, istioNamespace: string) {
+async function readCluster({ client, istioNamespace, timeoutMs }: Cluster) {
+  // Asked first, since the objects are asked for again and again while the API server cannot be reached.
+  const map = await client.get(RESOURCE_TYPES.ConfigMap, istioNamespace, 'istio').catch((error: unknown) => {
+    if (error instanceof ApiError && error.code !== 401) return undefined
+    throw error
+  })
   const held: KubeObject[] = []
   const source = kubeSource({ client, rootNamespace: istioNamespace, kinds: READ_KINDS })
   source.start((changes) => {
@@ -99,8 +102,8 @@ async function readCluster(client: KubeClient, istioNamespace: string) {
   const late = new Promise<never>((_, reject) => {
     const states = () => source.status().find(({ error }) => error)?.error ?? 'no answer'
     timer = setTimeout(
-      () => reject(new CommandError(`the cluster did not tell all objects within ${SYNC_WITHIN_MS / 1000} s: ${states()}`)),
-      SYNC_WITHIN_MS,
+      () => reject(new CommandError(`the cluster did not tell all objects within ${timeoutMs / 1000} s: ${states()}`)),
+      timeoutMs,
     )
   })
   try {
@@ -109,10 +112,6 @@ async function readCluster(client: KubeClient, istioNamespace: string) {
     clearTimeout(timer)
     source.stop()
   }
-  const map = await client.get(RESOURCE_TYPES.ConfigMap, istioNamespace, 'istio').catch((error: unknown) => {
-    if (error instanceof ApiError) return undefined
-    throw error
-  })
   const text = textOf(fieldsOf(map?.['data'])['mesh'])
   return { objects: held, meshConfig: text === '' ? undefined : meshConfigOf(text, `ConfigMap ${istioNamespace}/istio, key mesh`) }
 }

@@ -105,6 +105,7 @@ describe('wrong usage ends with 64 and a suggestion', () => {
     [['greet'], "missing required argument 'name'", ''],
     [['greet', 'you', 'me'], 'too many arguments', ''],
     [['x', 'dep'], "unknown command 'dep'", 'Did you mean deep?'],
+    [['help', 'gret'], "unknown command 'gret'", 'Did you mean greet?'],
   ])('%j', async (argv, says, suggests) => {
     const { code, stdout, stderr } = await shell(...argv)
     expect(stderr).toContain(says)
@@ -133,5 +134,22 @@ describe('help', () => {
 
   test('is what an empty command line gets', async () => {
     expect((await shell()).stdout).toContain('Usage: lateen')
+  })
+
+  test('is what a word gets that has only commands below it', async () => {
+    const { code, stdout, stderr } = await shell('x')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('Usage: lateen x [options] [command]')
+  })
+
+  test.each([
+    [['help'], 'Usage: lateen [options] [command]'],
+    [['help', 'greet'], 'Examples:\n  lateen greet you'],
+    [['help', 'x'], 'Usage: lateen x [options] [command]'],
+    [['help', 'x', 'deep'], 'Usage: lateen x deep [options] <name>'],
+  ])('%j asks for it in words', async (argv, says) => {
+    const { code, stdout, stderr } = await shell(...argv)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain(says)
   })
 })

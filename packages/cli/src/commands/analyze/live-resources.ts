@@ -25,17 +25,31 @@ const MOST_PAGES = 400
 
 export async function readLiveResources(client: KubeClient, options: LiveOptions): Promise<LiveResources> {
   const lists = await Promise.all(options.kinds.map((kind) => readKind(client, kind, options)))
+  const refused = lists.filter((list) => list.error !== undefined)
+  // Where nothing may be read, nothing has been analysed: finding nothing wrong would be a lie.
+  if (refused.length === lists.length && refused[0]) throw refused[0].error
   return {
     resources: lists.flatMap(({ resources }) => resources),
-    unavailable: new Set(lists.flatMap(({ kind, problem }) => (problem === undefined ? [] : [kind]))),
-    problems: lists.flatMap(({ problem }) => problem ?? []),
+    unavailable: new Set(refused.map(({ kind }) => kind)),
+    problems: problemsOf(refused, options),
   }
+}
+
+/** One line for each reason. */
+function problemsOf(refused: readonly KindList[], { cluster }: LiveOptions): string[] {
+  const byReason = Map.groupBy(refused, ({ error }) => (error instanceof Error ? error.message : String(error)))
+  const where = cluster === undefined ? '' : ` of cluster ${cluster}`
+  return Array.from(byReason, ([reason, lists]) => {
+    const kinds = lists.map(({ kind }) => KIND_TYPES[kind].plural).join(', ')
+    return `cannot read ${kinds}${where}: ${reason}; what needs them is not analysed`
+  })
 }
 
 interface KindList {
   readonly kind: KindName
   readonly resources: readonly AnyResource[]
-  readonly problem?: string
+  /** Why they could not be read. */
+  readonly error?: unknown
 }
 
 async function readKind(client: KubeClient, kind: KindName, options: LiveOptions): Promise<KindList> {
@@ -49,9 +63,7 @@ async function readKind(client: KubeClient, kind: KindName, options: LiveOptions
     if (isNotFound(error)) return { kind, resources: [] }
     // Without an answer there is nothing to analyse at all.
     if (error instanceof ConnectionError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
-    const where = options.cluster === undefined ? '' : ` of cluster ${options.cluster}`
-    return { kind, resources: [], problem: `cannot read ${KIND_TYPES[kind].plural}${where}: ${reason}; what needs them is not analysed` }
+    return { kind, resources: [], error }
   }
 }
 

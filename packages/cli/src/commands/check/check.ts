@@ -19,6 +19,8 @@ interface Group {
   readonly run: (context: CheckContext) => Promise<CheckResult[]>
 }
 
+const UNREACHABLE = 'nothing else is asked before the API server answers; another cluster is named with --context or --kubeconfig'
+
 const API_SERVER: Group = { name: 'Kubernetes', run: apiServerChecks }
 
 const GROUPS: readonly Group[] = [
@@ -46,8 +48,11 @@ export const check = command<Health>({
   async run(context) {
     const groups = await withCluster(context, async (cluster) => {
       const checks: CheckContext = { cluster, now: new Date() }
-      const examine = async ({ name, run }: Group): Promise<CheckGroup> => ({ name, results: await attempt(name, () => run(checks)) })
-      const first = await examine(API_SERVER)
+      const examine = async ({ name, run }: Group): Promise<CheckGroup> => ({
+        name,
+        results: await attempt(name, 'see the other groups: this may follow from what they say', () => run(checks)),
+      })
+      const first = { name: API_SERVER.name, results: await attempt(API_SERVER.name, UNREACHABLE, () => API_SERVER.run(checks)) }
       // Without an answer of the API server, nothing else can be asked.
       return first.results.length === 1 && first.results[0]?.state === 'error'
         ? [first]
@@ -59,14 +64,12 @@ export const check = command<Health>({
 })
 
 /** What cannot be looked at is an error of its own; the other groups are looked at all the same. */
-async function attempt(name: string, run: () => Promise<CheckResult[]>): Promise<CheckResult[]> {
+async function attempt(name: string, hint: string, run: () => Promise<CheckResult[]>): Promise<CheckResult[]> {
   try {
     return await run()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    return [
-      error(`${name} can be examined`, why, { hint: 'see the other groups: this may follow from what they say', link: LINKS.installation }),
-    ]
+    return [error(`${name} can be examined`, why, { hint, link: LINKS.installation })]
   }
 }
 

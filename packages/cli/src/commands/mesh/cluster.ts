@@ -19,7 +19,7 @@ export const cluster = command<undefined>({
     { name: 'uids', value: 'HOW', choices: MAPPINGS, help: 'which user ids exist in the node' },
   ],
   examples: [],
-  async run({ flags, home }) {
+  async run({ flags, env, home }) {
     const [api, http, https] = (flags.text('ports') ?? '').split(',').map(Number)
     const envoy = flags.text('envoy')
     const ipFamily = IP_FAMILIES.find((one) => one === flags.text('ip-family'))
@@ -27,7 +27,8 @@ export const cluster = command<undefined>({
     if (!api || !http || !https || !envoy || !ipFamily || !uidMapping || !process.send)
       throw new CommandError('cluster is started by the supervisor; use lateen up', { exitCode: EXIT.usage })
     const internet = flags.text('internet') === 'on'
-    await runClusterProcess({ home: homeAt(home), envoy, internet, ipFamily, ports: { api, http, https }, uidMapping })
+    const auditLog = env['LATEEN_AUDIT_LOG'] || undefined
+    await runClusterProcess({ home: homeAt(home), envoy, internet, ipFamily, ports: { api, http, https }, uidMapping, auditLog })
     return undefined
   },
 })

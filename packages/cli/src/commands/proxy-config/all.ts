@@ -5,13 +5,13 @@ import { definitions } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { clustersIn, namedClusterTable } from './cluster.ts'
-import { assignmentTable, WITH_ENDPOINTS } from './eds.ts'
+import { assignmentTable } from './eds.ts'
 import { ADDRESS, clusterFilter, DIRECTION, FQDN, listenerFilter, PORT, ROUTE_NAME, SUBSET, TYPE, VERBOSE } from './filters.ts'
 import { listenersIn, namedListenerTable } from './listener.ts'
 import { document, type Shown, tableOf } from './report.ts'
 import { routesIn, routeTable } from './route.ts'
 import { secretText } from './secret.ts'
-import { foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const all = command<unknown>({
   help: 'Everything that a proxy has: versions, clusters, listeners, routes, certificates, endpoints.',
@@ -24,7 +24,7 @@ export const all = command<unknown>({
   ],
   examples: ['lateen proxy-config all POD.NAMESPACE', 'lateen proxy-config all POD.NAMESPACE -o json > config_dump.json'],
   async run(context) {
-    const dump = await readDump(context, WITH_ENDPOINTS)
+    const dump = await readDump(context, PARTS.withEndpoints)
     return foundIn(context, dump, textOf(context, dump))
   },
 })

@@ -4,7 +4,7 @@ import { type Fields, text } from '../../config-dump/fields.ts'
 import { command } from '../../shell/command.ts'
 import { clusterFilter, DIRECTION, FQDN, PORT, SUBSET } from './filters.ts'
 import { renderTable, report, type Shown } from './report.ts'
-import { filtered, foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const cluster = command({
   help: 'The clusters that a proxy has: service, port, subset, direction, how endpoints are found, and the DestinationRule applied.',
@@ -16,7 +16,7 @@ export const cluster = command({
     'lateen proxy-config clusters --file config_dump.json',
   ],
   async run(context) {
-    const dump = await readDump(context)
+    const dump = await readDump(context, PARTS.clusters)
     const found = clustersIn(dump, clusterFilter(context.flags))
     return foundIn(
       context,

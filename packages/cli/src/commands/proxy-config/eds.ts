@@ -3,10 +3,7 @@ import { ASSIGNMENT_HEADINGS, assignmentRows, assignmentsOf, type EndpointFilter
 import { command } from '../../shell/command.ts'
 import { ADDRESS, CLUSTER, endpointFilter, PORT, STATUS } from './filters.ts'
 import { renderTable, report, type Shown } from './report.ts'
-import { foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
-
-/** Envoy leaves endpoints out of its dump unless they are asked for. */
-export const WITH_ENDPOINTS = '?include_eds'
+import { foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const eds = command({
   help: 'The endpoints that a proxy was given, with their localities; "proxy-config endpoint" shows what it makes of them. A file holds a config dump that was taken with ?include_eds.',
@@ -14,7 +11,7 @@ export const eds = command({
   flags: [ADDRESS, PORT, CLUSTER, STATUS, OUTPUT, ...SOURCE_FLAGS],
   examples: ['lateen proxy-config eds POD.NAMESPACE --port 9080', 'lateen proxy-config eds --file config_dump.json -o json'],
   async run(context) {
-    const dump = await readDump(context, WITH_ENDPOINTS)
+    const dump = await readDump(context, PARTS.withEndpoints)
     const filter = endpointFilter(context.flags)
     const found = assignmentsOf(dump, filter)
     return foundIn(

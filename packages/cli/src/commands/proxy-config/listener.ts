@@ -14,7 +14,7 @@ import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { ADDRESS, listenerFilter, PORT, TYPE, VERBOSE } from './filters.ts'
 import { renderTable, report, type Shown } from './report.ts'
-import { filtered, foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const listener = command({
   help: 'The listeners that a proxy has: where they listen, what their filter chains match, and where that goes.',
@@ -27,7 +27,7 @@ export const listener = command({
   ],
   examples: ['lateen proxy-config listeners POD.NAMESPACE --port 9080', 'lateen proxy-config listeners POD.NAMESPACE --type HTTP -o yaml'],
   async run(context) {
-    const dump = await readDump(context)
+    const dump = await readDump(context, PARTS.listeners)
     if (context.flags.on('waypoint')) return foundIn(context, dump, chainTable(listenersIn(dump, {})))
     const found = listenersIn(dump, listenerFilter(context.flags))
     return foundIn(

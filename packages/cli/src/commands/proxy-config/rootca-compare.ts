@@ -6,7 +6,7 @@ import { rootFingerprintsOf } from '../../config-dump/secrets.ts'
 import { command } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
-import { PROXY_ADMIN_PORT } from './source.ts'
+import { PARTS, PROXY_ADMIN_PORT } from './source.ts'
 
 export const rootcaCompare = command<string>({
   help: 'Compares the root certificates that the proxies of two pods trust; without one in common they cannot speak mutual TLS. The exit code is 1 when they have none.',
@@ -21,7 +21,7 @@ export const rootcaCompare = command<string>({
     return withCluster(context, async (cluster) => {
       const rootsOf = async (reference: string) => {
         const admin = await proxyAdmin(cluster, reference, context.flags.integer('proxy-admin-port'))
-        const dump = readConfigDump(await admin.ask('GET', 'config_dump'), `pod ${admin.pod}`)
+        const dump = readConfigDump(await admin.ask('GET', `config_dump${PARTS.secrets}`), `pod ${admin.pod}`)
         return { pod: admin.pod, roots: rootFingerprintsOf(dump) }
       }
       const [one, other] = await Promise.all([rootsOf(first), rootsOf(second)])

@@ -4,7 +4,7 @@ import { ROUTE_HEADINGS, type RouteFilter, routeRows, routesOf, SHORT_ROUTE_HEAD
 import { type Context, command } from '../../shell/command.ts'
 import { ROUTE_NAME, VERBOSE } from './filters.ts'
 import { renderTable, report, type Shown } from './report.ts'
-import { filtered, foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const route = command({
   help: 'The routes that a proxy has: virtual hosts, their domains, what is matched, and the VirtualService that it comes of.',
@@ -12,7 +12,7 @@ export const route = command({
   flags: [ROUTE_NAME, VERBOSE, OUTPUT, ...SOURCE_FLAGS],
   examples: ['lateen proxy-config routes POD.NAMESPACE', 'lateen proxy-config routes POD.NAMESPACE --name 9080 -o json'],
   async run(context) {
-    const dump = await readDump(context)
+    const dump = await readDump(context, PARTS.routes)
     const found = routesIn(dump, context.flags)
     return foundIn(
       context,

@@ -4,7 +4,7 @@ import { secretsOf, secretTable } from '../../config-dump/secrets.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { message, tableOf, wantsData } from './report.ts'
-import { foundIn, OUTPUT, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
+import { foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const secret = command<string>({
   help: 'The certificates that a proxy has, and whether they are valid now. Private keys are never shown.',
@@ -12,7 +12,7 @@ export const secret = command<string>({
   flags: [OUTPUT, ...SOURCE_FLAGS],
   examples: ['lateen proxy-config secret POD.NAMESPACE', 'lateen proxy-config secret POD.NAMESPACE -o json'],
   async run(context) {
-    const dump = await readDump(context)
+    const dump = await readDump(context, PARTS.secrets)
     return foundIn(context, dump, wantsData(context.flags) ? asMessage(context, dump) : secretText(dump))
   },
   render: (text) => text,

@@ -1,6 +1,6 @@
 /** Where `proxy-config` reads from: a file, or the proxy of a pod. */
 import { withCluster } from '../../cluster/connect.ts'
-import { proxyAdmin } from '../../cluster/envoy-admin.ts'
+import { type ProxyAdmin, proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { type ConfigDump, readConfigDump } from '../../config-dump/dump.ts'
 import { readDumpFile } from '../../input/read-dump.ts'
 import { type Argument, type Context, type Flag, Outcome } from '../../shell/command.ts'
@@ -53,11 +53,34 @@ export async function readSource(context: Context, path: string): Promise<Source
   }
   return withCluster(context, async (cluster) => {
     const admin = await proxyAdmin(cluster, reference, context.flags.integer('proxy-admin-port'))
-    return { content: await admin.ask('GET', path), origin: `pod ${admin.pod}` }
+    return { content: await askedFor(admin, path), origin: `pod ${admin.pod}` }
   })
 }
 
-/** @param query such as `?include_eds`, for a proxy that is asked */
+/** Envoy refuses a mask for what it has none of; the whole dump says then that there is none. */
+async function askedFor(admin: ProxyAdmin, path: string): Promise<string> {
+  try {
+    return await admin.ask('GET', path)
+  } catch (error) {
+    if (!(error instanceof CommandError) || !path.includes(MASK) || !error.message.includes('FieldMask')) throw error
+    return admin.ask('GET', path.slice(0, path.indexOf(MASK)))
+  }
+}
+
+const MASK = '?mask='
+
+/** What a proxy is asked for, since all that it has may be large. */
+export const PARTS = {
+  bootstrap: `${MASK}bootstrap`,
+  clusters: `${MASK}dynamic_active_clusters,static_clusters`,
+  listeners: `${MASK}dynamic_listeners,static_listeners`,
+  routes: `${MASK}dynamic_route_configs,static_route_configs`,
+  secrets: `${MASK}dynamic_active_secrets,dynamic_warming_secrets`,
+  /** Everything; Envoy leaves endpoints out unless they are asked for. */
+  withEndpoints: '?include_eds',
+} as const
+
+/** @param query one of {@link PARTS}, for a proxy that is asked; without it everything but endpoints */
 export async function readDump(context: Context, query = ''): Promise<ConfigDump> {
   const { content, origin } = await readSource(context, `config_dump${query}`)
   return readConfigDump(content, origin, { damaged: 'read' })

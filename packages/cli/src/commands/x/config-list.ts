@@ -1,5 +1,5 @@
 /** `x config list`: settings that have a default elsewhere than on the command line. */
-import { table } from '../../render/table.ts'
+import { paddedTable } from '../../render/table.ts'
 import { command } from '../../shell/command.ts'
 
 const SETTINGS: readonly (readonly [flag: string, fallback: string])[] = [
@@ -31,8 +31,9 @@ export const configList = command<readonly Setting[]>({
       return { flag, value: value ?? fallback, from: value === undefined ? 'default' : `$${variableOf(flag)}` }
     }),
   render: (settings) =>
-    table(
+    paddedTable(
       ['FLAG', 'VALUE', 'FROM'],
       settings.map(({ flag, value, from }) => [flag, value, from]),
+      5,
     ),
 })

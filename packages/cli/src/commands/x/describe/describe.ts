@@ -45,8 +45,8 @@ export async function rootNamespace({ client, istioNamespace }: Cluster, revisio
 }
 
 /** What a proxy has. @throws CommandError when it does not answer */
-export async function dumpOf(cluster: Cluster, pod: string): Promise<ConfigDump> {
-  const admin = await proxyAdmin(cluster, pod)
+export async function dumpOf(cluster: Cluster, pod: string, adminPort?: number): Promise<ConfigDump> {
+  const admin = await proxyAdmin(cluster, pod, adminPort)
   return readConfigDump(await admin.ask('GET', 'config_dump'), `pod ${admin.pod}`)
 }
 

@@ -30,7 +30,14 @@ export const describePod = command<readonly string[]>({
       if (!hasProxy(pod)) return lines
       // What one part cannot find out must not cost the others.
       const parts = await Promise.all([
-        orWarning(async () => describedServices(cluster, described, await dumpOf(cluster, `${name}.${namespace}`), naming)),
+        orWarning(async () =>
+          describedServices(
+            cluster,
+            described,
+            await dumpOf(cluster, `${name}.${namespace}`, context.flags.integer('proxy-admin-port')),
+            naming,
+          ),
+        ),
         orWarning(() => mutualTls(cluster, pod)),
         orWarning(() => gatewayLines(cluster, described, naming)),
       ])

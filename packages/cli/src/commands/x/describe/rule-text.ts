@@ -53,12 +53,12 @@ export function destinationRuleLines(rule: DestinationRule, pods: readonly Label
     ...(matching.length + other.length > 0 ? [`${STEP}Matching subsets: ${matching.join(',')}`] : []),
     ...(other.length > 0 ? [`${STEP}${STEP}(Non-matching subsets ${other.join(',')})`] : []),
     ...(policy === undefined ? [`${STEP}No Traffic Policy`] : []),
-    ...(policy?.tls?.mode ? [`${STEP}Traffic Policy TLS Mode: ${policy.tls.mode}`] : []),
+    ...(policy?.tls ? [`${STEP}Traffic Policy TLS Mode: ${policy.tls.mode ?? 'DISABLE'}`] : []),
     ...policiesLine(policy, STEP),
     ...(ports.length > 0 ? [`${STEP}Port Level Settings:`] : []),
     ...ports.flatMap((settings) => [
       `${STEP} ${settings.port?.number ?? 0}:`,
-      ...(settings.tls?.mode ? [`${STEP}${STEP}TLS Mode: ${settings.tls.mode}`] : []),
+      ...(settings.tls ? [`${STEP}${STEP}TLS Mode: ${settings.tls.mode ?? 'DISABLE'}`] : []),
       ...policiesLine(settings, `${STEP}${STEP}`),
     ]),
   ]

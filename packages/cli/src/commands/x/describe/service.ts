@@ -24,7 +24,7 @@ export const describeService = command<readonly string[]>({
       const [pod] = sorted.usable
       if (!pod) return [...sorted.remarks, ...withoutPods(naming.name(service), pods.length)]
       const described: Described = { pod, services: [service], labels: sorted.usable.map(({ metadata }) => metadata.labels ?? {}) }
-      const dump = await dumpOf(cluster, `${pod.metadata.name}.${pod.metadata.namespace}`)
+      const dump = await dumpOf(cluster, `${pod.metadata.name}.${pod.metadata.namespace}`, context.flags.integer('proxy-admin-port'))
       return [
         ...sorted.remarks,
         ...(await describedServices(cluster, described, dump, naming)),

@@ -2,7 +2,7 @@
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { type Cluster, withCluster } from '../../../cluster/connect.ts'
 import { findPod } from '../../../cluster/pods.ts'
-import { table } from '../../../render/table.ts'
+import { paddedTable } from '../../../render/table.ts'
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
@@ -41,7 +41,7 @@ export const checkInject = command<Checked>({
     const rows = hooks.map(({ webhook, revision, injects, reason }) => [webhook, revision, injects ? '✔' : '✘', reason])
     const several = hooks.filter(({ injects }) => injects).length > 1
     return [
-      table(['WEBHOOK', 'REVISION', 'INJECTED', 'REASON'], rows),
+      paddedTable(['WEBHOOK', 'REVISION', 'INJECTED', 'REASON'], rows, 2),
       ...(several ? ['ERROR: multiple webhooks will inject, which can lead to errors'] : []),
       ...remarks,
     ].join('\n')

@@ -48,7 +48,8 @@ export const envoyStats = command<unknown>({
         })
       }
       const pods = await podsOf(context, cluster)
-      const stats = await Promise.all(pods.map((pod) => statsOf(cluster, pod, { format, isClusters })))
+      const port = context.flags.integer('proxy-admin-port')
+      const stats = await Promise.all(pods.map((pod) => statsOf(cluster, pod, { format, isClusters, port })))
       if (format !== 'json' && format !== 'yaml') return textOf(stats)
       const data = stats.map(({ body }) => parse(body, { maxAliasCount: 0 }))
       return data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))
@@ -74,9 +75,9 @@ const AGENT_PORT = 15_020
 async function statsOf(
   cluster: Cluster,
   reference: string,
-  { format, isClusters }: { format: string; isClusters: boolean },
+  { format, isClusters, port }: { format: string; isClusters: boolean; port: number | undefined },
 ): Promise<ProxyStats> {
-  const admin = await proxyAdmin(cluster, reference)
+  const admin = await proxyAdmin(cluster, reference, port)
   if (format === 'prom-merged') return { pod: admin.pod, body: await mergedMetrics(cluster, admin) }
   const asData = format === 'json' || format === 'yaml' ? '?format=json' : ''
   const path = isClusters ? `clusters${asData}` : format === 'prom' ? 'stats/prometheus' : `stats${asData}`
