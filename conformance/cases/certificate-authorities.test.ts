@@ -74,11 +74,14 @@ describeWithMesh('certificates that others sign', (mesh) => {
   describe('a signer of the Kubernetes API', () => {
     let signer: ApiSigner
     let root: Root
-    let treatment: Treatment = 'sign'
+    const treatments = new Map<string, Treatment>([
+      ['spiffe://cluster.local/ns/other/sa/refused', 'fail'],
+      ['spiffe://cluster.local/ns/other/sa/unheard', 'ignore'],
+    ])
     beforeAll(async () => {
       if (whySkipped()) return
       root = await newRoot('signer of the API')
-      const treat = (names: readonly string[]) => (names.some((name) => name.includes('/ns/other/')) ? treatment : 'sign')
+      const treat = ([name = '']: readonly string[]) => treatments.get(name) ?? 'sign'
       signer = startApiSigner(mesh(), { name: SIGNER, root, lifeSeconds: LIFE_SECONDS, treat })
       await mesh().apply(REGISTRATION)
       await addToMesh(mesh(), { caCertificates: [{ pem: root.pem, certSigners: [SIGNER] }] })
@@ -117,29 +120,35 @@ describeWithMesh('certificates that others sign', (mesh) => {
     test('certificates are renewed by the signer while connections are made', () => renewed(mesh(), echo))
 
     test('a request that the signer fails or never answers is told in metrics, logs, to the proxy and by check; others go on', async () => {
-      treatment = 'fail'
-      await mesh().apply(echoApp('other') + echoPod({ name: 'unsigned', namespace: 'other' }))
-      await eventually(async () => {
-        expect(await istiodLog(mesh())).toContain(`the signer ${SIGNER} answered Failed: out of ink`)
-        expect(await proxyLog(mesh(), 'unsigned', 'other')).toContain('out of ink')
-      })
-      treatment = 'ignore'
+      const account = (name: string) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'other' } })
+      const pod = (name: string) => echoPod({ name, namespace: 'other', serviceAccount: name })
+      const both = ['refused', 'unheard']
+      await mesh().apply([echoApp('other'), documents(...both.map(account)), ...both.map(pod)].join(''))
       await eventually(
         async () => {
-          expect(await proxyLog(mesh(), 'unsigned', 'other')).toMatch(
-            /did not answer CertificateSigningRequest csr-workload-\w+ within \d+ s; is its/,
+          expect(await proxyLog(mesh(), 'refused', 'other')).toContain(`the signer ${SIGNER} answered Failed: out of ink`)
+          expect(await proxyLog(mesh(), 'unheard', 'other')).toMatch(
+            /did not answer CertificateSigningRequest csr-workload-\w+ within \d+ s; is its controller running/,
           )
         },
-        { withinMs: 45_000 },
+        { withinMs: 45_000, everyMs: 500 },
       )
+      expect(await istiodLog(mesh())).toContain(`the signer ${SIGNER} answered Failed: out of ink`)
       expect(await signingFailures(mesh())).toBeGreaterThan(1)
       const { output } = await mesh().lateen('check')
-      expect(output).toMatch(/ERROR .*ns\/other\/sa\/default: the signer signers\.example\.com\/mesh did not answer/)
-      expect(output).toContain(`the signer ${SIGNER}`)
+      expect(output).toMatch(/ERROR .*ns\/other\/sa\/refused: the signer signers\.example\.com\/mesh answered Failed: out of ink/)
+      expect(output).toMatch(/ns\/other\/sa\/unheard: the signer signers\.example\.com\/mesh did not answer/)
       expect((await echo.callOnce(CALLER, { url: 'http://web', newConnections: true })).status).toBe(200)
-      treatment = 'sign'
-      await podsReady(mesh(), 'other', ['unsigned'])
-      await mesh().kubectl('delete', 'pod', 'unsigned', '-n', 'other')
+      treatments.clear()
+      await podsReady(mesh(), 'other', ['unheard'])
+      await mesh().kubectl('delete', 'pod', ...both, '-n', 'other', '--wait=false')
+    })
+
+    test('the state of the CA tells who signs, and until when its root lasts', async () => {
+      expect((await mesh().lateen('ca', 'status')).stdout).toMatch(
+        new RegExp(`Workloads: +signed by the signer ${SIGNER} of the Kubernetes API\nTheir root: +CN=${root.name}, expires`),
+      )
+      expect((await mesh().lateen('check')).output).toContain(`of the signer ${SIGNER} of the Kubernetes API, until`)
     })
   })
 

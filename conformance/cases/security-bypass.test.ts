@@ -93,6 +93,11 @@ const REQUESTS: readonly (readonly [name: string, expected: Expected, lines: rea
   ['the header with a parameter', ONE_WAY_AROUND, ['GET / HTTP/1.1', `host: ${HOST}`, 'x-role: admin;q=1']],
   ['the value in capitals', ONE_WAY_AROUND, ['GET / HTTP/1.1', `host: ${HOST}`, 'x-role: ADMIN']],
   ['another value that begins so', 'served', ['GET / HTTP/1.1', `host: ${HOST}`, 'x-role: administrator']],
+  // Headers that frameworks let name another path or method.
+  ['another path in a header', ONE_WAY_AROUND, ['GET /public HTTP/1.1', `host: ${HOST}`, 'X-Original-URL: /admin']],
+  ['another path in another header', ONE_WAY_AROUND, ['GET /public HTTP/1.1', `host: ${HOST}`, 'X-Rewrite-URL: /admin']],
+  ['another method in a header', ONE_WAY_AROUND, ['POST /public HTTP/1.1', `host: ${HOST}`, 'X-HTTP-Method-Override: DELETE']],
+  ['a harmless method in a header', 'served', ['POST /public HTTP/1.1', `host: ${HOST}`, 'X-HTTP-Method-Override: PATCH']],
   ['a second request hidden in a body', '400', ['POST / HTTP/1.1', `host: ${HOST}`, 'content-length: 4', 'transfer-encoding: chunked']],
 ]
 
