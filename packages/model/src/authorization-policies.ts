@@ -44,7 +44,7 @@ export function authorizationPolicyCollection(graph: Graph, inputs: Inputs): Sou
         rules: spec.rules ?? [],
         provider: spec.provider?.name ?? '',
         dryRun: isTrue(object.metadata.annotations?.[DRY_RUN]),
-        everySpelling: strictly(object.metadata.annotations?.[EVERY_SPELLING]),
+        everySpelling: everySpellingOf(object),
         created: object.metadata.creationTimestamp ?? '',
         origin: refOf(object),
       }
@@ -59,8 +59,14 @@ const isTrue = (text: string | undefined): boolean => text !== undefined && ['1'
 
 const isFalse = (text: string): boolean => ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)
 
-/** A text that means neither is taken for the stricter one; checks of the object warn of it. */
-const strictly = (text: string | undefined): boolean | undefined => (text === undefined ? undefined : !isFalse(text))
+/**
+ * Whether a policy asks to mean every spelling; undefined for one that does not say. A text that is neither true nor false is taken for the
+ * stricter one; checks of the object warn of it.
+ */
+export function everySpellingOf({ metadata }: KubeObject): boolean | undefined {
+  const text = metadata.annotations?.[EVERY_SPELLING]
+  return text === undefined ? undefined : !isFalse(text)
+}
 
 /** Keys of the policies that hold for a workload: those of the root namespace first, each namespace's in the order of their names. */
 export function authorizationPoliciesOf(

@@ -65,12 +65,7 @@ function choicesOf(claim: string, count: number): readonly number[] {
  * the host to which it is the earlier choice, or, at the same choice, by the smaller name; so no two hosts get the same, and who
  * comes or goes elsewhere changes nothing. Where several entries name a host, each takes a slot, and the lowest is the address.
  */
-export function autoAddressesOf(
-  context: Context,
-  entries: Source<KubeObject>,
-  entry: KubeObject,
-  host: string,
-): readonly string[] {
+export function autoAddressesOf(context: Context, entries: Source<KubeObject>, entry: KubeObject, host: string): readonly string[] {
   const spec = (entry.spec ?? {}) as ServiceEntrySpec
   if (isOptedOut(entry) || spec.addresses?.length) return []
   const assigned = assignedAddresses(context, entries, entry, host)

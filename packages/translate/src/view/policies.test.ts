@@ -47,7 +47,7 @@ test('a policy touches only the workloads that it selects', () => {
     'till',
   ])
   expect(apply(policy('AuthorizationPolicy', 'shop', 'all', { rules: [{}] }))).toEqual(['cart', 'till'])
-  expect(apply(policy('AuthorizationPolicy', 'istio-system', 'mesh', { action: 'DENY', rules: [] }))).toEqual(['cart', 'till', 'guest'])
+  expect(apply(policy('AuthorizationPolicy', 'istio-system', 'mesh', { action: 'DENY', rules: [{}] }))).toEqual(['cart', 'till', 'guest'])
   expect(apply(policy('AuthorizationPolicy', 'istio-system', 'some', rule('/c')))).toEqual(['cart'])
 })
 
