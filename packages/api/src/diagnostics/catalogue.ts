@@ -351,6 +351,8 @@ export const MESSAGES = {
   // Mesh configuration
   MeshValue: error('LTN1001', 'found "{value}"; {wanted} is needed'),
   MeshDeprecated: warning('LTN1002', '{field} is deprecated; {better}'),
+  UnknownCurves: warning('LTN1003', 'found unknown key exchange curves: {curves}; allowed: {allowed}'),
+  DuplicateCurves: warning('LTN1004', 'found key exchange curves twice: {curves}'),
 } as const satisfies Record<string, MessageDefinition>
 
 export type MessageName = keyof typeof MESSAGES

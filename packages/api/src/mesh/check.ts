@@ -8,7 +8,7 @@ import { checkLocality } from '../validation/locality.ts'
 import { checkDuration, isWhole } from '../validation/values.ts'
 import type { MeshConfig } from './mesh-config.ts'
 import type { MeshNetworks } from './mesh-networks.ts'
-import type { MeshProxyConfig } from './mesh-proxy-config.ts'
+import type { MeshProxyConfig, MeshTracing } from './mesh-proxy-config.ts'
 
 const HOUR = 3_600_000
 
@@ -29,9 +29,19 @@ export function checkMeshConfig(config: MeshConfig, at: At): void {
   checkTrustDomain(config.trustDomain ?? '', at.in('trustDomain'))
   at.in('trustDomainAliases').each(config.trustDomainAliases, checkTrustDomain)
   if (config.meshMTLS?.ecdhCurves) at.in('meshMTLS', 'ecdhCurves').say('NotSupported', { field: 'ecdhCurves', instead: 'remove it' })
+  checkCurves(config.tlsDefaults?.ecdhCurves ?? [], at.in('tlsDefaults', 'ecdhCurves'))
   at.in('extensionProviders').each(config.extensionProviders, ({ name }, place) => {
     if (!name) place.in('name').say('EmptyName')
   })
+}
+
+const CURVES = ['P-224', 'P-256', 'P-384', 'P-521', 'X25519', 'X25519MLKEM768', 'CECPQ2']
+
+function checkCurves(curves: readonly string[], at: At): void {
+  const unknown = curves.filter((curve) => curve !== '' && !CURVES.includes(curve))
+  const twice = curves.filter((curve, i) => CURVES.includes(curve) && curves.indexOf(curve) !== i)
+  if (unknown.length > 0) at.say('UnknownCurves', { curves: unknown.join(', '), allowed: CURVES.join(', ') })
+  if (twice.length > 0) at.say('DuplicateCurves', { curves: [...new Set(twice)].join(', ') })
 }
 
 function checkTrustDomain(domain: string, at: At): void {
@@ -53,12 +63,10 @@ export function checkProxyConfigSettings(config: MeshProxyConfig, at: At): void 
     envoyMetricsServiceAddress: config.envoyMetricsServiceAddress,
     'envoyMetricsService.address': config.envoyMetricsService?.address,
     'envoyAccessLogService.address': config.envoyAccessLogService?.address,
-    'tracing.zipkin.address': config.tracing?.zipkin?.address,
-    'tracing.datadog.address': config.tracing?.datadog?.address,
-    'tracing.lightstep.address': config.tracing?.lightstep?.address,
   }
-  for (const [field, address] of Object.entries(addresses))
-    if (address) checkAddress(address.replace('$(HOST_IP)', '127.0.0.1'), at.in(field))
+  for (const [field, address] of Object.entries(addresses)) if (address) checkAddress(address, at.in(field))
+  checkTracing(config.tracing, at.in('tracing'))
+  checkKeyProvider(config.privateKeyProvider, at.in('privateKeyProvider'))
   checkClientTls(config.tracing?.tlsSettings, at.in('tracing', 'tlsSettings'), { namespace: '' })
   checkPort(config.proxyAdminPort, at.in('proxyAdminPort'))
   checkPort(config.statusPort, at.in('statusPort'))
@@ -70,6 +78,26 @@ export function checkProxyConfigSettings(config: MeshProxyConfig, at: At): void 
       better: 'addresses are allotted by the control plane; remove it',
     })
   }
+}
+
+/** A collector has an address; Lightstep's asks for a token as well. */
+function checkTracing(tracing: MeshTracing | undefined, at: At): void {
+  for (const collector of ['zipkin', 'datadog', 'lightstep'] as const) {
+    const settings = tracing?.[collector]
+    // The agent puts the node's address in.
+    if (settings) checkAddress((settings.address ?? '').replace('$(HOST_IP)', '127.0.0.1'), at.in(collector, 'address'))
+  }
+  if (tracing?.lightstep && !tracing.lightstep.accessToken) at.in('lightstep', 'accessToken').say('Required')
+}
+
+function checkKeyProvider(provider: MeshProxyConfig['privateKeyProvider'], at: At): void {
+  if (!provider) return
+  const name = provider.qat ? 'qat' : 'cryptomb'
+  const settings = provider[name]
+  if (!settings) return at.say('Required')
+  const delay = at.in(name, 'pollDelay')
+  if (settings.pollDelay === undefined) delay.say('Required')
+  else if (parseDuration(settings.pollDelay) === 0) delay.say('MeshValue', { value: settings.pollDelay, wanted: 'a time above 0s' })
 }
 
 /** `host:port`, where host is a name or an address (IPv6 in brackets). */
