@@ -9,6 +9,8 @@ export type CaErrorCode =
   | 'SUBJECT_REFUSED'
   /** A plugged-in CA is incomplete or inconsistent. */
   | 'CA_UNUSABLE'
+  /** A signer outside the control plane refuses, is silent, or answers with something that cannot be used. */
+  | 'SIGNER_FAILED'
   /** The revocation lists of a plugged-in CA cannot be read, are not its own, not complete or not in force. */
   | 'REVOCATION_UNUSABLE'
   /** A certificate text cannot be read. */

@@ -27,7 +27,13 @@ function intermediate(parent: KeyAndCertificate, name: string): KeyAndCertificat
   const key = generateKey()
   const { subject, keyId } = issuerFields(new X509Certificate(parent.certPem))
   const validity = { notBefore: new Date(now), notAfter: new Date(now + 365 * DAY) }
-  const fields = { issuer: subject, subject: nameDer({ organization: name }), publicKeyDer: publicKeyDer(key), isCa: true, issuerKeyId: keyId }
+  const fields = {
+    issuer: subject,
+    subject: nameDer({ organization: name }),
+    publicKeyDer: publicKeyDer(key),
+    isCa: true,
+    issuerKeyId: keyId,
+  }
   const { pem } = buildCertificate({ ...fields, ...validity }, createPrivateKey(parent.keyPem))
   return { certPem: pem, keyPem: keyToPem(key) }
 }
@@ -77,9 +83,21 @@ test('further lists, such as those of the intermediates of other clusters, are p
 
 test.each([
   ['one of the chain lacks a list', async () => listOf(middle), 'no list in it is signed by "O=root"'],
-  ['a list is signed by another key', async () => (await listOf(intermediate(root, 'middle'))) + (await listOf(root)), 'signed by "O=middle"'],
-  ['a list has ended', async () => (await listOf(middle)) + (await listOf(root, { until: now })), 'the list of "O=root" ended at 2031-01-01'],
-  ['a list is of the future', async () => (await listOf(middle, { from: now + DAY })) + (await listOf(root)), 'is not in force before 2031-01-02'],
+  [
+    'a list is signed by another key',
+    async () => (await listOf(intermediate(root, 'middle'))) + (await listOf(root)),
+    'signed by "O=middle"',
+  ],
+  [
+    'a list has ended',
+    async () => (await listOf(middle)) + (await listOf(root, { until: now })),
+    'the list of "O=root" ended at 2031-01-01',
+  ],
+  [
+    'a list is of the future',
+    async () => (await listOf(middle, { from: now + DAY })) + (await listOf(root)),
+    'is not in force before 2031-01-02',
+  ],
   ['there is no list in the text', async () => root.certPem, 'no list is in it'],
   ['a list is cut short', async () => (await listOf(middle)).replace(/\n[^\n]+\n-----END/, '\n-----END'), 'list 1 cannot be read'],
 ])('lists are refused where %s', async (_, make, message) => {

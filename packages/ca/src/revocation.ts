@@ -60,7 +60,8 @@ export function checkRevocationLists(pem: string, authorities: readonly X509Cert
   for (const authority of authorities) {
     const name = authority.subject.replaceAll('\n', ', ')
     const list = lists.find(({ isOf }) => isOf(authority))
-    if (!list) throw unusable(`no list in it is signed by "${name}"; add one, if only an empty one: of every CA up to the root there must be one`)
+    if (!list)
+      throw unusable(`no list in it is signed by "${name}"; add one, if only an empty one: of every CA up to the root there must be one`)
     if (!maySignLists(authority)) throw unusable(`the certificate of "${name}" may not sign lists: its key usage lacks cRLSign`)
     if (list.thisUpdate.getTime() > now) throw unusable(`the list of "${name}" is not in force before ${list.thisUpdate.toISOString()}`)
     if (list.nextUpdate && list.nextUpdate.getTime() <= now)
@@ -104,11 +105,17 @@ function serialsOf(revoked: Element | undefined): ReadonlySet<string> {
   if (revoked?.tag !== TAG.sequence) return new Set()
   const entries = readChildren(revoked.content, MAX_REVOKED)
   const serial = (entry: Element) => expectTag(readElement(expectTag(entry, TAG.sequence).content), TAG.integer).content
-  return new Set(entries.map((entry) => serial(entry).toString('hex').toUpperCase().replace(/^0+(?=.)/, '')))
+  return new Set(
+    entries.map((entry) =>
+      serial(entry)
+        .toString('hex')
+        .toUpperCase()
+        .replace(/^0+(?=.)/, ''),
+    ),
+  )
 }
 
-const isTime = (element: Element | undefined): element is Element =>
-  element?.tag === TAG.utcTime || element?.tag === TAG.generalizedTime
+const isTime = (element: Element | undefined): element is Element => element?.tag === TAG.utcTime || element?.tag === TAG.generalizedTime
 
 /** UTCTime (`YYMMDDHHMMSSZ`, years from 1950 on) or GeneralizedTime (`YYYYMMDDHHMMSSZ`). */
 function dateOf(element: Element | undefined): Date {

@@ -38,7 +38,11 @@ export function rootSecret(name: string, trust: TrustRoots, ownDomain: string): 
     return secret(name, lengthField(4, Buffer.concat([lengthField(1, inline(rootsPem)), crl])))
   }
   // This validator passes over the context's own lists, and takes those that stand among the roots of a domain, for that domain alone.
-  const config = Buffer.concat([[ownDomain, crlPem ? `${rootsPem}\n${crlPem}` : rootsPem] as const, ...others].map(([domain, pem]) => lengthField(1, trustDomain(domain, pem))))
+  const config = Buffer.concat(
+    [[ownDomain, crlPem ? `${rootsPem}\n${crlPem}` : rootsPem] as const, ...others].map(([domain, pem]) =>
+      lengthField(1, trustDomain(domain, pem)),
+    ),
+  )
   const any = Buffer.concat([lengthField(1, `type.googleapis.com/${SPIFFE_VALIDATOR}`), lengthField(2, config)])
   const validator = Buffer.concat([lengthField(1, 'envoy.tls.cert_validator.spiffe'), lengthField(2, any)])
   return secret(name, lengthField(4, lengthField(12, validator)))

@@ -44,6 +44,16 @@ describe('settings', () => {
     })
   })
 
+  test.each([
+    [{}, 'ecdsa-p256'],
+    [{ ECC_SIGNATURE_ALGORITHM: 'ECDSA' }, 'ecdsa-p256'],
+    [{ ECC_SIGNATURE_ALGORITHM: 'ECDSA', ECC_CURVE: 'P384' }, 'ecdsa-p384'],
+    [{ WORKLOAD_RSA_KEY_SIZE: '4096' }, 'rsa-4096'],
+    [{ WORKLOAD_RSA_KEY_SIZE: '4096', ECC_SIGNATURE_ALGORITHM: 'ECDSA' }, 'ecdsa-p256'],
+  ])('say the kind of key: %o', async (env, key) => {
+    expect((await read(env)).certificates.key).toBe(key)
+  })
+
   test('that cannot be used are refused by name', async () => {
     await expect(read({ PROXY_CONFIG: '{"discoveryAddress":"istiod"}' })).rejects.toThrow('CA_ADDR is "istiod"; write host:port')
     await expect(read({ SECRET_TTL: 'a day' })).rejects.toThrow('SECRET_TTL="a day" is not a duration')

@@ -137,7 +137,9 @@ class Holder {
       const { crl: _, ...rest } = files
       const kept: CaFiles = before ? { ...rest, crl: before } : rest
       const authority = CertificateAuthority.load(kept, this.#options)
-      log.error(`the revocation lists of ${origin} cannot be used, ${before ? 'those from before stay' : 'there are none'}: ${error.message}`)
+      log.error(
+        `the revocation lists of ${origin} cannot be used, ${before ? 'those from before stay' : 'there are none'}: ${error.message}`,
+      )
       return { authority, files: kept }
     }
   }

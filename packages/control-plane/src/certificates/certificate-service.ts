@@ -17,8 +17,11 @@ export type CertificateFailure = 'authentication' | 'parsing' | 'identity' | 'si
 export interface CertificateObserver {
   requested(): void
   issued(): void
-  failed(why: CertificateFailure): void
+  failed(why: CertificateFailure, kind: SigningFailure): void
 }
+
+/** Kinds of failed signing, in the words of Istio's metric. */
+export type SigningFailure = 'CA_NOT_READY' | 'CERT_GEN_ERROR'
 
 export interface CertificateServiceOptions {
   readonly signer: WorkloadSigner
@@ -60,7 +63,7 @@ export function registerCertificateService(server: Server, options: CertificateS
       },
       (error: unknown) => {
         const failure = failureOf(error)
-        options.observer.failed(failure.why)
+        options.observer.failed(failure.why, error instanceof CaError && error.code === 'CA_UNUSABLE' ? 'CA_NOT_READY' : 'CERT_GEN_ERROR')
         if (failure.code === Status.INTERNAL) log.error('a certificate could not be signed', { error })
         log.warn('refused to sign a certificate', { address: call.getPeer(), reason: failure.details })
         respond({ code: failure.code, details: failure.details })

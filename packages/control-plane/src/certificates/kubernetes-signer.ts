@@ -72,7 +72,7 @@ export async function serverCertificate(
 ): Promise<KeyAndChain> {
   if (rootsPem === '') {
     throw new CaError(
-      'CA_UNUSABLE',
+      'SIGNER_FAILED',
       `PILOT_CERT_PROVIDER names the signer ${signer}, whose root is not known; name it in caCertificates with certSigners: [${signer}]`,
     )
   }
@@ -83,7 +83,7 @@ export async function serverCertificate(
   const names = inspect(chainPem).dnsNames
   const missing = dnsNames.filter((name) => !names.includes(name))
   if (missing.length > 0)
-    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate without the names ${missing.join(', ')}`)
+    throw new CaError('SIGNER_FAILED', `the signer ${signer} issued a certificate without the names ${missing.join(', ')}`)
   if (!leadsTo(chainPem, rootsPem)) throw otherRoot(signer)
   return { chainPem, keyPem: keyToPem(key) }
 }
@@ -195,7 +195,7 @@ async function answered(
       if (condition.type === 'Denied' || condition.type === 'Failed') {
         reject(
           new CaError(
-            'CA_UNUSABLE',
+            'SIGNER_FAILED',
             `the signer ${signer} answered ${condition.type}: ${String(condition.message ?? condition.reason ?? '')}`,
           ),
         )
@@ -209,14 +209,14 @@ async function answered(
     {
       replace: ([object]) => look(object),
       set: look,
-      delete: () => reject(new CaError('CA_UNUSABLE', `CertificateSigningRequest ${name} was deleted before it was signed`)),
+      delete: () => reject(new CaError('SIGNER_FAILED', `CertificateSigningRequest ${name} was deleted before it was signed`)),
     },
   )
   const timer = setTimeout(
     () =>
       reject(
         new CaError(
-          'CA_UNUSABLE',
+          'SIGNER_FAILED',
           `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${Math.round(timeoutMs / 1000)} s; is its controller running?`,
         ),
       ),
@@ -236,7 +236,7 @@ function checkAnswer(certificate: string, identity: string, signer: string, conf
   const { chainPem, rootsPem } = partChain(entries)
   const { uris } = inspect(chainPem)
   if (uris.length !== 1 || uris[0] !== identity) {
-    throw new CaError('CA_UNUSABLE', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`)
+    throw new CaError('SIGNER_FAILED', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`)
   }
   if (!leadsTo(chainPem, rootsPem)) throw otherRoot(signer)
   return [chainPem, rootsPem]
@@ -244,7 +244,7 @@ function checkAnswer(certificate: string, identity: string, signer: string, conf
 
 const otherRoot = (signer: string): CaError =>
   new CaError(
-    'CA_UNUSABLE',
+    'SIGNER_FAILED',
     `the certificate of the signer ${signer} does not lead to its root; name the root in caCertificates with certSigners: [${signer}]`,
   )
 
@@ -258,4 +258,4 @@ function withoutRoot(certificate: string): string {
 }
 
 const unavailable = (what: string, cause: unknown): CaError =>
-  new CaError('CA_UNUSABLE', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  new CaError('SIGNER_FAILED', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
