@@ -100,7 +100,7 @@ describe('kubeconfig', () => {
     await expect(failing({ command: 'no-such-plugin' })).rejects.toThrow('the credential plugin no-such-plugin failed: spawn no-such-plugin ENOENT')
     await expect(failing({ command: 'yes' })).rejects.toThrow('it wrote more than')
     await expect(failing({ command: 'echo', args: ['no'] })).rejects.toThrow('wrote no JSON')
-    expect(() => connectionFromText(config('x', '{auth-provider: {name: gcp}}'))).toThrow('auth-provider is no longer known')
+    expect(() => connectionFromText(config('x', '{auth-provider: {name: gcp}}'))).toThrow('auth-provider is not spoken to here')
   })
 
   test('what is missing is named', () => {

@@ -192,12 +192,12 @@ function impersonationOf({ fields, file }: Entry): Impersonation | undefined {
 }
 
 function credentialsOf(user: Entry, cluster: Entry, env: NodeJS.ProcessEnv): CredentialSource {
-  if (user.fields['auth-provider'] !== undefined) {
-    throw new KubeConfigError(`${user.file.path}: auth-provider is no longer known to Kubernetes; use exec with the provider's own plugin`)
-  }
   const exec = fieldsOf(user.fields.exec)
   if (exec) return execOf(exec, user.file, cluster, env)
   const token = textOf(user.fields.token)
+  if (user.fields['auth-provider'] !== undefined && !token) {
+    throw new KubeConfigError(`${user.file.path}: auth-provider is not spoken to here; use exec with the provider's own plugin`)
+  }
   const tokenFile = textOf(user.fields.tokenFile)
   if (tokenFile && !token) return tokenFileCredentials(resolve(user.file.directory, tokenFile))
   const cert = data(user, 'client-certificate')

@@ -15,8 +15,8 @@ export function createCertificateMetrics({ counter, gauge, read }: Instruments):
     authentication: counter('citadel_server_authentication_failure_count', 'Certificate requests of unproven callers'),
     parsing: counter('citadel_server_csr_parsing_err_count', 'Certificate requests that could not be read'),
     identity: counter('citadel_server_id_extraction_err_count', 'Certificate requests that ask for another identity than the caller has'),
-    signing: counter('citadel_server_csr_sign_err_count', 'Certificates that could not be signed'),
   }
+  const unsigned = counter('citadel_server_csr_sign_err_count', 'Certificates that could not be signed', 'error')
   const rootExpiry = gauge('citadel_server_root_cert_expiry_timestamp', 'When the root expires, in seconds since 1970')
   const chainExpiry = gauge('citadel_server_cert_chain_expiry_timestamp', 'When the signing certificate expires, in seconds since 1970')
   const expiry = { root: 0, chain: 0 }
@@ -26,7 +26,7 @@ export function createCertificateMetrics({ counter, gauge, read }: Instruments):
   return {
     requested: () => requests.inc(),
     issued: () => issued.inc(),
-    failed: (why) => failures[why].inc(),
+    failed: (why, error) => (why === 'signing' ? unsigned.inc({ error }) : failures[why].inc()),
     authority: ({ material }) => {
       expiry.root = inspect(material.rootPem).notAfter.getTime() / 1000
       expiry.chain = inspect(material.certPem).notAfter.getTime() / 1000

@@ -100,3 +100,14 @@ test('the plaintext port asks callers from outside for proof, unless it is told 
   const rule = (value?: string) => readOptions([], value === undefined ? {} : { XDS_AUTH_PLAINTEXT: value }).xds.authenticatePlaintext
   expect([rule(), rule('true'), rule('false')]).toEqual(['outside', 'always', 'never'])
 })
+
+test('who signs for the control plane itself, and whether its own root is replaced by itself', () => {
+  const ca = (env: Readonly<Record<string, string>>) => readOptions([], env).ca
+  expect(ca({}).serverSigner).toBeUndefined()
+  expect(ca({ PILOT_CERT_PROVIDER: 'istiod' }).serverSigner).toBeUndefined()
+  expect(ca({ PILOT_CERT_PROVIDER: 'k8s.io/clusterissuers.cert-manager.io/mesh' }).serverSigner).toBe('clusterissuers.cert-manager.io/mesh')
+  expect(() => ca({ PILOT_CERT_PROVIDER: 'kubernetes' })).toThrow('use istiod, or k8s.io/<name of a signer>')
+  expect(() => ca({ PILOT_CERT_PROVIDER: 'vault' })).toThrow('PILOT_CERT_PROVIDER: "vault" is not known')
+  expect(ca({}).graceRatio).toBe(0.2)
+  for (const interval of ['0s', '-1s']) expect(ca({ CITADEL_SELF_SIGNED_ROOT_CERT_CHECK_INTERVAL: interval }).graceRatio).toBe(0)
+})

@@ -166,7 +166,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       rootTtlMs: environment.duration('CITADEL_SELF_SIGNED_CA_CERT_TTL', 87_600 * 3_600_000),
       rootKey: rootKeyKind(environment.text('CITADEL_SELF_SIGNED_CA_RSA_KEY_SIZE', '')),
       keepInCacerts: environment.boolean('USE_CACERTS_FOR_SELF_SIGNED_CA', false),
-      graceRatio: environment.number('CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE', 20) / 100,
+      graceRatio: rootGraceRatio(environment),
       external: externalCa(environment),
       serverSigner: serverSigner(environment.text('PILOT_CERT_PROVIDER', 'istiod')),
       audiences: list(environment.text('TOKEN_AUDIENCES', 'istio-ca')),
@@ -222,6 +222,12 @@ function xdsOptions(environment: ReturnType<typeof environmentReader>, env: Node
 function plaintextRule(text: string | undefined, value: boolean): DiscoveryOptions['xds']['authenticatePlaintext'] {
   if (!text) return 'outside'
   return value ? 'always' : 'never'
+}
+
+/** The root is looked at whenever something changes and once a minute; an interval of none or less than that turns its replacement off. */
+function rootGraceRatio({ number, duration }: ReturnType<typeof environmentReader>): number {
+  if (duration('CITADEL_SELF_SIGNED_ROOT_CERT_CHECK_INTERVAL', 3_600_000) <= 0) return 0
+  return number('CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE', 20) / 100
 }
 
 /** ECDSA P-256, unless RSA is asked for by its size. */

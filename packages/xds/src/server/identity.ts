@@ -12,7 +12,12 @@ export function peerOf(call: Pick<ServerDuplexStream<Buffer, Buffer>, 'getPeer' 
   // Empty unless the certificate was verified against the trusted roots.
   const certificate = call.getAuthContext().sslPeerCertificate
   const { raw } = certificate ?? {}
-  return { identities: raw ? urisOf(new X509Certificate(raw)) : [], address: call.getPeer(), encrypted, ...(raw ? { certificate: raw } : {}) }
+  return {
+    identities: raw ? urisOf(new X509Certificate(raw)) : [],
+    address: call.getPeer(),
+    encrypted,
+    ...(raw ? { certificate: raw } : {}),
+  }
 }
 
 /** The URIs among the subject alternative names. Node prints a name with unusual characters as a JSON string. */
