@@ -1,6 +1,6 @@
 /** An API server that knows a few objects, for commands: lists and gets by path, refusals by path, and the shell that asks it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RESOURCE_TYPES, type KubeObject } from '@lateen/api'
@@ -15,7 +15,7 @@ export interface FakeApi {
   /** Answers by `METHOD path`, before objects are looked at. */
   readonly answers: Map<string, { readonly status: number; readonly body: unknown }>
   /** `METHOD path` of every request, with the body that came. */
-  readonly requests: { readonly line: string; readonly body: unknown }[]
+  readonly requests: { readonly line: string; readonly body: unknown; readonly headers: IncomingHttpHeaders }[]
   /** Runs one command line against it. */
   shell(...argv: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>
   close(): Promise<void>
@@ -38,7 +38,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     void bodyOf(request).then((body) => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://api')
       const line = `${request.method} ${pathname}`
-      api.requests.push({ line, body })
+      api.requests.push({ line, body, headers: request.headers })
       const { status, body: answer } = api.answers.get(line) ?? (request.method === 'POST' ? { status: 201, body } : found(selected(api.objects, searchParams), pathname))
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
       response.end(JSON.stringify(answer))

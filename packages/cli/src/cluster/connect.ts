@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { type Connection, createKubeClient, isInCluster, type KubeClient, KubeConfigError, loadConnection } from '@lateen/kube'
 import { homeAt } from '../mesh/home.ts'
 import type { Context } from '../shell/command.ts'
-import { CommandError } from '../shell/exit-codes.ts'
+import { CommandError, EXIT } from '../shell/exit-codes.ts'
 
 export interface Cluster {
   readonly client: KubeClient
@@ -42,6 +42,9 @@ function connectionOf(flags: Context['flags'], env: NodeJS.ProcessEnv, home: str
   const context = flags.text('context')
   const user = flags.text('as')
   const uid = flags.text('as-uid')
+  if (!user && (uid || flags.given('as-group'))) {
+    throw new CommandError('--as-group and --as-uid need a user: --as USER', { exitCode: EXIT.usage })
+  }
   try {
     return loadConnection({
       env,

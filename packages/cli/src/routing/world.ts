@@ -4,10 +4,13 @@ import { type Diagnostic, type ObjectRef, objectName } from '@lateen/base'
 import { kubeSource, MESH_KINDS, type WatchedKind } from '@lateen/config'
 import type { ResourceSet } from '@lateen/envoy'
 import { ApiError, ConnectionError } from '@lateen/kube'
+import { type MeshSwitches, switchesFrom } from '@lateen/model'
 import { type Configuration, configurationOf, type Origin } from '@lateen/simulate'
 import { createMesh, DEFAULT_MESH, type MeshState, type ProxySession } from '@lateen/translate'
 import { parse } from 'yaml'
 import { type Cluster, connect } from '../cluster/connect.ts'
+import { istiodEnvironment } from '../cluster/istiod-environment.ts'
+import { switchReader } from '../input/environment.ts'
 import { type FileObject, readObjects } from '../input/objects.ts'
 import { readText } from '../input/read-text.ts'
 import type { Context, Flag } from '../shell/command.ts'
@@ -24,6 +27,8 @@ export interface World {
   /** Namespace in which names without one are looked up. */
   readonly namespace: string
   readonly trustDomain: string
+  /** What is set for the whole control plane: by the environment of the one that runs, else by this command's own. */
+  readonly switches: Partial<MeshSwitches>
   /** Services that had to be assumed. */
   readonly assumed: readonly string[]
   /** There are pods and endpoints as they are, not as files let expect. */
@@ -65,13 +70,15 @@ export async function loadWorld(
   const files = readObjects(paths, wanted || 'default')
   const meshFile = flags.text('meshConfigFile')
   const given = meshFile === undefined ? undefined : meshConfigOf(readText(meshFile), meshFile)
-  if (paths.length > 0 && !flags.on('use-kube')) return worldOf({ files, namespace: wanted || 'default', meshConfig: given })
+  if (paths.length > 0 && !flags.on('use-kube')) {
+    return worldOf({ files, namespace: wanted || 'default', meshConfig: given, switches: switchesFrom(switchReader(context.env)) })
+  }
   const cluster = connect(context)
   try {
-    const { objects, meshConfig } = await readCluster(cluster)
+    const { objects, meshConfig, switches } = await readCluster(cluster)
     const replaced = new Set(files.map(({ object }) => idOf(object)))
     const kept = objects.filter((object) => !replaced.has(idOf(object)))
-    return worldOf({ files, cluster: kept, namespace: cluster.namespace || 'default', meshConfig: given ?? meshConfig })
+    return worldOf({ files, cluster: kept, namespace: cluster.namespace || 'default', meshConfig: given ?? meshConfig, switches })
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof ConnectionError)) throw error
     throw new CommandError(`cannot read the cluster: ${error.message}. With -f FILE, files alone are asked`, { cause: error })
@@ -93,6 +100,7 @@ async function readCluster({ client, istioNamespace, timeoutMs }: Cluster) {
     if (error instanceof ApiError && error.code !== 401) return undefined
     throw error
   })
+  const switches = switchesFrom(switchReader(await istiodEnvironment({ client, istioNamespace })))
   const held: KubeObject[] = []
   const source = kubeSource({ client, rootNamespace: istioNamespace, kinds: READ_KINDS })
   source.start((changes) => {
@@ -113,7 +121,11 @@ async function readCluster({ client, istioNamespace, timeoutMs }: Cluster) {
     source.stop()
   }
   const text = textOf(fieldsOf(map?.['data'])['mesh'])
-  return { objects: held, meshConfig: text === '' ? undefined : meshConfigOf(text, `ConfigMap ${istioNamespace}/istio, key mesh`) }
+  return {
+    objects: held,
+    switches,
+    meshConfig: text === '' ? undefined : meshConfigOf(text, `ConfigMap ${istioNamespace}/istio, key mesh`),
+  }
 }
 
 function meshConfigOf(text: string, where: string): Readonly<Record<string, unknown>> {
@@ -136,14 +148,16 @@ export interface WorldInput {
   readonly cluster?: readonly KubeObject[]
   readonly namespace: string
   readonly meshConfig?: Readonly<Record<string, unknown>> | undefined
+  readonly switches?: Partial<MeshSwitches>
 }
 
 /** A world of objects; what files alone lack is added. */
-export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): World {
+export function worldOf({ files, cluster, namespace, meshConfig, switches = {} }: WorldInput): World {
   const own = files.map(({ object }) => object)
   const completed = cluster ? { objects: [...cluster, ...own], services: [] } : withStandIns(own)
   const mesh = createMesh({
     ...DEFAULT_MESH,
+    switches,
     onFault: (where, error) => {
       throw new Error(`${where} threw`, { cause: error })
     },
@@ -164,6 +178,7 @@ export function worldOf({ files, cluster, namespace, meshConfig }: WorldInput): 
     mesh,
     namespace,
     trustDomain: textOf(meshConfig?.['trustDomain']) || 'cluster.local',
+    switches,
     assumed: completed.services,
     live: cluster !== undefined,
     files,

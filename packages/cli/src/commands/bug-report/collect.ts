@@ -59,8 +59,13 @@ export async function itemsOf(cluster: Cluster, scope: Scope, folder: string): P
 const containersOf = ({ spec }: PodObject): string[] =>
   [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ name }) => name)
 
+/** What control planes do not say is left out: the version of this program is known in any case. */
 async function versions(cluster: Cluster): Promise<string> {
-  const [builds, synced] = await Promise.all([askIstiods(cluster, '/version'), askIstiods(cluster, '/debug/syncz')])
+  const nothing = (error: unknown) => ({ answers: [], faults: [error instanceof Error ? error.message : String(error)] })
+  const [builds, synced] = await Promise.all([
+    askIstiods(cluster, '/version').catch(nothing),
+    askIstiods(cluster, '/debug/syncz').catch(nothing),
+  ])
   const proxies = Map.groupBy(readSyncStatus(synced.answers), ({ version }) => version)
   return [
     `lateen ${PRODUCT_VERSION}`,

@@ -1,5 +1,5 @@
 /** `create-remote-secret`: a Secret with which the control plane of another cluster reads this one's API server. */
-import { type KubeObject, RESOURCE_TYPES, type ResourceType, type Secret } from '@lateen/api'
+import { type ConfigMap, type KubeObject, RESOURCE_TYPES, type ResourceType, type Secret } from '@lateen/api'
 import { isNotFound } from '@lateen/kube'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
 import { at, text } from '../../config-dump/fields.ts'
@@ -171,13 +171,31 @@ async function requestedToken(
   const answer = await client.request('POST', path, request)
   const token = text(at(answer, 'status', 'token'))
   const until = text(at(answer, 'status', 'expirationTimestamp'))
-  if (token === '' || connection.ca === undefined) {
+  if (token === '') {
     throw new CommandError(
       `the cluster gives service account ${namespace}/${account} no token; make a Secret of type ${TOKEN_TYPE} for it and name it with --secret-name`,
     )
   }
+  const ca = (await publishedCa(client, namespace)) ?? connection.ca
+  if (ca === undefined) {
+    throw new CommandError(
+      `nothing says by which certificates the API server is known: ${connection.origin} has no certificate-authority, and there is no ConfigMap ${namespace}/${ROOT_CERTIFICATES}`,
+    )
+  }
   progress.note(`warn: this cluster keeps no tokens in Secrets; the one used here is valid until ${until}: make the secret anew before`)
-  return { token, ca: connection.ca }
+  return { token, ca }
+}
+
+/** What Kubernetes puts into every namespace. */
+const ROOT_CERTIFICATES = 'kube-root-ca.crt'
+
+async function publishedCa(client: Cluster['client'], namespace: string): Promise<string | undefined> {
+  try {
+    return (await client.get<ConfigMap>(RESOURCE_TYPES.ConfigMap, namespace, ROOT_CERTIFICATES)).data?.['ca.crt'] || undefined
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
 }
 
 function serverOf({ flags, progress }: Context, { connection }: Cluster): string {

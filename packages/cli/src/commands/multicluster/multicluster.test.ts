@@ -73,6 +73,25 @@ test('of type config, the whole configuration is read with the account of the co
   expect(Object.keys(secret.stringData)).toEqual(['config'])
 })
 
+test('where Secrets are not filled a token is asked for, and the authority is the one that the cluster publishes', async () => {
+  const path = `POST /api/v1/namespaces/istio-system/serviceaccounts/${READER}/token`
+  api.answers.set(path, { status: 201, body: { status: { token: 'asked-for', expirationTimestamp: '2030-01-01T00:00:00Z' } } })
+  const published: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'kube-root-ca.crt', namespace: 'istio-system' },
+    data: { 'ca.crt': 'PUBLISHED' },
+  }
+  const empty = { ...token, data: {} }
+  api.objects = [account, empty, system, published]
+  const { stdout, stderr } = await create('--name', 'west', '--server', 'https://x')
+  expect(stderr).toContain('valid until 2030-01-01')
+  const { clusters, users } = parse(parse(stdout.replace(/---\n$/, '')).stringData.west)
+  expect([clusters[0].cluster['certificate-authority-data'], users[0].user.token]).toEqual([base64('PUBLISHED'), 'asked-for'])
+  api.objects = [account, empty, system]
+  expect((await create('--name', 'west', '--server', 'https://x')).stderr).toMatch(/has no certificate-authority, and there is no ConfigMap istio-system\/kube-root-ca\.crt/)
+}, 20_000)
+
 test('a missing account is made, with rights to read and no others', async () => {
   api.objects = [token, system]
   expect((await create('--name', 'west', '--server', 'https://x')).stderr).toContain('made service account')

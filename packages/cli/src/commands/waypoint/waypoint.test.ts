@@ -2,6 +2,7 @@ import { RESOURCE_TYPES } from '@lateen/api'
 import { setLogSink } from '@lateen/base'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { startFakeApi } from '../../../testdata/fake-api.ts'
 import { type RealApi, startRealApi } from '../../../testdata/real-api.ts'
 
 const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
@@ -73,4 +74,14 @@ test.each([
   const { code, stderr } = await api.shell(...argv)
   expect(stderr).toMatch(says)
   expect(code).toBe(64)
+})
+
+test.each([
+  ['a page of a real API server', '404 page not found'],
+  ['a Status without a name', { kind: 'Status', status: 'Failure', reason: 'NotFound', message: 'the server could not find the requested resource', code: 404 }],
+])('a cluster without the Gateway API is told, by %s', async (_, body) => {
+  const bare = await startFakeApi()
+  bare.answers.set('GET /apis/gateway.networking.k8s.io/v1/gateways', { status: 404, body })
+  expect(await bare.shell('waypoint', 'list', '-A')).toMatchObject({ code: 1, stderr: expect.stringContaining('does not know the Gateway API') })
+  await bare.close()
 })

@@ -65,6 +65,13 @@ test('of a connection of bytes, rules that ask for requests are left out', async
   expect(stdout).toContain('matches, decides: AuthorizationPolicy shop/no-refunds spec.rules[0]')
 })
 
+test('a policy that means every spelling says so, and decides so', async () => {
+  const spelled = ['-f', join(import.meta.dirname, 'testdata/every-spelling.yaml')]
+  const { stdout } = await explain(...spelled, 'http://payments.shop/%2561dmin;x')
+  expect(stdout).toMatch(/matches, decides: AuthorizationPolicy shop\/no-admin spec\.rules\[0\] \(\S+\), in every spelling\n/)
+  expect(stdout).toMatch(/does not match: AuthorizationPolicy shop\/no-refunds spec\.rules\[0\] \(\S+\)\n/)
+})
+
 test('as data', async () => {
   const { stdout } = await explain('POST', 'http://payments.shop/refunds/7', '-o', 'json')
   expect(JSON.parse(stdout)).toMatchObject({

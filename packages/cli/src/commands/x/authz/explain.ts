@@ -39,8 +39,8 @@ function proxyLines({ proxy, caller, connection, steps }: ProxyVerdicts): string
 function stepLines({ stage, says, rules }: VerdictStep): string[] {
   return [
     `  ${stage}: ${says}`,
-    ...rules.flatMap(({ rule, file, matches, decides, text }) => [
-      `    ${MARK[matches]}${decides ? ', decides' : ''}: ${rule}${file ? ` (${file})` : ''}`,
+    ...rules.flatMap(({ rule, file, matches, decides, everySpelling, text }) => [
+      `    ${MARK[matches]}${decides ? ', decides' : ''}: ${rule}${file ? ` (${file})` : ''}${everySpelling ? ', in every spelling' : ''}`,
       ...(text ? [`      ${text}`] : []),
     ]),
   ]

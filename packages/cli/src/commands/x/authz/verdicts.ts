@@ -2,6 +2,7 @@
 import type { KubeObject } from '@lateen/api'
 import { type ObjectRef, objectName } from '@lateen/base'
 import { TYPE_URL } from '@lateen/envoy'
+import { everySpellingOf } from '@lateen/model'
 import type { AskedPolicies, FilterVerdict, Origin, Trace } from '@lateen/simulate'
 import { stringify } from 'yaml'
 import type { Arrival, Journey } from '../../../routing/journey.ts'
@@ -44,6 +45,8 @@ export interface AskedRule {
   /** `left out`: it asks what cannot be asked here, such as a path of a connection of bytes; it allows nothing. */
   readonly matches: 'yes' | 'no' | 'unknown' | 'left out'
   readonly decides: boolean
+  /** Its paths, headers and methods mean every spelling that an application may read alike. */
+  readonly everySpelling?: true
   /** The rule as it is written, in one line. */
   readonly text: string
 }
@@ -134,11 +137,18 @@ function leftOut(world: World, pod: PodView, { action, onTrial, policies }: Aske
 const actionOf = (asked: AskedPolicies | undefined): string =>
   asked ? `${asked.action === 'LOG' ? 'AUDIT' : asked.action}${asked.onTrial ? ' on trial' : ''}` : 'rules'
 
-function ruleOf(world: World, policy: string, [origin]: readonly Origin[]): Pick<AskedRule, 'rule' | 'file' | 'text'> {
+function ruleOf(world: World, policy: string, [origin]: readonly Origin[]): Pick<AskedRule, 'rule' | 'file' | 'everySpelling' | 'text'> {
   if (!origin) return { rule: policy, text: '' }
   const file = world.whereIs(origin)
   const path = origin.path ? ` ${origin.path}` : ''
-  return { rule: `${objectName(origin)}${path}`, ...(file !== undefined && { file }), text: textOf(world, origin) }
+  const object = objectOf(world, origin)
+  const everySpelling = object?.kind === 'AuthorizationPolicy' && (everySpellingOf(object) ?? world.switches.everySpelling ?? false)
+  return {
+    rule: `${objectName(origin)}${path}`,
+    ...(file !== undefined && { file }),
+    ...(everySpelling && { everySpelling }),
+    text: textOf(world, origin),
+  }
 }
 
 /** The rule as it is written; a policy without rules has none, and matches nothing. */
