@@ -6,7 +6,7 @@ import type { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiSigner, startApiSigner, type Treatment } from '../harness/api-signer.ts'
 import { authorityOf } from '../harness/authority.ts'
-import { certificatesOf, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
+import { type CaEntries, certificatesOf, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
 import { CERTIFICATE_SERVICE, certificateService } from '../harness/certificate-service.ts'
 import { connectEcho, documents, type Echo, echoApp, echoPod, echoService, podsReady } from '../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, GATEWAY_URL } from '../harness/echo-mesh.ts'
@@ -15,6 +15,7 @@ import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
 import { networking, secret } from '../harness/objects.ts'
 import { leafOf, secretOf } from '../harness/proxy-secrets.ts'
+import { revocationLists } from '../harness/revocation-lists.ts'
 
 const SIGNER = 'signers.example.com/mesh'
 const RBAC = 'rbac.authorization.k8s.io'
@@ -140,6 +141,8 @@ describeWithMesh('certificates that others sign', (mesh) => {
       expect(output).toMatch(/ns\/other\/sa\/unheard: the signer signers\.example\.com\/mesh did not answer/)
       expect((await echo.callOnce(CALLER, { url: 'http://web', newConnections: true })).status).toBe(200)
       treatments.clear()
+      // A request that is taken away is made again at once.
+      await mesh().kubectl('delete', 'csr', '--all')
       await podsReady(mesh(), 'other', ['unheard'])
       await mesh().kubectl('delete', 'pod', ...both, '-n', 'other', '--wait=false')
     })
@@ -154,10 +157,11 @@ describeWithMesh('certificates that others sign', (mesh) => {
 
   describe('a certificate service such as istio-csr', () => {
     let root: Root
+    let ca: CaEntries
     beforeAll(async () => {
       if (whySkipped()) return
       root = await newRoot('certificate service')
-      const ca = await newIntermediate(root, 'service intermediate')
+      ca = await newIntermediate(root, 'service intermediate')
       await mesh().apply(certificateService(ca, { lifeSeconds: LIFE_SECONDS }) + giveRoot(root, NAMESPACES))
       // What istio-csr does beside signing: the control plane's certificate, and the root in every namespace.
       const issued = await (await authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])).issue('istiod.istio-system.svc')
@@ -197,6 +201,19 @@ describeWithMesh('certificates that others sign', (mesh) => {
     test('mutual TLS between sidecars and through the gateway, and nothing else, under STRICT', () => mutualTls(echo))
 
     test('certificates are renewed by the service while connections are made', () => renewed(mesh(), echo))
+
+    test('revocation lists that others put into a namespace are in force there', async () => {
+      const stolen = await (await authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])).issue('stolen', { uri: CALLER_ID })
+      const shown = async () => {
+        const own = { cert: `${stolen.certificate}\n${ca['ca-cert.pem']}`, key: stolen.key }
+        return (await echo.callOnce(DRIVER, { url: 'https://web.feat:80', version: 'h1', ...own, newConnections: true })).status
+      }
+      expect(await shown()).toBe(200)
+      const data = { 'ca-crl.pem': await revocationLists(root, ca, { byIntermediate: [stolen] }) }
+      await mesh().apply(documents({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio-ca-crl', namespace: 'feat' }, data }))
+      await eventually(async () => expect(await shown()).toBe(0), { withinMs: 90_000 })
+      await mutualTls(echo)
+    })
 
     test('a certificate of the control plane that is replaced is shown without a restart', async () => {
       const next = await newIntermediate(root, 'next intermediate')
@@ -275,5 +292,5 @@ const proxyLog = (mesh: Mesh, pod: string, namespace: string): Promise<string> =
 async function signingFailures(mesh: Mesh): Promise<number> {
   const ask = ['curl', '-s', 'http://127.0.0.1:15014/metrics']
   const text = await mesh.kubectl('exec', 'deployment/istiod', '-n', 'istio-system', '--', ...ask)
-  return Number(/^citadel_server_csr_sign_err_count (\d+)/m.exec(text)?.[1] ?? 0)
+  return Number(/^citadel_server_csr_sign_err_count\{error="CERT_GEN_ERROR"\} (\d+)/m.exec(text)?.[1] ?? 0)
 }

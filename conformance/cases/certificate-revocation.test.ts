@@ -13,8 +13,7 @@ import { describeWithMesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
 import { changedTo, plugIn } from '../harness/plugged-in.ts'
 import { leafOf } from '../harness/proxy-secrets.ts'
-
-type Serial = Pick<Issued, 'serialNumber'>
+import { type Revoked, revocationLists } from '../harness/revocation-lists.ts'
 
 const strict = (namespace: string) =>
   documents({
@@ -45,7 +44,7 @@ describeWithMesh('revoked certificates', (mesh) => {
     root = await newRoot('revoking')
     first = await newIntermediate(root, 'first intermediate')
     second = await newIntermediate(root, 'second intermediate')
-    await plugIn(mesh(), { ...first, ...(await lists({ of: first })) })
+    await plugIn(mesh(), { ...first, ...(await lists(first)) })
     const services = echoService({ name: 'web', namespace: 'feat' }) + echoService({ name: 'caller', namespace: 'other' })
     echo = await deployEcho(mesh(), PODS, services + strict('feat') + strict('other'))
     await changedTo(mesh(), root.fingerprint)
@@ -59,12 +58,8 @@ describeWithMesh('revoked certificates', (mesh) => {
   })
   afterAll(() => echo?.close())
 
-  /** `ca-crl.pem` for an intermediate: its own list and the root's, with what they revoke. */
-  async function lists({ of, own = [], byRoot = [] }: { of: CaEntries; own?: readonly Serial[]; byRoot?: readonly Serial[] }) {
-    const authority = await authorityOf(of['ca-cert.pem'], of['ca-key.pem'])
-    const above = await authorityOf(root.pem, await keyOf(root))
-    return { 'ca-crl.pem': `${await authority.revoke(...own)}\n${await above.revoke(...byRoot)}\n` }
-  }
+  /** The entry of the lists of an intermediate under the root. */
+  const lists = async (of: CaEntries, revoked: Revoked = {}) => ({ 'ca-crl.pem': await revocationLists(root, of, revoked) })
 
   const statusOf = async (from: string, url: string) => (await echo.callOnce(from, { url, newConnections: true })).status
 
@@ -76,7 +71,7 @@ describeWithMesh('revoked certificates', (mesh) => {
   }
 
   test('a stolen certificate is refused once it is on the list, another of the same identity is not', async () => {
-    await plugIn(mesh(), { ...first, ...(await lists({ of: first, own: [stolen] })) })
+    await plugIn(mesh(), { ...first, ...(await lists(first, { byIntermediate: [stolen] })) })
     await eventually(async () => expect(await shown(stolen, first)).toBe(0))
     expect(await shown(kept, first)).toBe(200)
     expect(await statusOf(CALLER, 'http://web')).toBe(200)
@@ -84,14 +79,16 @@ describeWithMesh('revoked certificates', (mesh) => {
 
   test('the lists are in every namespace, for agents that read them there', async () => {
     const at = ['configmap', 'istio-ca-crl', '-n', 'feat', '-o', 'jsonpath={.data.ca-crl\\.pem}']
-    await eventually(async () => expect(await mesh().kubectl('get', ...at)).toMatch(/^(-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\s*){2}$/))
+    await eventually(async () =>
+      expect(await mesh().kubectl('get', ...at)).toMatch(/^(-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\s*){2}$/),
+    )
   })
 
   test('a running workload whose certificate is revoked is refused as client and as server, until it has another', async () => {
     expect(await statusOf(OTHER_CALLER, 'http://web.feat')).toBe(200)
     expect(await statusOf(CALLER, 'http://caller.other')).toBe(200)
     const { serialNumber } = await leafOf(mesh(), 'caller.other')
-    await plugIn(mesh(), { ...first, ...(await lists({ of: first, own: [stolen, { serialNumber }] })) })
+    await plugIn(mesh(), { ...first, ...(await lists(first, { byIntermediate: [stolen, { serialNumber }] })) })
     await eventually(async () => {
       expect(await statusOf(OTHER_CALLER, 'http://web.feat')).toBe(503)
       expect(await statusOf(CALLER, 'http://caller.other')).toBe(503)
@@ -100,11 +97,11 @@ describeWithMesh('revoked certificates', (mesh) => {
   })
 
   test('lists that are not complete, or not of this CA, change nothing, and the log says which one is missing', async () => {
-    const { 'ca-crl.pem': whole } = await lists({ of: first })
+    const { 'ca-crl.pem': whole } = await lists(first)
     const [own = ''] = whole.split(/(?<=-----END X509 CRL-----\n)/)
     await plugIn(mesh(), { ...first, 'ca-crl.pem': own })
     await eventually(async () => expect(await log()).toContain('no list in it is signed by "CN=revoking"'))
-    await plugIn(mesh(), { ...first, ...(await lists({ of: second })) })
+    await plugIn(mesh(), { ...first, ...(await lists(second)) })
     await eventually(async () => expect(await log()).toContain('no list in it is signed by "CN=first intermediate"'))
     expect(await shown(stolen, first)).toBe(0)
     expect(await statusOf(CALLER, 'http://web')).toBe(200)
@@ -112,7 +109,9 @@ describeWithMesh('revoked certificates', (mesh) => {
 
   test('also where another mesh is trusted beside: its root changes nothing about whom this mesh has revoked', async () => {
     const partner = await newRoot('partner')
-    const theirs = await (await authorityOf(partner.pem, await keyOf(partner))).issue('theirs', { uri: 'spiffe://partner.example/ns/a/sa/b' })
+    const theirs = await (await authorityOf(partner.pem, await keyOf(partner))).issue('theirs', {
+      uri: 'spiffe://partner.example/ns/a/sa/b',
+    })
     await addToMesh(mesh(), { caCertificates: [{ pem: partner.pem, trustDomains: ['partner.example'] }] })
     await eventually(async () => expect(await shown(theirs, first)).toBe(200))
     expect(await shown(stolen, first)).toBe(0)
@@ -124,11 +123,10 @@ describeWithMesh('revoked certificates', (mesh) => {
 
   test('an intermediate that the root has revoked is refused with all that it signed; those of the next one go on', async () => {
     const { serialNumber } = new X509Certificate(first['ca-cert.pem'])
-    const both = async (byRoot: readonly Serial[]) => {
-      const { 'ca-crl.pem': next } = await lists({ of: second, byRoot })
-      return { ...second, 'ca-crl.pem': next + (await lists({ of: first, own: [stolen] }))['ca-crl.pem'] }
-    }
-    await plugIn(mesh(), await both([]))
+    const authority = await authorityOf(first['ca-cert.pem'], first['ca-key.pem'])
+    // Peers have certificates of both for a while: there must be a list of each.
+    const listOfFirst = `${await authority.revoke(stolen)}\n`
+    await plugIn(mesh(), { ...second, 'ca-crl.pem': listOfFirst + (await lists(second))['ca-crl.pem'] })
     await eventually(
       async () => {
         for (const pod of ['web.feat', 'caller.feat']) expect((await leafOf(mesh(), pod)).issuer).toBe('CN=second intermediate')
@@ -136,9 +134,7 @@ describeWithMesh('revoked certificates', (mesh) => {
       { withinMs: 40_000 },
     )
     expect(await shown(kept, first)).toBe(200)
-    const { 'ca-crl.pem': next } = await lists({ of: second, byRoot: [{ serialNumber }] })
-    const authority = await authorityOf(first['ca-cert.pem'], first['ca-key.pem'])
-    await plugIn(mesh(), { ...second, 'ca-crl.pem': `${next}${await authority.revoke(stolen)}\n` })
+    await plugIn(mesh(), { ...second, 'ca-crl.pem': listOfFirst + (await lists(second, { byRoot: [{ serialNumber }] }))['ca-crl.pem'] })
     await eventually(async () => expect(await shown(kept, first)).toBe(0))
     expect(await statusOf(CALLER, 'http://web')).toBe(200)
   })

@@ -60,7 +60,14 @@ export function opaAuthorizer(binary: string, files: Readonly<Record<string, str
           {
             name: 'opa',
             image: 'busybox',
-            command: ['/opa/opa', 'run', '--server', '--addr=127.0.0.1:8181', '--disable-telemetry', ...Object.keys(files).map((name) => `/policy/${name}`)],
+            command: [
+              '/opa/opa',
+              'run',
+              '--server',
+              '--addr=127.0.0.1:8181',
+              '--disable-telemetry',
+              ...Object.keys(files).map((name) => `/policy/${name}`),
+            ],
             volumeMounts: [
               { name: 'binary', mountPath: '/opa', readOnly: true },
               { name: 'policy', mountPath: '/policy', readOnly: true },
