@@ -26,6 +26,8 @@ export function staticBootstrap(session: ProxySession): unknown {
   })
   return {
     node: { id: 'validate', cluster: 'validate' },
+    // What proxies are started with: Envoy's own limit is 100.
+    layeredRuntime: { layers: [{ name: 'limits', staticLayer: { 're2.max_program_size.error_level': 32768 } }] },
     dynamicResources: {
       adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'sds-grpc' } }] },
     },
