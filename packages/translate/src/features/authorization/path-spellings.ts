@@ -66,7 +66,7 @@ const END = `(?:${either(character('?'), character('#'))}${ANYTHING})?`
 const LAST = `${IDLE}${END}`
 
 /** Characters of an expression: RE2 makes about as many steps of it, and proxies compile up to 32,768. */
-const MOST_CHARACTERS = 60_000
+const MOST_CHARACTERS = 30_000
 
 /** The expression for a path as policies write it; a star at an end stands for any text, `{*}` and `{**}` for segments. */
 export function everyPathSpelling(value: string): string {
