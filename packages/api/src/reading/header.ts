@@ -12,13 +12,17 @@ const NAMELESS = new Set(['install.istio.io'])
 
 const KNOWN_GROUPS = new Set(Object.values(RESOURCE_TYPES).map(({ group }) => group))
 
+/** The apiVersion that kinds have when an object names none. */
+export type ImpliedVersions = ReadonlyMap<string, string>
+
 /** The object, when these parts are there and, for Istio's groups, the kind exists. */
 export function readHeader(
   value: Readonly<Record<string, unknown>>,
   said: Sayings,
   positionIn: (path: string) => Position | undefined,
+  implied: ImpliedVersions,
 ): KubeObject | undefined {
-  const { apiVersion, kind, metadata } = value
+  const { kind, metadata } = value
   const meta = isObject(metadata) ? metadata : {}
   const text = (field: unknown) => (typeof field === 'string' ? field : '')
   const object = { kind: text(kind), namespace: text(meta.namespace), name: text(meta.name) }
@@ -30,10 +34,13 @@ export function readHeader(
     said.add('NoKind', at(''))
     return undefined
   }
-  if (typeof apiVersion !== 'string' || apiVersion === '') {
+  const apiVersion = text(value.apiVersion) || implied.get(kind)
+  if (apiVersion === undefined) {
     said.add('NoApiVersion', at(''), { hint: apiVersionHint(kind) })
     return undefined
   }
+  if (apiVersion !== value.apiVersion)
+    said.add('ServerRefuses', at(''), { reason: `apiVersion is missing; write apiVersion: ${apiVersion}` })
   if (!isKnown(apiVersion, kind, said, at)) return undefined
   const named = object.name !== '' || text(meta.generateName) !== '' || NAMELESS.has(splitApiVersion(apiVersion).group)
   if (!named) {

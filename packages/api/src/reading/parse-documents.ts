@@ -7,7 +7,7 @@ import { type Document, isNode, isScalar, LineCounter, type Node, parseAllDocume
 import type { KubeObject } from '../object.ts'
 import { depthExceeds, isObject, nameOf } from '../schema/read.ts'
 import type { LocatedDiagnostic, Position } from '../validate.ts'
-import { readHeader } from './header.ts'
+import { type ImpliedVersions, readHeader } from './header.ts'
 import { findOddLines, type OddLines } from './odd-lines.ts'
 import { positionAt, positionOf } from './positions.ts'
 import { Sayings } from './sayings.ts'
@@ -34,16 +34,20 @@ interface Reading {
   readonly lines: LineCounter
   readonly odd: OddLines
   readonly said: Sayings
+  readonly implied: ImpliedVersions
 }
 
-/** Reads all objects of a file; a document that cannot be read is left out and said, the others are returned. */
-export function parseDocuments(text: string, file: string): ParsedFile {
+/**
+ * Reads all objects of a file; a document that cannot be read is left out and said, the others are returned. A kind of `implied` may
+ * leave its apiVersion out.
+ */
+export function parseDocuments(text: string, file: string, implied: ImpliedVersions = new Map()): ParsedFile {
   const said = new Sayings(file)
   if (text.length > LARGEST_MIB * 1024 * 1024) {
     said.add('TooLarge', {}, { limit: LARGEST_MIB })
     return { objects: [], diagnostics: said.diagnostics }
   }
-  const reading: Reading = { text, lines: new LineCounter(), odd: findOddLines(text, said), said }
+  const reading: Reading = { text, lines: new LineCounter(), odd: findOddLines(text, said), said, implied }
   const documents = parse(text, reading)
   if (documents.length > MOST_DOCUMENTS) said.add('TooManyDocuments', {}, { limit: MOST_DOCUMENTS })
   const objects = documents.slice(0, MOST_DOCUMENTS).flatMap((document) => readDocument(document, reading))
@@ -62,7 +66,7 @@ function parse(text: string, { lines, said }: Reading): Document.Parsed[] {
 }
 
 function readDocument(document: Document.Parsed, reading: Reading): ParsedObject[] {
-  const { lines, said } = reading
+  const { lines, said, implied } = reading
   if (isSpoilt(document, reading)) return []
   if (document.errors.length > 0) {
     sayErrors(document, reading)
@@ -82,7 +86,7 @@ function readDocument(document: Document.Parsed, reading: Reading): ParsedObject
   if (typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items))
     return readList(value.items, root, reading)
   const positionIn = (path: string) => positionOf(root, path, lines)
-  const object = readHeader(value, said, positionIn)
+  const object = readHeader(value, said, positionIn, implied)
   return object ? [{ object, positionOf: positionIn }] : []
 }
 
@@ -101,10 +105,10 @@ function isSpoilt(document: Document.Parsed, { lines, odd, said }: Reading): boo
 }
 
 /** `kubectl get -o yaml` gives lists. */
-function readList(items: readonly unknown[], root: Node, { lines, said }: Reading): ParsedObject[] {
+function readList(items: readonly unknown[], root: Node, { lines, said, implied }: Reading): ParsedObject[] {
   return items.flatMap((item, i) => {
     const positionIn = (path: string) => positionOf(root, `items[${i}]${path === '' ? '' : `.${path}`}`, lines)
-    const object = isObject(item) ? readHeader(item, said, positionIn) : undefined
+    const object = isObject(item) ? readHeader(item, said, positionIn, implied) : undefined
     return object ? [{ object, positionOf: positionIn }] : []
   })
 }
