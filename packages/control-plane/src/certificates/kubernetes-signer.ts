@@ -236,7 +236,10 @@ function checkAnswer(certificate: string, identity: string, signer: string, conf
   const { chainPem, rootsPem } = partChain(entries)
   const { uris } = inspect(chainPem)
   if (uris.length !== 1 || uris[0] !== identity) {
-    throw new CaError('SIGNER_FAILED', `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`)
+    throw new CaError(
+      'SIGNER_FAILED',
+      `the signer ${signer} issued a certificate for ${uris.join(', ') || 'nobody'} instead of ${identity}`,
+    )
   }
   if (!leadsTo(chainPem, rootsPem)) throw otherRoot(signer)
   return [chainPem, rootsPem]

@@ -1,0 +1,70 @@
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
+import 'reflect-metadata'
+import { status as Status } from '@grpc/grpc-js'
+import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
+import { createSelfSignedRoot } from '@lateen/ca'
+import { TYPE_URL } from '@lateen/envoy'
+import { PemConverter, X509CrlGenerator, X509CrlReason } from '@peculiar/x509'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
+import { type Caller, type IssuedCertificate, openStream, requestCertificate } from '../../testdata/test-proxy.ts'
+import type { ControlPlane } from '../control-plane.ts'
+
+const { ConfigMap, Secret } = RESOURCE_TYPES
+const root = createSelfSignedRoot({ organization: 'revoking', now: Date.now() })
+
+let cluster: TestCluster
+let plane: ControlPlane
+
+beforeAll(async () => {
+  cluster = await startTestCluster()
+  await cluster.createNamespace('istio-system')
+  await cluster.createNamespace('shop')
+  await cluster.client.create(Secret, cacerts())
+  plane = await cluster.startControlPlane()
+  await cluster.until(ConfigMap, 'shop', 'istio-ca-root-cert', () => true)
+}, 60_000)
+afterAll(() => cluster.close(), 60_000)
+
+/** As cert-manager writes it. */
+function cacerts(crl?: string): KubeObject {
+  const entries = { 'tls.crt': root.certPem, 'tls.key': root.keyPem, 'ca.crt': root.certPem, ...(crl ? { 'ca-crl.pem': crl } : {}) }
+  const data = Object.fromEntries(Object.entries(entries).map(([name, text]) => [name, Buffer.from(text).toString('base64')]))
+  return { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'cacerts', namespace: 'istio-system' }, data }
+}
+
+async function listOf(...serials: readonly string[]): Promise<string> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+  const der = createPrivateKey(root.keyPem).export({ type: 'pkcs8', format: 'der' })
+  const list = await X509CrlGenerator.create({
+    issuer: new X509Certificate(root.certPem).subject,
+    thisUpdate: new Date(Date.now() - 1_000),
+    nextUpdate: new Date(Date.now() + 3_600_000),
+    signingKey: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']),
+    signingAlgorithm: algorithm,
+    entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: new Date(), reason: X509CrlReason.keyCompromise })),
+  })
+  return PemConverter.encode(list.rawData, 'X509 CRL')
+}
+
+const secure = (extra: Partial<Caller>): Caller => ({ port: plane.ports.secureGrpc ?? 0, roots: root.certPem, ...extra })
+const shown = ({ chain, key }: IssuedCertificate) => secure({ certificate: { chain: chain.join(''), key } })
+const byToken = async () => requestCertificate(secure({ token: await cluster.token('shop', 'cart') }))
+
+test('a revoked certificate renews nothing and opens no stream; a token still does, and so do other certificates', async () => {
+  const [stolen, kept] = [await byToken(), await byToken()]
+  await requestCertificate(shown(stolen))
+  const { serialNumber } = new X509Certificate(stolen.chain[0] ?? '')
+  await cluster.client.update(Secret, cacerts(await listOf(serialNumber)))
+  await cluster.until(ConfigMap, 'shop', 'istio-ca-crl', () => true)
+  await expect(requestCertificate(shown(stolen))).rejects.toMatchObject({
+    code: Status.UNAUTHENTICATED,
+    details: 'the client certificate has been revoked, and no bearer token was given',
+  })
+  await requestCertificate(shown(kept))
+  await byToken()
+  const node = { id: 'sidecar~10.0.0.1~cart-1.shop~shop.svc.cluster.local', namespace: 'shop', serviceAccount: 'cart' }
+  const stream = openStream(shown(stolen), node)
+  stream.subscribe(TYPE_URL.CDS)
+  expect((await stream.ended).details).toContain('the client certificate has been revoked')
+})
