@@ -5,7 +5,10 @@ import { type Installation, revisionSuffix, text } from './options.ts'
 
 const RBAC = 'rbac.authorization.k8s.io/v1'
 const READ = ['get', 'list', 'watch']
-const WRITE = [...READ, 'create', 'update', 'patch', 'delete']
+/** All objects of a kind, as they change; one by its name is not asked for. */
+const FOLLOW = ['list', 'watch']
+/** Server-side apply: it patches, also what is not there yet. */
+const APPLY = [...READ, 'create', 'patch']
 const CONFIG_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io', 'extensions.istio.io']
 
 interface Rule {
@@ -42,36 +45,40 @@ export function roles(installation: Installation): KubeObject[] {
     ...clusterRole(installation, `istiod-gateway-controller${suffix}`, istiod, gatewayControllerRules()),
     ...namespacedRole(installation, istiod, istiod, istiodNamespaceRules()),
     ...(installation.gateway
-      ? namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [rule([''], ['secrets'], READ)])
+      ? // It reads none itself: whoever may list Secrets is given those that its Gateways name.
+        namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [rule([''], ['secrets'], ['list'])])
       : []),
   ]
 }
 
+/** No more than istiod asks for: `control-plane-rights.test.ts` compares. */
 function istiodRules(): Rule[] {
-  const status = ['update', 'patch', 'get']
+  const gatewayApi = ['gateway.networking.k8s.io']
   return [
+    // The CA in webhooks; the webhooks themselves are the installation's.
     rule(
       ['admissionregistration.k8s.io'],
       ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-      [...READ, 'update', 'patch'],
+      [...FOLLOW, 'patch'],
     ),
     rule(CONFIG_GROUPS, ['*'], READ),
     // What was made of an object, or why it was refused, is said in its status.
-    rule(CONFIG_GROUPS, ['*/status'], status),
-    rule(['networking.istio.io'], ['workloadentries'], WRITE),
-    rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], READ),
-    rule([''], ['pods', 'nodes', 'services', 'namespaces', 'endpoints', 'secrets', 'serviceaccounts'], READ),
-    rule([''], ['services/status'], status),
-    rule([''], ['configmaps'], [...READ, 'create', 'update', 'patch']),
-    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
-    rule(['discovery.k8s.io'], ['endpointslices'], READ),
-    rule(['networking.k8s.io'], ['ingresses', 'ingressclasses'], READ),
-    rule(['networking.k8s.io'], ['ingresses/status'], status),
-    rule(['gateway.networking.k8s.io', 'gateway.networking.x-k8s.io', 'inference.networking.k8s.io'], ['*'], READ),
-    rule(['gateway.networking.k8s.io', 'gateway.networking.x-k8s.io', 'inference.networking.k8s.io'], ['*/status'], status),
-    rule(['gateway.networking.k8s.io'], ['gatewayclasses'], WRITE),
-    rule(['multicluster.x-k8s.io'], ['serviceexports'], [...READ, 'create', 'delete']),
-    rule(['multicluster.x-k8s.io'], ['serviceimports'], READ),
+    rule(CONFIG_GROUPS, ['*/status'], ['patch']),
+    // Of workloads that register themselves.
+    rule(['networking.istio.io'], ['workloadentries'], ['create', 'patch', 'delete']),
+    rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], FOLLOW),
+    rule([''], ['pods'], READ),
+    rule([''], ['nodes', 'services', 'namespaces', 'secrets', 'serviceaccounts'], FOLLOW),
+    // The mesh's roots, in every namespace.
+    rule([''], ['configmaps'], APPLY),
+    rule([''], ['events'], ['get', 'create', 'patch']),
+    rule(['discovery.k8s.io'], ['endpointslices'], FOLLOW),
+    rule(['networking.k8s.io'], ['ingresses'], READ),
+    rule(['networking.k8s.io'], ['ingressclasses'], FOLLOW),
+    rule(['networking.k8s.io'], ['ingresses/status'], ['patch']),
+    rule(gatewayApi, ['*'], READ),
+    rule(gatewayApi, ['*/status'], ['patch']),
+    rule(gatewayApi, ['gatewayclasses'], ['create']),
     rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
     rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
   ]
@@ -88,25 +95,26 @@ function registrationRules({ values }: Installation): Rule[] {
   ]
 }
 
-/** For gateways that are asked for by the Gateway API. */
+/** For gateways that are asked for by the Gateway API; what is made for one goes with it, by its owner. */
 function gatewayControllerRules(): Rule[] {
   return [
-    rule(['apps'], ['deployments'], WRITE),
-    rule([''], ['services', 'serviceaccounts'], WRITE),
-    rule(['autoscaling'], ['horizontalpodautoscalers'], WRITE),
-    rule(['policy'], ['poddisruptionbudgets'], WRITE),
+    rule(['apps'], ['deployments'], APPLY),
+    rule([''], ['services', 'serviceaccounts'], APPLY),
+    rule(['autoscaling'], ['horizontalpodautoscalers'], APPLY),
+    rule(['policy'], ['poddisruptionbudgets'], APPLY),
   ]
 }
 
-/** In its own namespace: its CA's key, the leases of its leaders. */
+/** In its own namespace: its CA's key and the tokens of machines, how far a change of the root is, the leases of its leaders. */
 function istiodNamespaceRules(): Rule[] {
   return [
-    rule([''], ['secrets'], [...READ, 'create', 'update', 'patch', 'delete']),
-    rule([''], ['configmaps'], ['delete']),
-    rule(['coordination.k8s.io'], ['leases'], ['get', 'list', 'watch', 'create', 'update', 'patch']),
+    rule([''], ['secrets'], ['get', 'create', 'update', 'delete']),
+    rule([''], ['configmaps'], ['update']),
+    rule(['coordination.k8s.io'], ['leases'], ['get', 'create', 'update']),
   ]
 }
 
+/** For control planes of other clusters, of whichever version: what they read here, they decide. */
 function readerRules(): Rule[] {
   return [
     rule(CONFIG_GROUPS, ['*'], READ),

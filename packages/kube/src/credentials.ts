@@ -104,7 +104,9 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
   const { command, interactiveMode } = plugin
   const interactive = interactiveMode !== 'Never' && process.stdin.isTTY === true
   if (interactiveMode === 'Always' && !interactive) {
-    throw new KubeConfigError(`the credential plugin ${command} asks questions (interactiveMode: Always), and there is no terminal to answer on`)
+    throw new KubeConfigError(
+      `the credential plugin ${command} asks questions (interactiveMode: Always), and there is no terminal to answer on`,
+    )
   }
   const info = {
     apiVersion: plugin.apiVersion,
@@ -133,7 +135,9 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
     })
     const fail = (why: string, cause?: Error) => {
       const hint = plugin.installHint ? `\n${plugin.installHint}` : ''
-      reject(new KubeConfigError(`the credential plugin ${command} failed: ${said.trim().slice(0, EXEC_MAX_ERROR) || why}${hint}`, { cause }))
+      reject(
+        new KubeConfigError(`the credential plugin ${command} failed: ${said.trim().slice(0, EXEC_MAX_ERROR) || why}${hint}`, { cause }),
+      )
     }
     child.once('error', (cause) => fail(cause.message, cause))
     child.once('close', (code, signal) => {

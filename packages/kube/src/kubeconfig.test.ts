@@ -92,12 +92,16 @@ describe('kubeconfig', () => {
     )
     const asking = connectionFromText(config('x', JSON.stringify({ exec: { ...exec, interactiveMode: 'Always' } })))
     await expect(asking.credentials.current()).rejects.toThrow('there is no terminal to answer on')
-    expect(() => connectionFromText(config('x', '{exec: {command: sh, interactiveMode: Sometimes}}'))).toThrow('one of Never, IfAvailable, Always')
+    expect(() => connectionFromText(config('x', '{exec: {command: sh, interactiveMode: Sometimes}}'))).toThrow(
+      'one of Never, IfAvailable, Always',
+    )
   })
 
   test('a plugin that is not there, and one that does not stop, are told', async () => {
     const failing = (exec: unknown) => connectionFromText(config('x', JSON.stringify({ exec }))).credentials.current()
-    await expect(failing({ command: 'no-such-plugin' })).rejects.toThrow('the credential plugin no-such-plugin failed: spawn no-such-plugin ENOENT')
+    await expect(failing({ command: 'no-such-plugin' })).rejects.toThrow(
+      'the credential plugin no-such-plugin failed: spawn no-such-plugin ENOENT',
+    )
     await expect(failing({ command: 'yes' })).rejects.toThrow('it wrote more than')
     await expect(failing({ command: 'echo', args: ['no'] })).rejects.toThrow('wrote no JSON')
     expect(() => connectionFromText(config('x', '{auth-provider: {name: gcp}}'))).toThrow('auth-provider is not spoken to here')

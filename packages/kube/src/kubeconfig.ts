@@ -220,7 +220,8 @@ function execOf(exec: Fields, file: ConfigFile, cluster: Entry, env: NodeJS.Proc
   const installHint = textOf(exec.installHint)
   const mode = textOf(exec.interactiveMode) ?? 'IfAvailable'
   const interactiveMode = INTERACTIVE_MODES.find((each) => each === mode)
-  if (!interactiveMode) throw new KubeConfigError(`${file.path}: exec.interactiveMode is "${mode}"; it must be one of ${INTERACTIVE_MODES.join(', ')}`)
+  if (!interactiveMode)
+    throw new KubeConfigError(`${file.path}: exec.interactiveMode is "${mode}"; it must be one of ${INTERACTIVE_MODES.join(', ')}`)
   const ca = data(cluster, 'certificate-authority')
   return execCredentials(
     {
