@@ -57,7 +57,10 @@ test('without either, the mesh of this machine comes before ~/.kube/config', asy
 
 test('an unknown context is told with those that there are', async () => {
   const { code, stderr } = await inProcess(['x', 'describe', 'service', 'web', '--context', 'three'], { KUBECONFIG: kubeconfig('one') })
-  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^Error: .*there is no context "three"; there are: one\. .*\n$/) })
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/^Error: .*there is no context "three"; there are: one\. .*\n$/),
+  })
 })
 
 test('who acts as somebody says so in each request, and needs a user for a group', async () => {
@@ -67,6 +70,9 @@ test('who acts as somebody says so in each request, and needs a user for a group
     expect(headers).toMatchObject({ 'impersonate-user': 'jane', 'impersonate-group': 'dev, ops', 'impersonate-uid': '7' })
   }
   for (const flag of ['--as-group', '--as-uid']) {
-    expect(await api.shell('tag', 'list', flag, 'dev')).toMatchObject({ code: 64, stderr: expect.stringContaining('need a user: --as USER') })
+    expect(await api.shell('tag', 'list', flag, 'dev')).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('need a user: --as USER'),
+    })
   }
 })

@@ -14,8 +14,15 @@ test('variables of istiod switch what they switch there', () => {
     PILOT_ENABLE_IP_AUTOALLOCATE: 'F',
     PILOT_DNS_JITTER_DURATION: '1s',
     PILOT_SCOPE_GATEWAY_TO_NAMESPACE: '1',
+    LATEEN_EVERY_SPELLING: 't',
   }
-  expect(switches(env)).toMatchObject({ dualStack: true, allocatesAddresses: false, dnsJitter: 1000, gatewaysOfOwnNamespace: true })
+  expect(switches(env)).toMatchObject({
+    dualStack: true,
+    allocatesAddresses: false,
+    dnsJitter: 1000,
+    gatewaysOfOwnNamespace: true,
+    everySpelling: true,
+  })
 })
 
 test.each(['constructor', 'yes', '2'])('%s is neither true nor false, and the variable is named', (text) => {

@@ -147,6 +147,17 @@ describe('validate', () => {
     expect(code).toBe(1)
   })
 
+  test.each([
+    ['a port of UDP', 'spec: {ports: [{protocol: UDP}]}', 0],
+    ["a service of the control plane's own", 'metadata: {name: a, namespace: istio-system}\nspec: {ports: [{name: odd}]}', 0],
+    ['a port whose name tells no protocol', 'spec: {ports: [{name: odd, port: 80}]}', 1],
+  ])('a Service needs no apiVersion: %s', async (_, rest, expected) => {
+    writeFileSync(path('service.yaml'), `kind: Service\n${rest.startsWith('metadata') ? '' : 'metadata: {name: a}\n'}${rest}\n`)
+    const { code, stderr } = await shell('validate', '-f', path('service.yaml'))
+    expect(code).toBe(expected)
+    expect(stderr).toContain('apiVersion is missing; write apiVersion: v1')
+  })
+
   test('with -x, what objects say about each other counts', async () => {
     expect((await shell('validate', '-x', '-f', path('vs.yaml'))).code).toBe(1)
   })

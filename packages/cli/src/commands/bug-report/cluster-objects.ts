@@ -79,7 +79,6 @@ async function listed({ client }: Cluster, type: ResourceType, namespace?: strin
       throw error
     }
   }
-  return objects
 }
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'

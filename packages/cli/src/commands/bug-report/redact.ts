@@ -6,8 +6,8 @@ const told = (what: string, text: string): string => `(${what} of ${text.length}
 const PRIVATE_KEY = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END \1PRIVATE KEY-----|$)/g
 /** `-----BEGIN` in base64. */
 const ENCODED_PEM = /LS0tLS1CRUdJTi[A-Za-z0-9+/]{20,}={0,2}/g
-/** Two objects of JSON in base64url, and a signature. */
-const JSON_WEB_TOKEN = /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g
+/** Two objects of JSON in base64url, and a signature; looked for where such text begins, so that long text is gone through once. */
+const JSON_WEB_TOKEN = /(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g
 const AUTHORIZATION = /\b(Bearer|Basic)(\s+)([\w+/=.~-]{12,})/gi
 
 /** `text` with lengths in the places of private keys, JSON web tokens and what `Authorization` headers hold. */

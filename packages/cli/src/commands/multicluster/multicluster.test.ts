@@ -89,7 +89,9 @@ test('where Secrets are not filled a token is asked for, and the authority is th
   const { clusters, users } = parse(parse(stdout.replace(/---\n$/, '')).stringData.west)
   expect([clusters[0].cluster['certificate-authority-data'], users[0].user.token]).toEqual([base64('PUBLISHED'), 'asked-for'])
   api.objects = [account, empty, system]
-  expect((await create('--name', 'west', '--server', 'https://x')).stderr).toMatch(/has no certificate-authority, and there is no ConfigMap istio-system\/kube-root-ca\.crt/)
+  expect((await create('--name', 'west', '--server', 'https://x')).stderr).toMatch(
+    /has no certificate-authority, and there is no ConfigMap istio-system\/kube-root-ca\.crt/,
+  )
 }, 20_000)
 
 test('a missing account is made, with rights to read and no others', async () => {

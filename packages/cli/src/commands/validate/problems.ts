@@ -16,10 +16,16 @@ export interface FieldProblem {
   readonly message: string
 }
 
+/** Kinds whose checks do not depend on the version: these are made of files that leave it out, too. */
+const IMPLIED_VERSIONS = new Map([
+  ['Service', 'v1'],
+  ['Deployment', 'apps/v1'],
+])
+
 export function problemsOfFile({ name, text }: InputFile, istioNamespace: string): ValidationProblem[] {
-  const parsed = parseDocuments(text, name)
+  const parsed = parseDocuments(text, name, IMPLIED_VERSIONS)
   return [
-    ...parsed.diagnostics.filter(isShown).map((diagnostic) => ({ severity: diagnostic.severity, text: textOf(diagnostic, name) })),
+    ...parsed.diagnostics.map((diagnostic) => ({ severity: diagnostic.severity, text: textOf(diagnostic, name) })),
     ...parsed.objects.flatMap((one) => problemsOfObject(one, name, istioNamespace)),
   ]
 }

@@ -62,7 +62,8 @@ export async function withGatewayApi<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (cause) {
     // A kind that is not served is a plain page, or has no name in the answer; an object that is not there has one.
-    const isUnknown = cause instanceof ApiError && cause.code === 404 && (cause.reason === '' || /could not find the requested/.test(cause.message))
+    const isUnknown =
+      cause instanceof ApiError && cause.code === 404 && (cause.reason === '' || /could not find the requested/.test(cause.message))
     if (!isUnknown) throw cause
     throw new CommandError('the cluster does not know the Gateway API, of which waypoints are objects; install its CRDs first', { cause })
   }

@@ -78,10 +78,16 @@ test.each([
 
 test.each([
   ['a page of a real API server', '404 page not found'],
-  ['a Status without a name', { kind: 'Status', status: 'Failure', reason: 'NotFound', message: 'the server could not find the requested resource', code: 404 }],
+  [
+    'a Status without a name',
+    { kind: 'Status', status: 'Failure', reason: 'NotFound', message: 'the server could not find the requested resource', code: 404 },
+  ],
 ])('a cluster without the Gateway API is told, by %s', async (_, body) => {
   const bare = await startFakeApi()
   bare.answers.set('GET /apis/gateway.networking.k8s.io/v1/gateways', { status: 404, body })
-  expect(await bare.shell('waypoint', 'list', '-A')).toMatchObject({ code: 1, stderr: expect.stringContaining('does not know the Gateway API') })
+  expect(await bare.shell('waypoint', 'list', '-A')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('does not know the Gateway API'),
+  })
   await bare.close()
 })
