@@ -238,6 +238,8 @@ async function injectedWith(mesh: Mesh, caAddress: string): Promise<void> {
   const values = JSON.parse(await mesh.kubectl('get', 'configmap', ...at, '-o', 'jsonpath={.data.values}'))
   const patch = { data: { values: JSON.stringify({ ...values, global: { ...values.global, caAddress } }) } }
   await mesh.kubectl('patch', 'configmap', ...at, '--type', 'merge', '-p', JSON.stringify(patch))
+  const tried = ['run', 'tried', '-n', 'feat', '--image=pause', '--dry-run=server', '-o', 'json']
+  await eventually(async () => expect(await mesh.kubectl(...tried)).toContain(`"value": "${caAddress}"`))
 }
 
 function giveRoot(root: Root, names: readonly string[]): string {

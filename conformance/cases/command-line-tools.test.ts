@@ -241,7 +241,11 @@ describeWithMesh('tools', (mesh) => {
     const grafana = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: 'grafana', namespace: 'istio-system', labels: { 'app.kubernetes.io/name': 'grafana', 'sidecar.istio.io/inject': 'false' } },
+      metadata: {
+        name: 'grafana',
+        namespace: 'istio-system',
+        labels: { 'app.kubernetes.io/name': 'grafana', 'sidecar.istio.io/inject': 'false' },
+      },
       spec: { containers: [{ name: 'grafana', image: 'kong/httpbin' }] },
     }
 
@@ -250,17 +254,21 @@ describeWithMesh('tools', (mesh) => {
       ['envoy deployment/curl.shop', 'server_info', '"LIVE"'],
       ['controlz', 'scopej', '"ads"'],
       ['istiod-debug', 'debug/syncz', 'curl'],
-    ])('%s answers until Ctrl-C', async (words, path, says) => {
-      await mesh().apply(JSON.stringify(grafana))
-      await mesh().kubectl('wait', '--for=condition=Ready', 'pod/grafana', '-n', 'istio-system', '--timeout=60s')
-      const session = inTerminal(`exec ${LATEEN} dashboard ${words} --browser=false`, { env: mesh().env })
-      await session.shows('skipping opening a browser')
-      const [url = ''] = session.output().split('\n')
-      expect(await (await fetch(new URL(`/${path}`, url))).text()).toContain(says)
-      session.type('\u0003')
-      expect(await session.ended).toBe(0)
-      await expect(fetch(url)).rejects.toThrow()
-    }, 60_000)
+    ])(
+      '%s answers until Ctrl-C',
+      async (words, path, says) => {
+        await mesh().apply(JSON.stringify(grafana))
+        await mesh().kubectl('wait', '--for=condition=Ready', 'pod/grafana', '-n', 'istio-system', '--timeout=60s')
+        const session = inTerminal(`exec ${LATEEN} dashboard ${words} --browser=false`, { env: mesh().env })
+        await session.shows('skipping opening a browser')
+        const [url = ''] = session.output().split('\n')
+        expect(await (await fetch(new URL(`/${path}`, url))).text()).toContain(says)
+        session.type('\u0003')
+        expect(await session.ended).toBe(0)
+        await expect(fetch(url)).rejects.toThrow()
+      },
+      60_000,
+    )
   })
 
   test('a question is answered on the terminal, and Ctrl-C is no', async () => {

@@ -19,6 +19,7 @@ import {
   inSeconds,
   keySet,
   newSigningKey,
+  selfVouchingToken,
   token,
   unsignedToken,
 } from '../harness/tokens.ts'
@@ -183,6 +184,7 @@ describeWithMesh('security of workloads', (mesh) => {
       version: protocol,
       ...target,
       ...more,
+      headers: { ...target.headers, ...more.headers },
       ...(protocol === 'tcp' ? { body: text } : { url: `${more.url ?? target.url}${text}` }),
     })
     return { name: `${caller} over ${protocol}`, from: pod ?? DRIVER, expected, spec }
@@ -308,6 +310,10 @@ describeWithMesh('security of workloads', (mesh) => {
       'by another key': () => token(claims(), { ...stranger, kid: known.kid }),
       'by an unknown key': () => token(claims(), stranger),
       'without a signature': () => unsignedToken(claims()),
+      'without a signature, in capitals': () => unsignedToken(claims(), { alg: 'NoNe' }),
+      'with an empty signature': () => unsignedToken(claims(), { alg: 'RS256', kid: known.kid }),
+      'with a key of its own': () => selfVouchingToken(claims(), stranger),
+      'with a key of its own, named as the known one': () => selfVouchingToken(claims(), { ...stranger, kid: known.kid }),
       'of an algorithm taken for another': () => confusedToken(claims(), known),
       'with claims put in': () => alteredToken(claims({ sub: 'bob' }), { sub: 'ann' }, known),
       'that is no token': () => 'not.a.token',
@@ -377,6 +383,56 @@ describeWithMesh('security of workloads', (mesh) => {
         }),
       )
       await under(objects, () => expectVerdicts(echo, APP, calls))
+    })
+
+    /** What becomes of a caller with a good token, with another's and with none; a bad one gets nobody in. */
+    const both = [
+      {
+        policy: 'ALLOW an identity with a token',
+        objects: verified + allow(from({ principals: [RIGHT], requestPrincipals: [`${ISSUER}/ann`] })),
+        servedTo: (identity: Identity, name: string) => OURS.includes(identity) && name === 'good',
+        bytesTo: [],
+      },
+      {
+        policy: 'ALLOW an identity, or a token',
+        objects: verified + allow(from({ principals: [RIGHT] }), from({ requestPrincipals: [`${ISSUER}/ann`] })),
+        servedTo: (identity: Identity, name: string) => OURS.includes(identity) || name === 'good',
+        bytesTo: OURS,
+      },
+      {
+        policy: 'DENY an identity without a token',
+        objects: verified + deny(from({ principals: [RIGHT], notRequestPrincipals: ['*'] })),
+        servedTo: (identity: Identity, name: string) => !OURS.includes(identity) || name !== 'none',
+        bytesTo: OUTSIDERS,
+      },
+    ] as const
+
+    test.each(both)('under $policy, every caller with every token gets what it should', async ({ objects, servedTo, bytesTo }) => {
+      const names = [
+        'none',
+        'good',
+        'of another subject',
+        'expired',
+        'for another audience',
+        'of another issuer',
+        'by another key',
+        'without a signature',
+      ]
+      const bytes: readonly Identity[] = bytesTo
+      const requests = (['h1', 'grpc'] as const).flatMap((protocol) =>
+        IDENTITIES.flatMap((identity) =>
+          names.map((name) => {
+            const made = TOKENS[name]?.()
+            const good = ['none', 'good', 'of another subject'].includes(name)
+            const refused = good || MISDIRECTED.includes(name) ? '403' : '401'
+            const headers = made === undefined ? {} : { authorization: `Bearer ${made}` }
+            const call = callOf(identity, protocol, good && servedTo(identity, name) ? 'served' : refused, { headers })
+            return { ...call, name: `${call.name} with token ${name}` }
+          }),
+        ),
+      )
+      const connections = IDENTITIES.map((identity) => callOf(identity, 'tcp', bytes.includes(identity) ? 'served' : 'cut off'))
+      await under(objects, () => expectVerdicts(echo, APP, [...requests, ...connections]))
     })
 
     test('a policy that asks for a token lets no bytes in', async () => {

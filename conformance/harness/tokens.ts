@@ -34,8 +34,16 @@ export function token(claims: Claims, key: SigningKey, header: Claims = {}): str
   return `${text}.${sign('sha256', Buffer.from(text), key.privateKey).toString('base64url')}`
 }
 
-/** No signature at all. */
-export const unsignedToken = (claims: Claims): string => `${unsigned({ alg: 'none' }, claims)}.`
+/** No signature at all; `header` says otherwise of it than that it needs none. */
+export const unsignedToken = (claims: Claims, header: Claims = {}): string => `${unsigned({ alg: 'none', ...header }, claims)}.`
+
+/** Signed with a key that the token itself names, in its header and by an address: good to whoever looks there. */
+export const selfVouchingToken = (claims: Claims, key: SigningKey): string =>
+  token(claims, key, {
+    jwk: { ...key.publicKey.export({ format: 'jwk' }), kid: key.kid },
+    jku: 'https://keys.example.com/',
+    x5u: 'https://keys.example.com/',
+  })
 
 /** The public key taken for a secret: good to whoever believes the token's word about its own algorithm. */
 export function confusedToken(claims: Claims, key: SigningKey): string {
