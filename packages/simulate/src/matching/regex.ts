@@ -16,16 +16,11 @@ function compile(expression: string): RE2JS | undefined {
 
 function tryCompile(expression: string): RE2JS | undefined {
   try {
-    return RE2JS.compile(withoutBytes(expression))
+    return RE2JS.compile(expression)
   } catch {
     // Envoy refuses the resource; here nothing matches.
     return undefined
   }
-}
-
-/** One byte (`\C`) as one character: texts are no bytes here. What is quoted or escaped itself stays. */
-function withoutBytes(expression: string): string {
-  return expression.replace(/\\Q[\s\S]*?(?:\\E|$)|\\[\s\S]/g, (written) => (written === '\\C' ? '(?s:.)' : written))
 }
 
 /** Whether the whole text matches. */

@@ -121,7 +121,8 @@ const serviceAccount: Test = (value, { approach: { caller }, namespace }) =>
 const namespaceOf: Test = (value, { approach: { caller } }) => fits(value, caller?.namespace)
 
 /** Ranges end at a dot here: `10.0.0.0/8` or one address. */
-const within = (range: string, address: string): boolean => (range.endsWith('.0.0.0/8') ? address.split('.')[0] === range.split('.')[0] : range === address)
+const within = (range: string, address: string): boolean =>
+  range.endsWith('.0.0.0/8') ? address.split('.')[0] === range.split('.')[0] : range === address
 
 const requestPrincipal = ofRequest((value, { token }) => {
   if (!token) return false
@@ -133,7 +134,10 @@ const requestPrincipal = ofRequest((value, { token }) => {
 const path = ofRequest((value, request) => {
   if (!value.includes('{')) return fits(value, request.path)
   const [wanted, given] = [value.split('/'), request.path.split('/')]
-  return wanted.every((part, i) => part === '{**}' || part === given[i] || (part === '{*}' && given[i])) && (value.endsWith('{**}') || wanted.length === given.length)
+  return (
+    wanted.every((part, i) => part === '{**}' || part === given[i] || (part === '{*}' && given[i])) &&
+    (value.endsWith('{**}') || wanted.length === given.length)
+  )
 })
 
 const SOURCE: Readonly<Record<string, Test>> = {

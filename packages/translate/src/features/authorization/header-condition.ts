@@ -17,7 +17,7 @@ export const method: Condition = {
     if (!at.http) return values.map(() => undefined)
     const tests = values.map((value) => asks(methodMatcher(value, at)))
     if (!at.everySpelling) return tests
-    if (at.strict) return [...tests, ...REPLACING_METHOD.map((name) => asks(matches(name, everyValueSpelling(values))))]
+    if (at.strict) return [...tests, ...REPLACING_METHOD.flatMap((name) => spelled(name, values).map(asks))]
     return tests.map((test) => ({ rule: { case: 'andRules', value: { rules: [test, ...REPLACING_METHOD.map(lacks)] } } }))
   },
 }
@@ -56,14 +56,14 @@ function all(ids: readonly PrincipalInit[]): PrincipalInit {
 function everySpelling(name: string, values: readonly string[]): readonly (PrincipalInit | undefined)[] {
   const names = everyNameSpelling(name)
   if (!names) return [undefined]
-  return names.map((spelled) => id(values.includes('*') ? headerMatcher(spelled, '*') : matches(spelled, everyValueSpelling(values))))
+  return names.flatMap((each) => (values.includes('*') ? [headerMatcher(each, '*')] : spelled(each, values)).map(id))
 }
 
 /** As it is written, once, and without another header that may be taken for it. */
 function plainly(name: string, value: string): PrincipalInit | undefined {
   const names = everyNameSpelling(name)
   if (!names) return undefined
-  const others = names.filter((spelled) => spelled !== name.toLowerCase()).map((spelled) => headerMatcher(spelled, '*'))
+  const others = names.filter((each) => each !== name.toLowerCase()).map((each) => headerMatcher(each, '*'))
   const unlike = value === '*' ? [] : [anotherValue(name, value), fits(name, SEVERAL_VALUES)]
   return all([id(headerMatcher(name, value)), ...[...others, ...unlike].map((matcher) => not(id(matcher)))])
 }
@@ -97,4 +97,6 @@ const matches = (name: string, value: StringMatcherInit): HeaderMatcherInit => (
   name,
   headerMatchSpecifier: { case: 'stringMatch', value },
 })
+const spelled = (name: string, values: readonly string[]): readonly HeaderMatcherInit[] =>
+  everyValueSpelling(values).map((value) => matches(name, value))
 const fits = (name: string, regex: string): HeaderMatcherInit => matches(name, matching(regex))

@@ -1,7 +1,7 @@
 import type { AuthorizationRule } from '@lateen/api'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { everyNameSpelling } from './header-spellings.ts'
+import { everyNameSpelling, everyValueSpelling } from './header-spellings.ts'
 import { passesEverySpelling } from './testdata/decision.ts'
 
 type Headers = readonly (readonly [name: string, value: string])[]
@@ -116,6 +116,20 @@ describe('a header that lets in', () => {
       { numRuns: 300, seed: 3 },
     )
   })
+})
+
+test('values of any length and number keep out, by expressions that are not too long', () => {
+  const long = 'x'.repeat(9_000)
+  const many = Array.from({ length: 2_000 }, (_, i) => `value-${i}`)
+  const expressions = everyValueSpelling([...many, long, `*${long}`, `${long}*`])
+  expect(
+    expressions.map(({ matchPattern }) => (matchPattern?.case === 'safeRegex' ? (matchPattern.value.regex?.length ?? 0) : 0) < 21_000),
+  ).not.toContain(false)
+  const denied = role({ values: [...many, long] })
+  for (const value of ['VALUE-1999', 'a,value-7', long.toUpperCase()]) expect(passes(denied, 'DENY', [['x_user_role', value]])).toBe(false)
+  expect(passes(denied, 'DENY', [['x-user-role', 'value-2000']])).toBe(true)
+  expect(passes(role({ values: [long] }), 'ALLOW', [['x-user-role', long]])).toBe(true)
+  expect(passes(role({ values: [`*${long}`] }), 'ALLOW', [['x-user-role', `y${long}`]])).toBe(true)
 })
 
 describe('hosts, methods and paths', () => {

@@ -1,6 +1,7 @@
 import { findEnvoy, refusal } from '@lateen/testkit'
 import { describe, expect, test } from 'vitest'
 import { isTemplate, pathTemplate } from './path-template.ts'
+import { rbacBootstrap } from './testdata/rbac-bootstrap.ts'
 
 const GOOD = [
   '/{*}',
@@ -37,32 +38,7 @@ describe.skipIf(!envoy)('what Envoy takes', () => {
 
 /** A listener whose rules ask for a template. */
 function bootstrapWith(path: string): unknown {
-  const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`
-  const template = path.replaceAll('{*}', '*').replaceAll('{**}', '**')
-  const uriTemplate = {
-    name: 'uri-template',
-    typedConfig: { '@type': type('path.match.uri_template.v3.UriTemplateMatchConfig'), pathTemplate: template },
-  }
-  const rules = { policies: { one: { permissions: [{ uriTemplate }], principals: [{ any: true }] } } }
-  const httpFilters = [
-    { name: 'rbac', typedConfig: { '@type': type('filters.http.rbac.v3.RBAC'), rules } },
-    { name: 'router', typedConfig: { '@type': type('filters.http.router.v3.Router') } },
-  ]
-  const manager = {
-    '@type': type('filters.network.http_connection_manager.v3.HttpConnectionManager'),
-    statPrefix: 'x',
-    routeConfig: {},
-    httpFilters,
-  }
-  return {
-    staticResources: {
-      listeners: [
-        {
-          name: 'x',
-          address: { socketAddress: { address: '127.0.0.1', portValue: 0 } },
-          filterChains: [{ filters: [{ name: 'http', typedConfig: manager }] }],
-        },
-      ],
-    },
-  }
+  const pathTemplate = path.replaceAll('{*}', '*').replaceAll('{**}', '**')
+  const type = 'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig'
+  return rbacBootstrap({ uriTemplate: { name: 'uri-template', typedConfig: { '@type': type, pathTemplate } } })
 }
