@@ -70,6 +70,11 @@ export function checkRevocationLists(pem: string, authorities: readonly X509Cert
   return lists.map((list) => list.pem).join('')
 }
 
+/** When the first of some lists has to be replaced, after which Envoy refuses everybody; absent where none says. */
+export function endOfLists(lists: readonly RevocationList[]): Date | undefined {
+  return lists.flatMap(({ nextUpdate }) => nextUpdate ?? []).toSorted((a, b) => a.getTime() - b.getTime())[0]
+}
+
 /** Whether a list revokes a certificate. */
 export function isRevoked(certificate: X509Certificate, lists: readonly RevocationList[]): boolean {
   const issuer = issuerName(certificate)

@@ -67,7 +67,13 @@ export interface RotationRequest {
 
 export interface RotationRecord {
   /** The root that certificates were issued under when nothing was under way. */
-  readonly inForce?: RootFacts & { readonly rootsPem: string; readonly origin: string; readonly signer: RootFacts }
+  readonly inForce?: RootFacts & {
+    readonly rootsPem: string
+    readonly origin: string
+    readonly signer: RootFacts
+    /** RFC 3339: when the first of its revocation lists ends; absent without lists. */
+    readonly listsEnd?: string
+  }
   /** Who signs for workloads in place of the CA in force, which then vouches for the control plane alone, if for anything. */
   readonly outside?: OutsideCa
   readonly rotation?: Rotation

@@ -2,9 +2,6 @@
  * Registration authority: certificates are signed by a signer of the Kubernetes API (CertificateSigningRequest), such as cert-manager's
  * or a company's own. The control plane proves who the workload is, checks that the request asks for nothing else, and approves it.
  */
-import { randomBytes } from 'node:crypto'
-import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
-import { logger } from '@lateen/base'
 import {
   CaError,
   generateKey,
@@ -17,9 +14,9 @@ import {
   partChain,
   requestedNames,
 } from '@lateen/ca'
-import { type KubeClient, listWatch } from '@lateen/kube'
-import { isFields } from '../mesh-config/mesh-documents.ts'
+import type { KubeClient } from '@lateen/kube'
 import type { KeyAndChain } from './server-certificate.ts'
+import { signByApi } from './signing-request.ts'
 import type { SigningRequest, WorkloadSigner } from './workload-signer.ts'
 
 export interface KubernetesSignerOptions {
@@ -36,13 +33,7 @@ export interface KubernetesSignerOptions {
   readonly maxTtlMs: number
 }
 
-const log = logger('pkira')
-const TIMEOUT_MS = 30_000
-/** The least that the API takes. */
-const SHORTEST_TTL_S = 600
 const SIGNER_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/
-const USAGES = ['digital signature', 'key encipherment', 'server auth', 'client auth']
-const CSR = RESOURCE_TYPES.CertificateSigningRequest
 
 export function kubernetesSigner(options: KubernetesSignerOptions): WorkloadSigner {
   return {
@@ -52,7 +43,7 @@ export function kubernetesSigner(options: KubernetesSignerOptions): WorkloadSign
       const ttlMs = ttlOf(request.ttlMs, options)
       const certificate = await signByApi(
         { csr: request.csr, signerName: signer, ttlMs, prefix: 'csr-workload-', waitMs: request.waitMs },
-        options,
+        options.client,
       )
       return checkAnswer(certificate, identity, signer, options.rootsOf(signer))
     },
@@ -78,7 +69,7 @@ export async function serverCertificate(
   }
   const key = generateKey()
   const csr = makeRequest(key, { dnsNames })
-  const certificate = await signByApi({ csr, signerName: signer, ttlMs: options.defaultTtlMs, prefix: 'csr-istiod-' }, options)
+  const certificate = await signByApi({ csr, signerName: signer, ttlMs: options.defaultTtlMs, prefix: 'csr-istiod-' }, options.client)
   const { chainPem } = partChain([withoutRoot(certificate), rootsPem])
   const names = inspect(chainPem).dnsNames
   const missing = dnsNames.filter((name) => !names.includes(name))
@@ -129,107 +120,6 @@ function ttlOf(asked: number, { defaultTtlMs, maxTtlMs }: KubernetesSignerOption
   return asked > 0 ? asked : defaultTtlMs
 }
 
-interface ApiRequest {
-  readonly csr: string
-  readonly signerName: string
-  readonly ttlMs: number
-  /** How the name of its CertificateSigningRequest begins. */
-  readonly prefix: string
-  /** So many milliseconds anybody waits for the answer. */
-  readonly waitMs?: number
-}
-
-async function signByApi(
-  { csr, signerName, ttlMs, prefix, waitMs = TIMEOUT_MS }: ApiRequest,
-  { client }: Pick<KubernetesSignerOptions, 'client'>,
-): Promise<string> {
-  const name = `${prefix}${randomBytes(8).toString('hex')}`
-  const expirationSeconds = Math.max(SHORTEST_TTL_S, Math.round(ttlMs / 1000))
-  const request: KubeObject = {
-    apiVersion: 'certificates.k8s.io/v1',
-    kind: 'CertificateSigningRequest',
-    metadata: { name },
-    spec: { signerName, request: Buffer.from(csr).toString('base64'), usages: USAGES, expirationSeconds },
-  }
-  const created = await client.create(CSR, request).catch((cause: unknown) => {
-    throw unavailable(`the request to ${signerName} could not be made`, cause)
-  })
-  try {
-    await approve(client, created)
-    return await answered(client, { name, signer: signerName, timeoutMs: Math.min(waitMs, TIMEOUT_MS) })
-  } finally {
-    client
-      .delete(CSR, undefined, name)
-      .catch((error: unknown) => log.warn(`CertificateSigningRequest ${name} was not deleted: ${String(error)}`))
-  }
-}
-
-async function approve(client: KubeClient, created: KubeObject): Promise<void> {
-  const condition = {
-    type: 'Approved',
-    status: 'True',
-    reason: 'IdentityProven',
-    message: 'the control plane has proven the identity that the request is for',
-    lastUpdateTime: new Date().toISOString(),
-  }
-  const status = isFields(created.status) ? created.status : {}
-  const conditions = [...(Array.isArray(status.conditions) ? status.conditions : []), condition]
-  try {
-    await client.update(CSR, { ...created, status: { ...status, conditions } }, { subresource: 'approval' })
-  } catch (cause) {
-    throw unavailable(`CertificateSigningRequest ${created.metadata.name} could not be approved`, cause)
-  }
-}
-
-/** Waits for the signer. */
-async function answered(
-  client: KubeClient,
-  { name, signer, timeoutMs }: { readonly name: string; readonly signer: string; readonly timeoutMs: number },
-): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const look = (object: KubeObject | undefined) => {
-    const status = isFields(object?.status) ? object.status : {}
-    if (typeof status.certificate === 'string' && status.certificate !== '')
-      return resolve(Buffer.from(status.certificate, 'base64').toString('utf8'))
-    for (const condition of Array.isArray(status.conditions) ? status.conditions.filter(isFields) : []) {
-      if (condition.type === 'Denied' || condition.type === 'Failed') {
-        reject(
-          new CaError(
-            'SIGNER_FAILED',
-            `the signer ${signer} answered ${condition.type}: ${String(condition.message ?? condition.reason ?? '')}`,
-          ),
-        )
-      }
-    }
-  }
-  const watch = listWatch(
-    client,
-    CSR,
-    { fieldSelector: `metadata.name=${name}`, log },
-    {
-      replace: ([object]) => look(object),
-      set: look,
-      delete: () => reject(new CaError('SIGNER_FAILED', `CertificateSigningRequest ${name} was deleted before it was signed`)),
-    },
-  )
-  const timer = setTimeout(
-    () =>
-      reject(
-        new CaError(
-          'SIGNER_FAILED',
-          `the signer ${signer} did not answer CertificateSigningRequest ${name} within ${Math.round(timeoutMs / 1000)} s; is its controller running?`,
-        ),
-      ),
-    timeoutMs,
-  )
-  try {
-    return await promise
-  } finally {
-    clearTimeout(timer)
-    watch.stop()
-  }
-}
-
 /** A signer may answer with or without its root, and with or without intermediates. */
 function checkAnswer(certificate: string, identity: string, signer: string, configuredRoots: string): readonly string[] {
   const entries = configuredRoots ? [withoutRoot(certificate), configuredRoots] : [certificate]
@@ -259,6 +149,3 @@ function withoutRoot(certificate: string): string {
     return certificate
   }
 }
-
-const unavailable = (what: string, cause: unknown): CaError =>
-  new CaError('SIGNER_FAILED', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })

@@ -8,12 +8,14 @@ import { logger } from '@lateen/base'
 import {
   type CaFiles,
   CertificateAuthority,
+  endOfLists,
   type OutsideCa,
   type Phase,
   type Reason,
   ROTATION_NAME,
   type Rotation,
   type RotationRecord,
+  readRevocationLists,
 } from '@lateen/ca'
 import type { CaSource, OfferedCa } from '../ca-source.ts'
 import { type Facts, progressOf } from './progress.ts'
@@ -251,7 +253,10 @@ export class Conductor {
 const signerRoot = (files: CaFiles) => rootFacts(CertificateAuthority.load(files))
 
 function inForceOf({ authority, origin }: Pick<OfferedCa, 'authority' | 'origin'>): NonNullable<RotationRecord['inForce']> {
-  return { ...rootFacts(authority), rootsPem: authority.rootsPem, origin, signer: factsOf(authority.material.certPem) }
+  const { certPem, crlPem } = authority.material
+  const listsEnd = endOfLists(readRevocationLists(crlPem))?.toISOString()
+  const facts = { ...rootFacts(authority), rootsPem: authority.rootsPem, origin, signer: factsOf(certPem) }
+  return listsEnd ? { ...facts, listsEnd } : facts
 }
 
 function withoutRotation({ rotation, ...record }: RotationRecord, endedAt: number): RotationRecord {
