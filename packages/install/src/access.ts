@@ -46,7 +46,9 @@ export function roles(installation: Installation): KubeObject[] {
     ...namespacedRole(installation, istiod, istiod, istiodNamespaceRules()),
     ...(installation.gateway
       ? // It reads none itself: whoever may list Secrets is given those that its Gateways name.
-        namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [rule([''], ['secrets'], ['list'])])
+        namespacedRole(installation, 'istio-ingressgateway-sds', 'istio-ingressgateway-service-account', [
+          rule([''], ['secrets'], ['list']),
+        ])
       : []),
   ]
 }
@@ -56,11 +58,7 @@ function istiodRules(): Rule[] {
   const gatewayApi = ['gateway.networking.k8s.io']
   return [
     // The CA in webhooks; the webhooks themselves are the installation's.
-    rule(
-      ['admissionregistration.k8s.io'],
-      ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-      [...FOLLOW, 'patch'],
-    ),
+    rule(['admissionregistration.k8s.io'], ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], [...FOLLOW, 'patch']),
     rule(CONFIG_GROUPS, ['*'], READ),
     // What was made of an object, or why it was refused, is said in its status.
     rule(CONFIG_GROUPS, ['*/status'], ['patch']),

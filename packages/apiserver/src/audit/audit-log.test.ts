@@ -79,7 +79,8 @@ test('a file that is full is kept beside a new one', () => {
   }
   const attributes = { verb: 'list', group: '', version: 'v1', resource: 'pods', subresource: '', namespace: '', name: '', path: undefined }
   const at = new Date(0)
-  for (let i = 0; i < 4; i++) log.record({ request, attributes, verdict: { allowed: true, reason: '' }, code: 200, received: at, answered: at })
+  for (let i = 0; i < 4; i++)
+    log.record({ request, attributes, verdict: { allowed: true, reason: '' }, code: 200, received: at, answered: at })
   log.close()
   expect(statSync(path).size).toBeLessThanOrEqual(1_500)
   expect(linesOf(`${path}.1`).length + linesOf(path).length).toBeLessThanOrEqual(4)
