@@ -2,6 +2,7 @@
 import { createXdsServer, type Question, SessionRefused } from '@lateen/xds'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type FakeApi, startFakeApi } from '../../testdata/fake-api.ts'
+import { PRODUCT_VERSION } from '../product.ts'
 
 const asked: Question[] = []
 const server = createXdsServer({
@@ -56,7 +57,7 @@ test('a page comes as it is, a table as from the cluster, with the name of who a
 
 test('versions are told without a cluster', async () => {
   expect((await over('x', 'version')).stdout).toBe(
-    'client version: 0.1.0\ncontrol plane version: 1.30.2\ndata plane version: 1.30.3 (1 proxy)\n',
+    `client version: ${PRODUCT_VERSION}\ncontrol plane version: 1.30.2\ndata plane version: 1.30.3 (1 proxy)\n`,
   )
   expect(api.requests).toEqual([])
 })

@@ -59,14 +59,19 @@ interface Place {
   readonly port: number
 }
 
-/** Undefined when this way is closed. @throws CommandError or ConnectionError when Envoy answers with a fault, or the time is over */
+/** Undefined when this way is closed. @throws CommandError when Envoy answers with a fault, or not in time */
 async function overPort(cluster: Cluster, place: Place, method: 'GET' | 'POST', path: string): Promise<string | undefined> {
   const request = { ...place, method, path: path.startsWith('/') ? path : `/${path}` }
-  const answer = await askPod(cluster, request).catch((error: unknown) => {
-    if (isLate(error)) throw error
-    return undefined
+  const { namespace, pod } = place
+  const failed = `the proxy of pod ${pod}.${namespace} did not answer ${method} ${path}`
+  const answer = await askPod(cluster, request).catch((cause: unknown) => {
+    if (!isLate(cause)) {
+      // The agent knows Envoy's own port, not another.
+      if (place.port === ADMIN_PORT) return undefined
+      throw new CommandError(`${failed} on port ${place.port}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    }
+    throw new CommandError(`${failed} within ${cluster.timeoutMs} ms; see: kubectl logs ${pod} -n ${namespace} -c istio-proxy`, { cause })
   })
   if (!answer || answer.status < 400) return answer?.body
-  const said = answer.body.trim().slice(0, 300) || `status ${answer.status}`
-  throw new CommandError(`the proxy of pod ${place.pod}.${place.namespace} did not answer ${method} ${path}: ${said}`)
+  throw new CommandError(`${failed}: ${answer.body.trim().slice(0, 300) || `status ${answer.status}`}`)
 }

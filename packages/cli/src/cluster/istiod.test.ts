@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { fakeNode, makeNamespace, runPod } from '../../testdata/fake-node.ts'
 import { type RealApi, startRealApi } from '../../testdata/real-api.ts'
+import { PRODUCT_VERSION } from '../product.ts'
 
 const SYNC = JSON.stringify([{ cluster_id: 'west', proxy: 'a.b', istio_version: '1.30.3', resources: {} }])
 
@@ -51,7 +52,7 @@ afterEach(() => {
 
 test('the versions of a mesh come in one go, and no program is started in a pod', async () => {
   expect((await api.shell('version')).stdout).toBe(
-    'client version: 0.1.0\ncontrol plane version: 1.30.2\ndata plane version: 1.30.3 (2 proxies)\n',
+    `client version: ${PRODUCT_VERSION}\ncontrol plane version: 1.30.2\ndata plane version: 1.30.3 (2 proxies)\n`,
   )
   const [first, second] = asked
   expect(first).toEqual({ path: '/debug/syncz', token: expect.stringMatching(/^Bearer ey/) })
@@ -100,6 +101,6 @@ test('a control plane without proxies has none', async () => {
     containers: ['discovery'],
   })
   expect((await api.shell('version', '-r', 'new')).stdout).toBe(
-    'client version: 0.1.0\ncontrol plane version: unknown\ndata plane version: none\n',
+    `client version: ${PRODUCT_VERSION}\ncontrol plane version: unknown\ndata plane version: none\n`,
   )
 })

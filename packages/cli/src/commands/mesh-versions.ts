@@ -8,8 +8,15 @@ import { type MeshVersions, type VersionInfo, versionInfo } from './version-info
 
 const VERSION_LABEL = 'app.kubernetes.io/version'
 
+/** Who only wants to know a version does not wait as long as others. */
+const PATIENCE_MS = 5_000
+
 /** @throws CommandError when no control plane runs, or that of `--xds-address` does not answer */
-export async function readMeshVersions(context: Context): Promise<MeshVersions> {
+export async function readMeshVersions(given: Context): Promise<MeshVersions> {
+  const { flags } = given
+  const isHurried = !flags.given('kubeclient-timeout')
+  const duration = (name: string) => (isHurried && name === 'kubeclient-timeout' ? PATIENCE_MS : flags.duration(name))
+  const context = { ...given, flags: { ...flags, duration } }
   return withCluster(context, (cluster) => (xdsAddress(context) ? atAddress(context, cluster) : inCluster(context, cluster)))
 }
 

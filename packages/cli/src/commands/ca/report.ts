@@ -8,6 +8,8 @@ export interface CaReport {
   readonly signer: Certificate
   /** Who signs for workloads in place of this CA. */
   readonly outside?: { readonly name: string; readonly roots: readonly Certificate[] }
+  /** When the first of its revocation lists ends. */
+  readonly listsEnd?: string
   readonly rotation?: RotationReport
   readonly last?: { readonly reason: string; readonly root: string; readonly endedAt: string }
 }
@@ -45,6 +47,7 @@ export function reportOf({ inForce, outside, rotation, last, replicas }: Rotatio
     origin: inForce.origin,
     root: certificate(inForce),
     signer: certificate(inForce.signer),
+    ...(inForce.listsEnd ? { listsEnd: inForce.listsEnd } : {}),
     ...(outside ? { outside: { name: outside.name, roots: outside.roots.map(certificate) } } : {}),
     ...(rotation ? { rotation: rotationReport(rotation, Object.values(replicas)) } : {}),
     ...(last ? { last: { reason: last.reason, root: last.next.subject, endedAt: new Date(last.endedAt).toISOString() } } : {}),
@@ -80,7 +83,7 @@ export function progressLine({ phase, step, proxies, waitingFor }: RotationRepor
 }
 
 export function renderReport(report: CaReport): string {
-  const { origin, root, signer, outside, rotation, last } = report
+  const { origin, root, signer, listsEnd, outside, rotation, last } = report
   const lines: [string, string][] = [
     ...(outside ? ([['Workloads:', `signed by ${outside.name}`]] satisfies [string, string][]) : []),
     ...(outside?.roots ?? []).map((each): [string, string] => ['Their root:', shown(each)]),
@@ -88,6 +91,7 @@ export function renderReport(report: CaReport): string {
     ['Root:', shown(root)],
     ...(signer.fingerprint === root.fingerprint ? [] : ([['Signs with:', shown(signer)]] satisfies [string, string][])),
     ['Fingerprint:', root.fingerprint],
+    ...(listsEnd ? ([['Revocation lists:', `end ${listsEnd}`]] satisfies [string, string][]) : []),
   ]
   if (rotation) {
     lines.push(['Changing to:', `${rotation.to} (${rotation.reason}, since ${rotation.startedAt})`], ['Progress:', progressLine(rotation)])

@@ -100,6 +100,7 @@ describe('what may come next', () => {
     expect(await after('x', 'wait', '-n', 'other', 'service/')).toEqual(['service/web.shop'])
     expect(await after('x', 'wait', '--proxy', 'web-9')).toEqual(['web-9.other'])
     expect(await after('waypoint', 'delete', '-n', 'shop', '')).toEqual(['way'])
+    expect(await after('profile', 'dump', 'mini')).toEqual(['minimal'])
   })
 
   test('words that a flag knows, and levels behind their logger', async () => {

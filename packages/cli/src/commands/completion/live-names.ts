@@ -1,8 +1,9 @@
 /** Names of the cluster that a half-written command line means, for completion. */
 import { KINDS, type KubeObject, RESOURCE_TYPES, type ResourceType } from '@lateen/api'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
+import { askIstiods } from '../../cluster/istiod.ts'
 import { type PodObject, typeOfWord } from '../../cluster/pods.ts'
-import { at, text } from '../../config-dump/fields.ts'
+import { at, list, text } from '../../config-dump/fields.ts'
 import type { Flags } from '../../shell/command.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { listTags } from '../tag/tags.ts'
@@ -68,6 +69,14 @@ export const waypointNames = (words: readonly string[], around: Surroundings): P
   ask(words, around, async (cluster) => {
     const gateways = await listed(cluster, RESOURCE_TYPES.KubernetesGateway, cluster.namespace)
     return named(gateways.filter(({ spec }) => text(at(spec, 'gatewayClassName')).startsWith(WAYPOINT_CLASS)))
+  })
+
+/** Debug pages of the control plane. */
+export const pageNames = (words: readonly string[], around: Surroundings): Promise<Candidate[]> =>
+  ask(words, around, async (cluster) => {
+    const { answers } = await askIstiods(cluster, '/debug/list')
+    const pages: unknown = JSON.parse(answers[0]?.body ?? '[]')
+    return list(pages).map((page) => ({ name: text(page), meaning: '' }))
   })
 
 export const ztunnelNames = (words: readonly string[], around: Surroundings): Promise<Candidate[]> =>

@@ -59,6 +59,11 @@ export async function argumentValues({ name, suggestions }: Argument, { current,
       return (await names()).ztunnelNames(words, around)
     case 'type':
       return (await names()).kindOrObjectNames(current, words, around)
+    case 'profile':
+    case 'other':
+      return (await import('@lateen/install')).profiles().map((profile) => ({ name: profile.name, meaning: profile.summary }))
+    case 'page':
+      return (await names()).pageNames(words, around)
     case 'name':
       return (await names()).objectNames(args[0] ?? '', words, around)
     default:
