@@ -26,8 +26,11 @@ const ONLY_ELSEWHERE: Readonly<Record<string, string>> = {
   'patch */status.security.istio.io, */status.telemetry.istio.io, */status.extensions.istio.io':
     'findings in the status of any object (PILOT_ENABLE_ANALYSIS); what proxies refuse of a policy',
   'get patch events': 'a warning that is told again is counted, not repeated',
+  'create deployments.apps, services, serviceaccounts, horizontalpodautoscalers.autoscaling, poddisruptionbudgets.policy':
+    'Kubernetes asks for it where an object that is applied is not there yet',
+  'patch configmaps': 'roots that have changed',
   'update configmaps': 'a change of the root (lateen ca rotate)',
-  'update delete secrets': 'a change of the root (lateen ca rotate); a token of a machine that has joined',
+  'get update delete secrets': 'a change of the root (lateen ca rotate); a token of a machine that joins',
 }
 
 const gatewayApi = (kind: string, name: string, spec: object) =>
@@ -182,7 +185,6 @@ async function giveWork(mesh: Mesh): Promise<void> {
   await asks('patch', 'ingresses/status.networking.k8s.io')
   await asks('create', 'events')
   // A machine that goes leaves its entry for as long as it might come back.
-  await asks('patch', 'workloadentries.networking.istio.io')
   await mesh.kubectl('delete', 'pod', 'machine', '-n', 'feat', '--now')
   await asks('delete', 'workloadentries.networking.istio.io')
 }
