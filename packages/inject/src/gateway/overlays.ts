@@ -1,6 +1,5 @@
 /** What users merge over the objects of a gateway, by ConfigMaps: a key names a kind of object, its text is a part of one. */
-import type { KubeObject } from '@lateen/api'
-import { parse } from 'yaml'
+import { type KubeObject, parseYaml } from '@lateen/api'
 import { jsonEqual } from '../pod/json-patch.ts'
 import { isRecord } from '../pod/pod.ts'
 import { mergeObject } from '../pod/strategic-merge.ts'
@@ -53,7 +52,7 @@ function readOverlay(key: string, text: string): Record<string, unknown> {
   if (text.length > MAX_TEXT) throw new RangeError(`its key "${key}" is ${text.length} characters long; at most ${MAX_TEXT} are accepted`)
   let overlay: unknown
   try {
-    overlay = parse(text, { maxAliasCount: 100 })
+    overlay = parseYaml(text, { maxAliasCount: 100 })
   } catch (error) {
     throw new RangeError(`its key "${key}" is no YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`)
   }

@@ -1,5 +1,5 @@
 /** ProxyConfig as injection needs it: mesh defaults with a pod's own settings over them, and the text that the proxy is given. */
-import { parse } from 'yaml'
+import { parseYaml } from '@lateen/api'
 import { jsonEqual } from '../pod/json-patch.ts'
 import { isRecord } from '../pod/pod.ts'
 
@@ -35,7 +35,7 @@ export function readProxyConfig(text: string): { readonly config: ProxyConfig } 
   if (text.length > MAX_ANNOTATION) return { problem: `is ${text.length} characters long; at most ${MAX_ANNOTATION} are accepted` }
   let value: unknown
   try {
-    value = parse(text, { maxAliasCount: 0 })
+    value = parseYaml(text, { maxAliasCount: 0 })
   } catch (error) {
     return { problem: `is no YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}` }
   }
