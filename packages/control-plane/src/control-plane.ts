@@ -13,6 +13,7 @@ import { createLiveWorld, type LiveWorld } from './analysis/live-world.ts'
 import { registerCertificateService } from './certificates/certificate-service.ts'
 import { type FurtherRootsWatch, followFurtherRoots } from './certificates/further-roots-watch.ts'
 import { type MeshTrust, openMeshTrust } from './certificates/mesh-trust.ts'
+import { noteOutsideCa } from './certificates/outside-ca.ts'
 import { podLabels } from './certificates/peer-labels.ts'
 import { type ServerCertificates, serveCertificates } from './certificates/server-certificate.ts'
 import { findServingFiles } from './certificates/serving-files.ts'
@@ -353,11 +354,21 @@ class RunningControlPlane implements ControlPlane {
     const server = await serveCertificates(trust, { ...names, files: tls, isCa: ca.enabled }, (material) => {
       for (const tell of onChange) tell(material)
       this.#duties?.refresh()
+      this.#noteOutsideCa(material.clientRoots)
     })
+    this.#noteOutsideCa(server.current.clientRoots)
     opened.server = server
     this.#closers.push(() => server.stop())
     if (opened.late) server.renew()
     return { trust, server, onChange }
+  }
+
+  #noteOutsideCa(rootsPem: string): void {
+    const { ca, namespace } = this.#options
+    if (ca.enabled || !this.#client) return
+    noteOutsideCa(this.#client, namespace, rootsPem).catch((error: unknown) =>
+      log.warn(`it could not be noted that another server is the CA: ${textOf(error)}`),
+    )
   }
 
   #beginDuties({ trust, server }: Certificates): void {

@@ -1,4 +1,5 @@
 /** Reading request bodies: JSON or YAML, bounded in size and depth. */
+import { parseYaml } from '@lateen/api'
 import { badRequest, unsupportedMediaType } from '../errors.ts'
 import type { ApiRequest } from './request.ts'
 
@@ -31,11 +32,7 @@ export async function parseBody(request: ApiRequest): Promise<unknown> {
         // It may still be YAML's flow style.
       }
     }
-    const { parseDocument } = await import('yaml')
-    const document = parseDocument(text)
-    const problem = document.errors[0]
-    if (problem) throw badRequest(`error decoding YAML: ${problem.message}`)
-    const value: unknown = document.toJS({ maxAliasCount: 100 })
+    const value = parseYamlBody(text)
     checkDepth(value)
     return value
   }
@@ -43,6 +40,15 @@ export async function parseBody(request: ApiRequest): Promise<unknown> {
   throw unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
   )
+}
+
+/** @throws StatusError 400 */
+function parseYamlBody(text: string): unknown {
+  try {
+    return parseYaml(text, { maxAliasCount: 100 })
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 /** @throws StatusError 400 */
