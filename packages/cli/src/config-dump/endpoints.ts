@@ -4,6 +4,7 @@ import { CommandError } from '../shell/exit-codes.ts'
 import { compareClusterNames } from './cluster-name.ts'
 import type { ConfigDump } from './dump.ts'
 import { at, type Fields, fields, list, number, text } from './fields.ts'
+import { objectIn } from './sections.ts'
 
 export interface EndpointFilter {
   readonly address?: string | undefined
@@ -103,16 +104,21 @@ function internalText(address: unknown): string {
 
 export const HOST_HEADINGS = ['ENDPOINT', 'STATUS', 'OUTLIER CHECK', 'CLUSTER']
 
-/** @throws CommandError when `json` is no answer of `/clusters?format=json` */
-export function readClusterStatuses(json: string, origin: string): Fields {
+export interface ClusterAnswer {
+  readonly answer: Fields
+  /** What is missing of it, in a line; undefined when nothing is. */
+  readonly damage?: string
+}
+
+/** @throws CommandError when `content` is no answer of `/clusters?format=json` */
+export function readClusterStatuses(content: string | Buffer, origin: string): ClusterAnswer {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
   try {
-    const document: unknown = JSON.parse(json)
-    return fields(document)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : 'unknown fault'
-    throw new CommandError(`${origin} is no list of clusters: ${reason}. Get one with: pilot-agent request GET 'clusters?format=json'`, {
-      cause,
-    })
+    return { answer: fields(JSON.parse(bytes.toString('utf8'))) }
+  } catch {
+    const { value, damage = 'it is no JSON' } = objectIn(bytes)
+    if (Object.keys(value).length > 0) return { answer: value, damage: `${origin} is damaged: ${damage}; what is whole is shown` }
+    throw new CommandError(`${origin} is no list of clusters: ${damage}. Get one with: pilot-agent request GET 'clusters?format=json'`)
   }
 }
 

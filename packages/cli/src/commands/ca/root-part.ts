@@ -2,7 +2,7 @@
 import { RESOURCE_TYPES } from '@lateen/api'
 import { ROTATION_NAME, recordFromData } from '@lateen/ca'
 import { isNotFound, type KubeClient } from '@lateen/kube'
-import { progressLine, reportOf } from './report.ts'
+import { type CaReport, progressLine, reportOf } from './report.ts'
 
 const SOON_DAYS = 30
 
@@ -12,13 +12,18 @@ export interface RootPart {
   readonly detail: string
 }
 
-/** Nothing before a control plane has noted its CA. */
-export async function rootPart(client: KubeClient, namespace = 'istio-system'): Promise<RootPart | undefined> {
+/** The CA as a control plane has noted it; nothing before one has. */
+export async function notedCa(client: KubeClient, namespace = 'istio-system'): Promise<CaReport | undefined> {
   const map = await client.get(RESOURCE_TYPES.ConfigMap, namespace, ROTATION_NAME).catch((error: unknown) => {
     if (isNotFound(error)) return undefined
     throw error
   })
-  const report = map && reportOf(recordFromData(map.data), Date.now())
+  return map && reportOf(recordFromData(map.data), Date.now())
+}
+
+/** Nothing before a control plane has noted its CA. */
+export async function rootPart(client: KubeClient, namespace?: string): Promise<RootPart | undefined> {
+  const report = await notedCa(client, namespace)
   if (!report) return undefined
   const { outside, rotation } = report
   if (outside && outside.roots.length === 0)

@@ -6,17 +6,37 @@ import { proxyAdmin } from '../../cluster/envoy-admin.ts'
 import { askIstiods } from '../../cluster/istiod.ts'
 import { type PodObject, proxyContainerOf } from '../../cluster/pods.ts'
 import { at, list, text } from '../../config-dump/fields.ts'
-import { rootPart } from '../ca/root-part.ts'
+import { notedCa, rootPart } from '../ca/root-part.ts'
 import { type CheckContext, type CheckResult, counted, error, LINKS, named, ok, warning } from './result.ts'
 
 const DAY_MS = 86_400_000
 const ROOT_WARNING_DAYS = 30
+const LISTS_WARNING_MS = 2 * DAY_MS
 /** Asking a proxy is a command in its container. */
 const MOST_ASKED = 40
 const AT_ONCE = 8
 
 export async function certificateChecks(context: CheckContext): Promise<CheckResult[]> {
-  return [await authorityCheck(context), ...(await issuanceCheck(context)), ...(await workloadChecks(context))]
+  return [
+    await authorityCheck(context),
+    ...(await listsCheck(context)),
+    ...(await issuanceCheck(context)),
+    ...(await workloadChecks(context)),
+  ]
+}
+
+/** Where there are revocation lists, Envoy refuses everybody once one has ended. */
+async function listsCheck({ cluster, now }: CheckContext): Promise<CheckResult[]> {
+  const { listsEnd } = (await notedCa(cluster.client, cluster.istioNamespace)) ?? {}
+  if (!listsEnd) return []
+  const check = 'the revocation lists are in force'
+  const advice = {
+    hint: 'put newer ones into ca-crl.pem of Secret cacerts: proxies refuse everybody once one has ended',
+    link: LINKS.certificates,
+  }
+  const left = Date.parse(listsEnd) - now.getTime()
+  if (left <= 0) return [error(check, `the first of them ended at ${listsEnd}`, advice)]
+  return [left < LISTS_WARNING_MS ? warning(check, `until ${listsEnd}`, advice) : ok(check, `until ${listsEnd}`)]
 }
 
 /** What the control plane says of whom it could not give a certificate; another one's does not say it. */

@@ -23,11 +23,20 @@ export const dump = command<unknown>({
     const path = context.flags.text('config-path') ?? ''
     const operator = operatorOf(context.args[0] ?? 'default')
     const value = path === '' ? operator : subtreeAt(operator, path)
-    if (context.flags.text('output') !== 'flags') return value
-    return settings(path === '' ? operator['spec'] : value, path).join('\n')
+    switch (context.flags.text('output')) {
+      case 'json':
+        return value
+      case 'flags':
+        return textOf(`${settings(path === '' ? operator['spec'] : value, path).join('\n')}\n`)
+      default:
+        return textOf(sortedYaml(value))
+    }
   },
-  render: (value) => (typeof value === 'string' ? value : sortedYaml(value).trimEnd()),
 })
+
+async function* textOf(text: string): AsyncIterable<string> {
+  yield text
+}
 
 /** `components.pilot.enabled=true`, a line for each value. */
 function settings(value: unknown, path: string): string[] {

@@ -2,7 +2,7 @@ import { HOST_HEADINGS, hostRows, isConfigDump, readClusterStatuses, statusesOf 
 import { command } from '../../shell/command.ts'
 import { ADDRESS, CLUSTER, endpointFilter, PORT, STATUS } from './filters.ts'
 import { renderTable, report } from './report.ts'
-import { OUTPUT, POD_ARGUMENT, readSource, SOURCE_FLAGS } from './source.ts'
+import { foundIn, OUTPUT, POD_ARGUMENT, readSource, SOURCE_FLAGS } from './source.ts'
 
 export const endpoint = command({
   help: "The endpoints that a proxy sees, with their health. A file holds the answer of Envoy's /clusters?format=json.",
@@ -14,16 +14,17 @@ export const endpoint = command({
   ],
   async run(context) {
     const { content, origin } = await readSource(context, 'clusters?format=json')
-    const answer = readClusterStatuses(content.toString(), origin)
+    const { answer, damage } = readClusterStatuses(content, origin)
     if (isConfigDump(answer)) {
       context.progress.note(`${origin} is a config dump; its endpoints are shown by: lateen proxy-config eds --file ${origin}`)
     }
     const filter = endpointFilter(context.flags)
-    return report(context, 'envoy.admin.v3.ClusterStatus', statusesOf(answer, filter), () => ({
+    const found = report(context, 'envoy.admin.v3.ClusterStatus', statusesOf(answer, filter), () => ({
       headings: HOST_HEADINGS,
       rows: hostRows(answer, filter),
       padding: 5,
     }))
+    return foundIn(context, damage === undefined ? {} : { damage }, found)
   },
   render: renderTable,
 })

@@ -1,6 +1,5 @@
 /** `x envoy-stats`: Envoy's own statistics of a proxy, or of all proxies with a label. */
 import { RESOURCE_TYPES } from '@lateen/api'
-import { parse } from 'yaml'
 import { type Cluster, withCluster } from '../../../cluster/connect.ts'
 import { type ProxyAdmin, proxyAdmin } from '../../../cluster/envoy-admin.ts'
 import { askPod } from '../../../cluster/pod-ports.ts'
@@ -8,6 +7,7 @@ import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
+import { document } from '../../proxy-config/report.ts'
 import { POD_ARGUMENT, PROXY_ADMIN_PORT } from '../../proxy-config/source.ts'
 
 interface ProxyStats {
@@ -50,12 +50,20 @@ export const envoyStats = command<unknown>({
       const pods = await podsOf(context, cluster)
       const port = context.flags.integer('proxy-admin-port')
       const stats = await Promise.all(pods.map((pod) => statsOf(cluster, pod, { format, isClusters, port })))
+      if (format === 'short') return stats.map(titled).join('')
       if (format !== 'json' && format !== 'yaml') return textOf(stats)
-      const data = stats.map(({ body }) => parse(body, { maxAliasCount: 0 }))
-      return data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))
+      const data: unknown[] = stats.map(({ body }) => JSON.parse(body))
+      return asText(document(context.flags, data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))))
     }),
   render: (found) => (typeof found === 'string' ? found : ''),
 })
+
+/** As istioctl does it; formats for programs hold data alone. */
+const titled = ({ pod, body }: ProxyStats): string => `\nThe result of pod ${pod.slice(0, pod.lastIndexOf('.'))}:\n\n${body}`
+
+async function* asText(text: string): AsyncIterable<string> {
+  yield text
+}
 
 /** Names of pods as `name.namespace`. @throws CommandError when there is none */
 async function podsOf({ args: [reference], flags }: Context, { client, namespace }: Cluster): Promise<string[]> {
