@@ -196,6 +196,9 @@ describeWithMesh('certificates that others sign', (mesh) => {
       await mesh().kubectl('create', 'namespace', 'bare')
       await eventually(async () => expect(await istiodLog(mesh())).toContain('control plane'))
       expect((await mesh().tryKubectl(['get', 'configmap', 'istio-ca-root-cert', '-n', 'bare'])).code).not.toBe(0)
+      expect((await mesh().lateen('ca', 'status')).stdout).toMatch(
+        /Workloads: +signed by another server\nTheir root: +CN=certificate service/,
+      )
     })
 
     test('mutual TLS between sidecars and through the gateway, and nothing else, under STRICT', () => mutualTls(echo))

@@ -221,16 +221,17 @@ describeWithMesh('tools', (mesh) => {
     const bash = inTerminal('exec bash --norc --noprofile -i', { env: { ...mesh().env, PS1: '$ ', INPUTRC: '/dev/null' } })
     bash.type(`source <(${LATEEN} completion bash); complete -F _lateen ${LATEEN}; echo rea""dy\n`)
     await bash.shows('ready')
-    bash.type(`${LATEEN} proxy-con\t`)
-    await bash.shows('proxy-config ')
-    bash.type('cl\t')
-    await bash.shows('cluster ')
-    bash.type('--namespace=sho\t')
-    await bash.shows('--namespace=shop ')
-    bash.type('deployment/cu\t')
-    await bash.shows('deployment/curl ')
-    bash.type('--direction=out\t')
-    await bash.shows('--direction=outbound ')
+    const completed = [
+      [`${LATEEN} proxy-con`, 'proxy-config '],
+      ['cl', 'cluster '],
+      ['--namespace=sho', '--namespace=shop '],
+      ['deployment/cu', 'deployment/curl '],
+      ['--direction=out', '--direction=outbound '],
+    ]
+    for (const [typed, whole = ''] of completed) {
+      bash.type(`${typed}\t`)
+      await bash.shows(whole)
+    }
     bash.type('\n')
     await bash.shows('hello.shop.svc.cluster.local')
     bash.type('exit\n')

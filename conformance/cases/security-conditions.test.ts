@@ -158,6 +158,18 @@ function rowsOf({ web, driver }: Addresses): readonly Row[] {
     { field: 'when request.headers, by ending', rule: when('request.headers[x-role]', '*min'), yes: by('admin'), no: by('reader') },
     { field: 'when request.headers, any', rule: when('request.headers[x-role]', '*'), yes: by('reader'), no: {} },
     { field: 'unless request.headers', rule: unless('request.headers[x-role]', 'admin'), yes: by('reader'), no: by('admin') },
+    {
+      field: 'when request.experimental.inline.headers, one of several',
+      rule: when('request.experimental.inline.headers[x-role]', 'admin'),
+      yes: by('reader,admin'),
+      no: by('administrator,reader'),
+    },
+    {
+      field: 'unless request.experimental.inline.headers, by beginning',
+      rule: unless('request.experimental.inline.headers[x-role]', 'adm*'),
+      yes: by('reader,badmin'),
+      no: by('reader,admin'),
+    },
     { field: 'when source.ip', rule: when('source.ip', driver), yes: from(DRIVER), no: from(CALLER) },
     { field: 'when remote.ip', rule: when('remote.ip', '203.0.113.7'), yes: via('203.0.113.7'), no: via('203.0.113.8') },
     { field: 'when source.namespace', rule: when('source.namespace', 'feat'), yes: from(CALLER), no: from(OTHER_CALLER) },
