@@ -19,7 +19,7 @@ test.each([
   ['a: 1\na: 2\n', 'the key "a" is there twice'],
   ['x:\n  - {b: 1, b: 2}\n', 'the key "b" is there twice'],
   ['a: [1', 'Flow sequence'],
-  ['a: &x [1]\nb: *x\n', 'alias'],
+  ['a: &x [1]\nb: *x\n', 'Alias'],
   ['['.repeat(20_000), 'stack'],
 ])('refuses %j', (text, said) => {
   expect(() => parseYaml(text, { maxAliasCount: 0 })).toThrow(said)

@@ -1,5 +1,5 @@
 /** Templates that users write, in Go's template language, as the ConfigMap `istio-sidecar-injector` holds them: text to partial pod. */
-import { parse } from 'yaml'
+import { parseYaml } from '@lateen/api'
 import { isRecord } from '../pod/pod.ts'
 import { DEFAULT_PROXY_CONFIG, interceptionMode, proxyConfigJson } from '../settings/proxy-config.ts'
 import type { GoFunction } from './go/functions.ts'
@@ -14,7 +14,7 @@ import { openTelemetryEnv } from './parts/env.ts'
 export function customTemplate(name: string, text: string, input: TemplateInput): PodOverlay {
   const rendered = renderTemplate(parseTemplate(name, text), templateData(input), templateFunctions(input))
   try {
-    const overlay: unknown = parse(rendered, { maxAliasCount: 100 })
+    const overlay: unknown = parseYaml(rendered, { maxAliasCount: 100 })
     if (overlay === null || overlay === undefined) return {}
     if (isRecord(overlay)) return overlay
   } catch (error) {
