@@ -7,7 +7,7 @@ import type { Inputs } from './inputs.ts'
 import type { Service, ServicePort } from './service.ts'
 import { settingsOf } from './services.ts'
 import type { EndpointSliceView, ServiceEntrySpec } from './views.ts'
-import { selects, type Workload } from './workload.ts'
+import { portNamed, selects, type Workload } from './workload.ts'
 import { entryLocality, NETWORK_LABEL, TLS_MODE_LABEL } from './workloads.ts'
 
 export interface EndpointSources {
@@ -202,7 +202,8 @@ const PLAIN = {
 
 function endpointsOfWorkload(context: Context, sources: EndpointSources, workload: Workload, port: ServicePort): Endpoint[] {
   const settings = settingsOf(context, sources.inputs)
-  const number = workload.ports[port.name] ?? (typeof port.target === 'string' ? workload.ports[port.target] : port.target)
+  const { ports } = workload
+  const number = portNamed(ports, port.name) ?? (typeof port.target === 'string' ? portNamed(ports, port.target) : port.target)
   if (number === undefined) return []
   const [address, ...others] = workload.addresses
   if (address === undefined) return []

@@ -4,7 +4,7 @@ import type { Graph, Source } from '@lateen/graph'
 import { type Locality, NOWHERE, parseLocality } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
 import type { NodeLabels, PodSpec, PodStatus, WorkloadEntrySpec } from './views.ts'
-import { type Workload, workloadName } from './workload.ts'
+import { portNamed, type Workload, workloadName } from './workload.ts'
 
 /** Set by the injector: a sidecar of this pod terminates mutual TLS. */
 export const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
@@ -49,7 +49,8 @@ function podWorkload(pod: KubeObject, nodeLabels: NodeLabels): Workload | undefi
   const labels = pod.metadata.labels ?? {}
   const ports: Record<string, number> = {}
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
-    for (const port of container.ports ?? []) if (port.name) ports[port.name] ??= port.containerPort
+    for (const port of container.ports ?? [])
+      if (port.name && portNamed(ports, port.name) === undefined) ports[port.name] = port.containerPort
   }
   return {
     key: objectKey(pod),

@@ -36,7 +36,8 @@ const managed = (object: KubeObject, controllerLabel: string): KubeObject => ({
 function objectsOfText(text: string, request: GatewayRequest): KubeObject[] {
   const input = templateInputOf(request)
   const rendered = renderTemplate(parseTemplate(TEMPLATE, text), dataOf(request), templateFunctions(input))
-  const parsed = parseAllDocuments(rendered)
+  // Users' labels and annotations are in it: to look for repeated keys takes the library the square of their number.
+  const parsed = parseAllDocuments(rendered, { uniqueKeys: false })
   const documents = Array.isArray(parsed) ? parsed : []
   if (documents.length > MAX_OBJECTS) throw new RangeError(`template "${TEMPLATE}" makes more than ${MAX_OBJECTS} objects`)
   return documents.flatMap((document) => {

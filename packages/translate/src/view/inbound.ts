@@ -13,6 +13,7 @@ import {
   type ProxyTraffic,
   parseProtocol,
   peerPolicyOf,
+  portNamed,
   type Service,
   type ServicePort,
   selects,
@@ -202,12 +203,12 @@ export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy
     }
   }
   const workload = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
-  const named = (target: number | string) => (typeof target === 'number' ? target : workload?.ports[target])
+  const named = (target: number | string) => (typeof target === 'number' ? target : workload && portNamed(workload.ports, target))
   // A workload outside Kubernetes: its entry has its labels, and says which port stands for which of the service's.
   const entries = proxy.addresses
     .flatMap((address) => [...context.list(model.workloadEntries, 'address', address)])
     .filter(({ namespace }) => namespace === proxy.namespace)
-  const listed = ({ name }: ServicePort) => entries.map(({ ports }) => ports[name]).find((port) => port !== undefined)
+  const listed = ({ name }: ServicePort) => entries.map(({ ports }) => portNamed(ports, name)).find((port) => port !== undefined)
   const selecting = [
     ...context.list(model.kubernetesServices, 'selecting', proxy.namespace),
     ...context.list(model.serviceEntries, 'selecting', proxy.namespace),
