@@ -22,7 +22,7 @@ export {
 export { identityUri, type PeerLabels, parseIdentity, type SubjectName } from './names.ts'
 export { splitCertificates } from './pem.ts'
 export { checkRequest, generateKey, type KeyKind, keyToPem, makeRequest, requestedNames } from './request.ts'
-export { endOfLists, isRevoked, type RevocationList, readRevocationLists } from './revocation.ts'
+export { checkListsOfFormer, endOfLists, isRevoked, type RevocationList, readRevocationLists } from './revocation.ts'
 export { GRACE_RATIO, GRACE_RATIO_JITTER, type RotationOptions, rotationTime } from './rotation.ts'
 export {
   type OutsideCa,

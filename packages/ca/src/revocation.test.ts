@@ -10,7 +10,7 @@ import { buildCertificate, issuerFields, publicKeyDer } from './certificate.ts'
 import { CertificateAuthority } from './certificate-authority.ts'
 import { nameDer } from './names.ts'
 import { generateKey, keyToPem, makeRequest } from './request.ts'
-import { isRevoked, readRevocationLists } from './revocation.ts'
+import { checkListsOfFormer, isRevoked, readRevocationLists } from './revocation.ts'
 import { createSelfSignedRoot, type KeyAndCertificate } from './self-signed.ts'
 import { loadSigningMaterial } from './signing-material.ts'
 
@@ -79,6 +79,17 @@ test('a serial number revokes nothing of another CA', async () => {
 test('further lists, such as those of the intermediates of other clusters, are passed on', async () => {
   const other = await listOf(intermediate(root, 'other cluster'))
   expect(loadWith((await listOf(middle)) + other + (await listOf(root))).crlPem).toContain(other.trim())
+})
+
+test('another intermediate needs a list of the former one, whose certificates are still about, unless that is revoked', async () => {
+  const next = intermediate(root, 'next')
+  const former = new X509Certificate(middle.certPem)
+  const own = await listOf(next)
+  const message = 'no list in it is signed by "O=middle", of which proxies still have certificates'
+  const above = await listOf(root)
+  expect(() => checkListsOfFormer(own + above, former)).toThrow(expect.objectContaining({ message: expect.stringContaining(message) }))
+  for (const crl of ['', own + above + (await listOf(middle)), own + (await listOf(root, { serials: [former.serialNumber] }))])
+    expect(() => checkListsOfFormer(crl, former)).not.toThrow()
 })
 
 test.each([

@@ -70,6 +70,18 @@ export function checkRevocationLists(pem: string, authorities: readonly X509Cert
   return lists.map((list) => list.pem).join('')
 }
 
+/**
+ * Checks that lists do not lock out the certificates that another intermediate of the same root has signed before.
+ *
+ * @throws CaError with code REVOCATION_UNUSABLE when the intermediate has no list, and is not revoked itself
+ */
+export function checkListsOfFormer(pem: string, former: X509Certificate): void {
+  const lists = readRevocationLists(pem)
+  if (lists.length === 0 || lists.some(({ isOf }) => isOf(former)) || isRevoked(former, lists)) return
+  const name = former.subject.replaceAll('\n', ', ')
+  throw unusable(`no list in it is signed by "${name}", of which proxies still have certificates; add one, if only an empty one`)
+}
+
 /** When the first of some lists has to be replaced, after which Envoy refuses everybody; absent where none says. */
 export function endOfLists(lists: readonly RevocationList[]): Date | undefined {
   return lists.flatMap(({ nextUpdate }) => nextUpdate ?? []).toSorted((a, b) => a.getTime() - b.getTime())[0]

@@ -17,6 +17,7 @@ import {
   type CaOptions,
   CertificateAuthority,
   caFilesFromEntries,
+  checkListsOfFormer,
   createSelfSignedRoot,
   type KeyKind,
 } from '@lateen/ca'
@@ -130,7 +131,11 @@ class Holder {
   /** Lists of revoked certificates that cannot be used are no reason to keep an old key: the lists from before stay alone. */
   #load(files: CaFiles, { origin }: Origin): Pick<OfferedCa, 'authority' | 'files'> {
     try {
-      return { authority: CertificateAuthority.load(files, this.#options), files }
+      const authority = CertificateAuthority.load(files, this.#options)
+      const { material: before } = this.#current.authority
+      const { certPem, rootPem, crlPem } = authority.material
+      if (before.rootPem === rootPem && before.certPem !== certPem) checkListsOfFormer(crlPem, before.certificate)
+      return { authority, files }
     } catch (error) {
       if (!(error instanceof CaError) || error.code !== 'REVOCATION_UNUSABLE') throw error
       const { crl: before } = this.#current.files

@@ -48,7 +48,7 @@ export function viewOf(
   const next = CertificateAuthority.load(cas.next, options)
   const old = cas.old && loadIfUsable(cas.old, options)
   const both = join(old?.rootsPem ?? inForce?.rootsPem ?? '', next.rootsPem)
-  const crlPem = [...new Set([old?.material.crlPem ?? '', next.material.crlPem])].join('')
+  const crlPem = listsOfBoth(old?.material.crlPem ?? '', next.material.crlPem)
   switch (rotation.phase) {
     case 'distribute':
       return { serving: old ?? next, signing: old, rootsPem: both, issuerPem: old?.material.rootPem ?? '', crlPem, files: cas.old }
@@ -58,6 +58,9 @@ export function viewOf(
       return steady(next, cas.next)
   }
 }
+
+/** Proxies have certificates of both CAs, and Envoy refuses everybody under a CA without lists once it has any: lists of one alone wait. */
+const listsOfBoth = (old: string, next: string): string => (old === '' || next === '' ? '' : [...new Set([old, next])].join(''))
 
 function steady(authority: CertificateAuthority, files: CaFiles | undefined): TrustView {
   const { rootPem, crlPem } = authority.material
