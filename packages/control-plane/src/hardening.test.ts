@@ -167,9 +167,14 @@ describe('webhooks', () => {
   test('/inject: an annotation of YAML with a thousand times the usual keys is answered while others are', async () => {
     const annotation = Array.from({ length: 10_000 }, (_, i) => `k${i}:`).join('\n')
     const labels = { 'sidecar.istio.io/inject': 'true' }
-    const pod = { metadata: { labels, annotations: { 'proxy.istio.io/config': annotation } }, spec: { containers: [{ name: 'a', image: 'a' }] } }
+    const pod = {
+      metadata: { labels, annotations: { 'proxy.istio.io/config': annotation } },
+      spec: { containers: [{ name: 'a', image: 'a' }] },
+    }
     const began = process.cpuUsage()
-    expect(await post('/inject', review(JSON.stringify({ kind: 'Pod', apiVersion: 'v1', ...pod })).replace('virtualservices', 'pods'))).toBe(200)
+    expect(
+      await post('/inject', review(JSON.stringify({ kind: 'Pod', apiVersion: 'v1', ...pod })).replace('virtualservices', 'pods')),
+    ).toBe(200)
     const { user } = process.cpuUsage(began)
     // Compared key by key it would be half a minute, in which no proxy is served.
     expect(user / 1e6).toBeLessThan(5)

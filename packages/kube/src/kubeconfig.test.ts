@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { inClusterConnection } from './connection.ts'
+import { inClusterConnection, isInCluster } from './connection.ts'
 import { connectionFromText, loadConnection } from './kubeconfig.ts'
 
 let directory = ''
@@ -121,6 +121,10 @@ describe('kubeconfig', () => {
     file('sa/ca.crt', 'CA')
     file('sa/token', 'T')
     file('sa/namespace', 'istio-system')
+    const own = join(directory, 'sa')
+    const there = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
+    expect([isInCluster(there, own), isInCluster(there, join(directory, 'pki')), isInCluster({}, own)]).toEqual([true, false, false])
+    expect(() => inClusterConnection({}, own)).toThrow('this is no pod; pass --kubeconfig')
     const connection = inClusterConnection({ KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' }, join(directory, 'sa'))
     expect(connection.server.href).toBe('https://10.96.0.1/')
     expect(connection.namespace).toBe('istio-system')
