@@ -1,6 +1,6 @@
 /** A node whose pods are what a test says: programs in containers are functions, ports of pods are servers of the test. */
 import { connect } from 'node:net'
-import type { PodBackend } from '@lateen/apiserver'
+import type { LogOptions, PodBackend } from '@lateen/apiserver'
 import type { KubeObject } from '@lateen/api'
 import type { KubeClient } from '@lateen/kube'
 
@@ -26,11 +26,14 @@ export interface FakeNode {
   readonly pods: Map<string, FakePod>
   /** `namespace/name container command...` of every program that was run. */
   readonly ran: string[]
+  /** How each log was asked for. */
+  readonly logged: { readonly container: string; readonly options: LogOptions }[]
 }
 
 export function fakeNode(): FakeNode {
   const pods = new Map<string, FakePod>()
   const ran: string[] = []
+  const logged: FakeNode['logged'] = []
   const podOf = (namespace: string, name: string): FakePod => {
     const pod = pods.get(`${namespace}/${name}`)
     if (pod) return pod
@@ -39,8 +42,10 @@ export function fakeNode(): FakeNode {
   return {
     pods,
     ran,
+    logged,
     backend: {
-      logs: async (namespace, name, container, _options, out) => {
+      logs: async (namespace, name, container, options, out) => {
+        logged.push({ container, options })
         out.end(podOf(namespace, name).logs?.[container] ?? '')
       },
       exec: async (namespace, name, container, command, { stdout, stderr }) => {

@@ -52,33 +52,53 @@ export const TREE: Tree = {
     summary: 'what configuration a proxy has',
     aliases: ['pc'],
     children: {
-      all: { summary: 'everything', aliases: ['a'], load: async () => (await import('./proxy-config/all.ts')).all },
+      all: { summary: 'all of these, one after another', aliases: ['a'], load: async () => (await import('./proxy-config/all.ts')).all },
       bootstrap: {
         summary: 'what the proxy was started with',
         aliases: ['b'],
         load: async () => (await import('./proxy-config/bootstrap.ts')).bootstrap,
       },
-      cluster: { summary: 'clusters', aliases: ['clusters', 'c'], load: async () => (await import('./proxy-config/cluster.ts')).cluster },
-      ecds: { summary: 'filters that came apart', aliases: ['ec'], load: async () => (await import('./proxy-config/ecds.ts')).ecds },
+      cluster: {
+        summary: 'clusters: the services that it knows',
+        aliases: ['clusters', 'c'],
+        load: async () => (await import('./proxy-config/cluster.ts')).cluster,
+      },
+      ecds: {
+        summary: 'filters that came apart from listeners',
+        aliases: ['ec'],
+        load: async () => (await import('./proxy-config/ecds.ts')).ecds,
+      },
       eds: { summary: 'endpoints as they were given', hidden: true, load: async () => (await import('./proxy-config/eds.ts')).eds },
       endpoint: {
-        summary: 'endpoints and their health',
+        summary: 'endpoints: the addresses behind clusters, and their health',
         aliases: ['endpoints', 'ep'],
         load: async () => (await import('./proxy-config/endpoint.ts')).endpoint,
       },
       listener: {
-        summary: 'listeners',
+        summary: 'listeners: where it takes connections, and what for',
         aliases: ['listeners', 'l'],
         load: async () => (await import('./proxy-config/listener.ts')).listener,
       },
-      log: { summary: 'levels of its loggers', aliases: ['o'], load: async () => (await import('./proxy-config/log.ts')).log },
+      log: {
+        summary: 'levels of its loggers, shown and set',
+        aliases: ['o'],
+        load: async () => (await import('./proxy-config/log.ts')).log,
+      },
       'rootca-compare': {
         summary: 'whether two proxies trust the same root',
         aliases: ['rc'],
         load: async () => (await import('./proxy-config/rootca-compare.ts')).rootcaCompare,
       },
-      route: { summary: 'routes', aliases: ['routes', 'r'], load: async () => (await import('./proxy-config/route.ts')).route },
-      secret: { summary: 'certificates', aliases: ['secrets', 's'], load: async () => (await import('./proxy-config/secret.ts')).secret },
+      route: {
+        summary: 'routes: which requests go to which cluster',
+        aliases: ['routes', 'r'],
+        load: async () => (await import('./proxy-config/route.ts')).route,
+      },
+      secret: {
+        summary: 'certificates, and whether they are valid',
+        aliases: ['secrets', 's'],
+        load: async () => (await import('./proxy-config/secret.ts')).secret,
+      },
     },
   },
   tag: {

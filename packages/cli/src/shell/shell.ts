@@ -192,7 +192,7 @@ function addChildren(parent: Commander, tree: Tree, options: ShellOptions): void
     prepare(child, options)
     child.aliases([...(node.aliases ?? [])])
     if (!isBranch(node)) continue
-    child.description(`${node.summary}.`)
+    child.description(`${node.summary.charAt(0).toUpperCase()}${node.summary.slice(1)}.`)
     addChildren(child, node.children, options)
   }
 }

@@ -164,6 +164,29 @@ test('errors of logs are critical or not as the user says', async () => {
   expect(text('summary.txt')).not.toContain('discovery.log')
 })
 
+test('logs are those of the time and the length that is wanted, with the log before a restart', async () => {
+  const skips = ['--skip-analyze', '--skip-cluster-dump', '--skip-proxy-debug', '--skip-netstat', '--skip-coredumps', '--include', 'shop']
+  const optionsOf = async (...flags: string[]) => {
+    node.logged.length = 0
+    await report(...skips, ...flags)
+    return node.logged.filter(({ container }) => container === 'web').map(({ options }) => options)
+  }
+  const wanted = { tailLines: 5, sinceTime: '2026-01-31T11:00:00.000Z', timestamps: true, follow: false }
+  expect(await optionsOf('--tail', '5', '--duration', '1h', '--end-time', '2026-01-31T12:00:00Z')).toEqual([
+    expect.objectContaining({ ...wanted, previous: false }),
+    expect.objectContaining({ ...wanted, previous: true }),
+  ])
+  const [since] = await optionsOf('--start-time', '2026-01-31T13:00:00+01:00')
+  expect(since).toMatchObject({ sinceTime: '2026-01-31T12:00:00.000Z' })
+  expect(since).not.toHaveProperty('tailLines')
+})
+
+test('the control plane is that of the namespace that is named', async () => {
+  const { stdout } = await api.shell('bug-report', '--dry-run', '--istio-namespace', 'shop')
+  expect(stdout).not.toContain('istio/istio-system')
+  expect((await api.shell('bug-report', '--dry-run')).stdout).toContain('istio/istio-system/istiod-1/discovery.log')
+})
+
 test('a dry run lists what would be collected', async () => {
   node.ran.length = 0
   const { stdout } = await api.shell('bug-report', '--dry-run', '--include', 'shop', '--output-dir', join(folder, 'never'))

@@ -432,13 +432,18 @@ describe('endpoints', () => {
   })
 
   test('of an answer that is cut are those of the clusters that are whole', async () => {
-    const whole = JSON.stringify({ cluster_statuses: [1, 2].map((port) => ({ name: `c${port}`, host_statuses: [host(socket('10.0.0.1', port), 'HEALTHY')] })) })
+    const whole = JSON.stringify({
+      cluster_statuses: [1, 2].map((port) => ({ name: `c${port}`, host_statuses: [host(socket('10.0.0.1', port), 'HEALTHY')] })),
+    })
     const { code, stdout, stderr } = await pc('endpoint', saved(whole.slice(0, -10)))
     expect([code, stdout.split('\n').slice(1)]).toEqual([1, ['10.0.0.1:1     HEALTHY     OK                c1', '']])
     expect(stderr).toMatch(/^Error: .* is damaged: it ends after \d+ bytes, in the middle; what is whole is shown\n$/)
-    for (const content of ['', 'x', '7']) {
-      const none = await pc('endpoint', saved(content))
-      if (content !== '7') expect(none).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is no list of clusters') })
+    for (const content of ['', 'x']) {
+      expect(await pc('endpoint', saved(content))).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringContaining('is no list of clusters'),
+      })
     }
   })
 

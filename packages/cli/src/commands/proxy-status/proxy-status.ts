@@ -74,15 +74,17 @@ async function overview(context: Context): Promise<Overview | ClientStatuses> {
     const { answers, faults } = await askControlPlanes(context, cluster, '/debug/syncz')
     const only = context.flags.given('namespace') ? `.${cluster.namespace}` : ''
     const proxies = readSyncStatus(answers).filter(({ proxy }) => proxy.endsWith(only))
-    const format = context.flags.text('output')
-    if (format !== 'json' && format !== 'yaml') return { proxies, faults, detail: (context.flags.integer('verbosity') ?? 0) > 0 }
+    if (!wantsData(context.flags)) {
+      if (proxies.length > 0) return { proxies, faults, detail: (context.flags.integer('verbosity') ?? 0) > 0 }
+      const where = only === '' ? '' : ` in namespace ${cluster.namespace}`
+      throw new CommandError([`no proxies found${where} (checked ${answers.length} istiods)`, ...faults].join('; '))
+    }
     for (const fault of faults) context.progress.note(fault)
     return clientStatuses(proxies)
   })
 }
 
 function overviewText({ proxies, faults, detail }: Overview): string {
-  if (proxies.length === 0) return ['no proxy is connected', ...faults].join('\n')
   const refusals = proxies.flatMap(({ proxy, types }) =>
     types.flatMap(({ type, error }) => (error ? [`${proxy}: ${type} refused: ${error}`] : [])),
   )

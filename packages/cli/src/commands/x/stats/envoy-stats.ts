@@ -53,7 +53,9 @@ export const envoyStats = command<unknown>({
       if (format === 'short') return stats.map(titled).join('')
       if (format !== 'json' && format !== 'yaml') return textOf(stats)
       const data: unknown[] = stats.map(({ body }) => JSON.parse(body))
-      return asText(document(context.flags, data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))))
+      return asText(
+        document(context.flags, data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))),
+      )
     }),
   render: (found) => (typeof found === 'string' ? found : ''),
 })
