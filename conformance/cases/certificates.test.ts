@@ -13,6 +13,7 @@ import { addToMesh } from '../harness/mesh-config.ts'
 import { caStatus, changedTo, plugIn } from '../harness/plugged-in.ts'
 import { kill, processesOf } from '../harness/processes.ts'
 import { leafOf, secretOf } from '../harness/proxy-secrets.ts'
+import { revocationLists } from '../harness/revocation-lists.ts'
 import { callGateway, startLoad } from '../harness/traffic.ts'
 
 const hello = { host: 'shop.example', path: '/hello' }
@@ -106,13 +107,18 @@ describeWithMesh('certificates replaced under load', (mesh) => {
   test('a plugged-in CA in place of the own root, its intermediate, and one of another root in its place', async () => {
     const [first, second] = [await newRoot('first'), await newRoot('second')]
     const load = await startBoth(mesh())
-    await plugIn(mesh(), await newIntermediate(first, 'intermediate-one'))
+    // Each with revocation lists, of which Envoy needs one of every CA that anybody has a certificate of.
+    const one = await newIntermediate(first, 'intermediate-one')
+    const listsOfOne = await revocationLists(first, one)
+    await plugIn(mesh(), { ...one, 'ca-crl.pem': listsOfOne })
     await changedTo(mesh(), first.fingerprint)
     await eventually(() => everyProxyTrusts(mesh(), [first.fingerprint]))
-    await plugIn(mesh(), await newIntermediate(first, 'intermediate-two'))
+    const two = await newIntermediate(first, 'intermediate-two')
+    await plugIn(mesh(), { ...two, 'ca-crl.pem': listsOfOne + (await revocationLists(first, two)) })
     await eventually(async () => expect((await mesh().lateen('ca', 'status')).stdout).toContain('intermediate-two'))
     await eventually(async () => expect((await leafOf(mesh(), 'deploy/hello-v2.shop')).issuer).toBe('CN=intermediate-two'))
-    await plugIn(mesh(), await newIntermediate(second, 'intermediate-three'))
+    const three = await newIntermediate(second, 'intermediate-three')
+    await plugIn(mesh(), { ...three, 'ca-crl.pem': await revocationLists(second, three) })
     await changedTo(mesh(), second.fingerprint)
     await eventually(() => everyProxyTrusts(mesh(), [second.fingerprint]))
     expect(await load.stop()).toEqual(NO_FAILURES)

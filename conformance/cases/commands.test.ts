@@ -56,7 +56,9 @@ describeWithMesh('commands', (mesh) => {
       expect(await ok('pc', 'eds', 'deploy/curl.shop', '--port', '5000')).toMatch(
         /^ENDPOINT +STATUS +LOCALITY +CLUSTER *\n(.+:5000 +HEALTHY .*outbound\|5000\|.*hello\.shop\.svc\.cluster\.local\n)+$/,
       )
-      expect(await ok('pc', 'rootca-compare', 'deploy/curl.shop', 'deploy/hello-v1.shop')).toMatch(/^Both \[.*\] and \[.*\] have the identical ROOTCA/)
+      expect(await ok('pc', 'rootca-compare', 'deploy/curl.shop', 'deploy/hello-v1.shop')).toMatch(
+        /^Both \[.*\] and \[.*\] have the identical ROOTCA/,
+      )
     })
 
     test('sets levels of loggers', async () => {
