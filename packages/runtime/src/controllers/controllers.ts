@@ -16,6 +16,7 @@ import { ensureOwnServices } from './own-services.ts'
 import { replicaSetController } from './replica-set.ts'
 import { scheduler } from './scheduler.ts'
 import { serviceAccountController } from './service-account.ts'
+import { serviceAccountTokenController } from './service-account-token.ts'
 import { statefulSetController } from './stateful-set.ts'
 
 export interface Controllers {
@@ -37,6 +38,7 @@ export async function startControllers(context: ControllerContext, serviceCidr: 
   const controllers: Controller[] = [
     await nodeObject(context),
     serviceAccountController(context),
+    serviceAccountTokenController(context),
     endpointsController(context),
     scheduler(context),
     replicaSetController(context, replicaSets),

@@ -1,6 +1,6 @@
 /** Makes a pod's volumes on the node and keeps those made of files up to date. */
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { type Container, podSpec, type Volume, type VolumeMount } from '../kube/pod.ts'
 import { parseQuantity } from '../kube/quantity.ts'
 import { expand } from '../node/environment.ts'
@@ -143,7 +143,19 @@ function subPath(volume: string, mount: VolumeMount, env: Readonly<Record<string
   if (path === '') return volume
   if (path.startsWith('/') || path.split('/').includes('..'))
     throw new VolumeError(`the subPath ${JSON.stringify(path)} of volume "${mount.name}" must be relative and must not contain ".."`)
-  const full = join(volume, path)
-  if (!existsSync(full)) mkdirSync(full, { recursive: true })
-  return full
+  // What a container writes into a volume must not lead its next mount out of it.
+  const root = realpathSync(volume)
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .reduce((at, part) => {
+      const next = join(at, part)
+      if (!lstatSync(next, { throwIfNoEntry: false })) {
+        mkdirSync(next)
+        return next
+      }
+      const real = existsSync(next) ? realpathSync(next) : undefined
+      if (real !== undefined && !relative(root, real).split('/').includes('..')) return real
+      throw new VolumeError(`the subPath ${JSON.stringify(path)} of volume "${mount.name}" leads out of the volume: ${part} is a link`)
+    }, root)
 }

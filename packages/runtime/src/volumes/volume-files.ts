@@ -150,18 +150,13 @@ export class TokenSource {
     const key = `${pod.metadata.uid}/${audience ?? ''}/${expirationSeconds}`
     const known = this.#known.get(key)
     if (known && known.refresh > Date.now()) return known
-    const account = podSpec(pod).serviceAccountName || 'default'
-    const path = `/api/v1/namespaces/${encodeURIComponent(pod.metadata.namespace ?? '')}/${SERVICE_ACCOUNT.plural}/${encodeURIComponent(account)}/token`
-    const answer = await this.#client.request('POST', path, {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: {
-        ...(audience ? { audiences: [audience] } : {}),
-        expirationSeconds,
-        boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid },
-      },
+    const { token, expires } = await requestToken(this.#client, {
+      namespace: pod.metadata.namespace ?? '',
+      account: podSpec(pod).serviceAccountName || 'default',
+      audience,
+      expirationSeconds,
+      boundTo: { kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid },
     })
-    const { token, expires } = tokenOf(answer)
     const now = Date.now()
     const made = { token, refresh: now + Math.min(Math.max(expires - now, 10_000) * 0.8, 24 * 3_600_000) }
     this.#known.set(key, made)
@@ -171,14 +166,4 @@ export class TokenSource {
   forget(uid: string): void {
     for (const key of this.#known.keys()) if (key.startsWith(`${uid}/`)) this.#known.delete(key)
   }
-}
-
-function tokenOf(answer: unknown): { token: string; expires: number } {
-  const status = typeof answer === 'object' && answer !== null && 'status' in answer ? answer.status : undefined
-  if (typeof status !== 'object' || status === null || !('token' in status) || typeof status.token !== 'string') {
-    throw new Error('the API server gave no token for the service account')
-  }
-  const expires =
-    'expirationTimestamp' in status && typeof status.expirationTimestamp === 'string' ? Date.parse(status.expirationTimestamp) : Number.NaN
-  return { token: status.token, expires: Number.isNaN(expires) ? Date.now() + 3_600_000 : expires }
 }
