@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import type { KubeObject } from '@lateen/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, freePorts, TestCluster, whyNoCluster } from '../testdata/test-cluster.ts'
 import {
@@ -10,6 +11,7 @@ import {
   NAMESPACE,
   POD,
   REPLICA_SET,
+  SECRET,
   SERVICE,
   SERVICE_ACCOUNT,
   STATEFUL_SET,
@@ -87,6 +89,30 @@ spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 5000}]}
     await eventually(() => cluster.get(SERVICE_ACCOUNT, 'shop', 'default'))
     const ca = await eventually(() => cluster.get(CONFIG_MAP, 'shop', 'kube-root-ca.crt'))
     expect(JSON.stringify(ca.data)).toContain('BEGIN CERTIFICATE')
+  })
+
+  test('fills Secrets for tokens of a service account, bound to the Secret', async () => {
+    await cluster.apply(
+      'default',
+      `apiVersion: v1
+kind: Secret
+metadata: { name: default-token, namespace: default, annotations: { kubernetes.io/service-account.name: default } }
+type: kubernetes.io/service-account-token
+`,
+    )
+    const { data } = await eventually(async () => {
+      const secret = await cluster.get<KubeObject & { data?: Record<string, string> }>(SECRET, 'default', 'default-token')
+      return secret.data?.['token'] ? secret : undefined
+    })
+    const text = (name: string) => Buffer.from(data?.[name] ?? '', 'base64').toString()
+    expect(text('namespace')).toBe('default')
+    expect(text('ca.crt')).toContain('BEGIN CERTIFICATE')
+    const claims = JSON.parse(Buffer.from(text('token').split('.')[1] ?? '', 'base64url').toString())
+    expect(claims).toMatchObject({
+      sub: 'system:serviceaccount:default:default',
+      'kubernetes.io': { secret: { name: 'default-token' }, serviceaccount: { name: 'default' } },
+    })
+    expect(claims.exp - Date.now() / 1000).toBeGreaterThan(300 * 86_400)
   })
 
   test('runs Bookinfo: the page shows details, and reviews of all three versions', async () => {

@@ -2,8 +2,8 @@
 
 import type { KubeObject } from '@lateen/api'
 import type { KubeClient } from '@lateen/kube'
-import { SERVICE_ACCOUNT } from '../kube/kinds.ts'
 import { type Container, type DownwardApiItem, type KeyToPath, type Pod, podSpec, type Volume, type VolumeProjection } from '../kube/pod.ts'
+import { requestToken } from '../kube/token-request.ts'
 import { ConfigMissing, type ConfigSource } from '../node/environment.ts'
 import { fieldValue, type NodeFacts, resourceValue } from '../node/field-values.ts'
 import type { VolumeFile } from './atomic-directory.ts'
