@@ -4,6 +4,7 @@
  * Enters: the request's body (parsed JSON) and the injector's settings; nothing about it is trusted. Leaves: a review that allows
  * the pod with a JSON patch, allows it as it is, or refuses it with a message for the person who created it.
  */
+import { ownValue } from '@lateen/base'
 import { type InjectionRequest, type InjectionSettings, injectPod } from './inject-pod.ts'
 import { isRecord } from './pod/pod.ts'
 import { readPod } from './pod/read-pod.ts'
@@ -97,7 +98,7 @@ export function proxyEnvOfPath(path: string): Record<string, string> {
     : pairsOfSegments(rest.split('/').filter((part) => part !== ''))
   return Object.fromEntries(
     pairs
-      .map(([name, value]) => [VARIABLES[name.toLowerCase()] ?? name, decode(value)])
+      .map(([name, value]) => [ownValue(VARIABLES, name.toLowerCase()) ?? name, decode(value)])
       .filter(([name, value]) => name !== '' && value !== ''),
   )
 }

@@ -6,6 +6,7 @@
  * earlier injection; merge the results over the pod; merge the user's own fields over those; then what no template can do
  * (metrics, probes, status, order).
  */
+import { ownValue } from '@lateen/base'
 import { rewriteAppProbes } from './after/app-probes.ts'
 import { orderContainers } from './after/order.ts'
 import { alignUserIds, applyOverrides, keptOverrides, withContainersMoved } from './after/overrides.ts'
@@ -142,7 +143,7 @@ function templateInput(request: InjectionRequest, namespace: string, env: Readon
 function render(name: string, config: InjectorConfig, input: TemplateInput): PodOverlay {
   const text = Object.hasOwn(config.templates, name) ? (config.templates[name] ?? '') : ''
   if (text.trim() !== '') return customTemplate(name, text, input)
-  const builtIn = BUILT_IN_TEMPLATES[name]
+  const builtIn = ownValue(BUILT_IN_TEMPLATES, name)
   if (!builtIn) throw new RangeError(`the injection template "${name}" is empty`)
   return builtIn(input)
 }

@@ -1,5 +1,7 @@
 /** Endpoints of a service's port: from EndpointSlices, from ServiceEntries' own lists, and from the workloads they select. */
+
 import type { KubeObject } from '@lateen/api'
+import { ownValue } from '@lateen/base'
 import { type Context, Family, type Source } from '@lateen/graph'
 import { isIpv6 } from './address-family.ts'
 import { type Endpoint, type Health, type Locality, NOWHERE } from './endpoint.ts'
@@ -7,7 +9,7 @@ import type { Inputs } from './inputs.ts'
 import type { Service, ServicePort } from './service.ts'
 import { settingsOf } from './services.ts'
 import type { EndpointSliceView, ServiceEntrySpec } from './views.ts'
-import { portNamed, selects, type Workload } from './workload.ts'
+import { selects, type Workload } from './workload.ts'
 import { entryLocality, NETWORK_LABEL, TLS_MODE_LABEL } from './workloads.ts'
 
 export interface EndpointSources {
@@ -203,7 +205,7 @@ const PLAIN = {
 function endpointsOfWorkload(context: Context, sources: EndpointSources, workload: Workload, port: ServicePort): Endpoint[] {
   const settings = settingsOf(context, sources.inputs)
   const { ports } = workload
-  const number = portNamed(ports, port.name) ?? (typeof port.target === 'string' ? portNamed(ports, port.target) : port.target)
+  const number = ownValue(ports, port.name) ?? (typeof port.target === 'string' ? ownValue(ports, port.target) : port.target)
   if (number === undefined) return []
   const [address, ...others] = workload.addresses
   if (address === undefined) return []

@@ -2,6 +2,7 @@
  * Which protocol a port speaks, as Istio selects it: `appProtocol` first, then the port name's part before the first `-`, then
  * a few well-known numbers; otherwise the proxy finds out from the first bytes (`auto`).
  */
+import { ownValue } from '@lateen/base'
 
 export const PROTOCOLS = [
   'http',
@@ -48,7 +49,7 @@ const APP_PROTOCOLS: Readonly<Record<string, Protocol>> = {
 
 /** The protocol that a text names (`HTTP`, `grpc-web`); `auto` when it names none. */
 export function parseProtocol(text: string): Protocol {
-  return NAMES[text.toLowerCase()] ?? 'auto'
+  return ownValue(NAMES, text.toLowerCase()) ?? 'auto'
 }
 
 /** The protocol of a Kubernetes service port. */
@@ -60,7 +61,7 @@ export function kubernetesProtocol(port: {
 }): Protocol {
   if (port.protocol === 'UDP') return 'udp'
   if (port.appProtocol !== undefined) {
-    const known = APP_PROTOCOLS[port.appProtocol] ?? parseProtocol(port.appProtocol)
+    const known = ownValue(APP_PROTOCOLS, port.appProtocol) ?? parseProtocol(port.appProtocol)
     if (known !== 'auto') return known
   }
   const fromName = nameProtocol(port.name ?? '')
@@ -71,7 +72,7 @@ export function kubernetesProtocol(port: {
 function nameProtocol(name: string): Protocol {
   const lower = name.toLowerCase()
   if (lower === 'grpc-web' || lower.startsWith('grpc-web-')) return 'grpc-web'
-  return NAMES[lower.split('-', 1)[0] ?? ''] ?? 'auto'
+  return ownValue(NAMES, lower.split('-', 1)[0] ?? '') ?? 'auto'
 }
 
 /** Plain HTTP of any version: requests can be routed one by one. */

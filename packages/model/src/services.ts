@@ -1,5 +1,7 @@
 /** The collection of services: from Kubernetes Services and from ServiceEntries. */
+
 import { type KubeObject, refOf } from '@lateen/api'
+import { ownValue } from '@lateen/base'
 import type { Context, Graph, Source } from '@lateen/graph'
 import { autoAddressesOf } from './auto-address.ts'
 import { canonicalAddress } from './cidr.ts'
@@ -140,7 +142,7 @@ function fromServiceEntry(context: Context, inputs: Inputs, object: KubeObject):
     host,
     namespace,
     name: host,
-    resolution: RESOLUTIONS[spec.resolution ?? 'NONE'] ?? 'passthrough',
+    resolution: ownValue(RESOLUTIONS, spec.resolution ?? 'NONE') ?? 'passthrough',
     external,
     addresses: ipv4First((spec.addresses ?? []).map(plainAddress)),
     autoAddresses: autoAddressesOf(context, inputs.kinds['networking.istio.io/ServiceEntry'], object, host),
@@ -180,7 +182,7 @@ const DISTRIBUTIONS: Readonly<Record<string, TrafficDistribution>> = {
 
 /** What the object's own field says, else its annotation, else its namespace's. */
 function distributionOf(context: Context, inputs: Inputs, object: KubeObject, field: string | undefined): TrafficDistribution | undefined {
-  const known = (text: string | undefined) => DISTRIBUTIONS[(text ?? '').toLowerCase()]
+  const known = (text: string | undefined) => ownValue(DISTRIBUTIONS, (text ?? '').toLowerCase())
   const own = known(field) ?? known(object.metadata.annotations?.[DISTRIBUTION_ANNOTATION])
   if (own) return own
   const namespace = context.get(inputs.kinds['core/Namespace'], object.metadata.namespace ?? '')

@@ -49,7 +49,3 @@ export function workloadName(pod: {
   if (owner.kind === 'Job') return owner.name.replace(/-\d{8,}$/, '')
   return owner.name
 }
-
-/** The port of that name: a port may be called `constructor`, which every object has. */
-export const portNamed = (ports: Workload['ports'], name: string): number | undefined =>
-  Object.hasOwn(ports, name) ? ports[name] : undefined

@@ -1,10 +1,12 @@
 /** The collection of workloads: from Pods and WorkloadEntries. */
+
 import { type KubeObject, objectKey, refOf } from '@lateen/api'
+import { ownValue } from '@lateen/base'
 import type { Graph, Source } from '@lateen/graph'
 import { type Locality, NOWHERE, parseLocality } from './endpoint.ts'
 import type { Inputs } from './inputs.ts'
 import type { NodeLabels, PodSpec, PodStatus, WorkloadEntrySpec } from './views.ts'
-import { portNamed, type Workload, workloadName } from './workload.ts'
+import { type Workload, workloadName } from './workload.ts'
 
 /** Set by the injector: a sidecar of this pod terminates mutual TLS. */
 export const TLS_MODE_LABEL = 'security.istio.io/tlsMode'
@@ -50,7 +52,7 @@ function podWorkload(pod: KubeObject, nodeLabels: NodeLabels): Workload | undefi
   const ports: Record<string, number> = {}
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     for (const port of container.ports ?? [])
-      if (port.name && portNamed(ports, port.name) === undefined) ports[port.name] = port.containerPort
+      if (port.name && ownValue(ports, port.name) === undefined) ports[port.name] = port.containerPort
   }
   return {
     key: objectKey(pod),

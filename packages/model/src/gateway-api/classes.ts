@@ -1,4 +1,5 @@
 /** Classes of Gateways: which are the mesh's, and what it does for them. */
+import { ownValue } from '@lateen/base'
 import type { Context } from '@lateen/graph'
 import type { Inputs } from '../inputs.ts'
 
@@ -27,6 +28,6 @@ const ROLES: Readonly<Record<string, GatewayRole>> = {
 /** What the mesh does for Gateways of a class; undefined for classes of others. */
 export function roleOf(context: Context, inputs: Inputs, className: string): GatewayRole | undefined {
   const object = context.get(inputs.kinds['gateway.networking.k8s.io/GatewayClass'], className)
-  const controller: unknown = object ? Reflect.get(Object(object.spec), 'controllerName') : BUILT_IN_CLASSES[className]
-  return typeof controller === 'string' ? ROLES[controller] : undefined
+  const controller: unknown = object ? Reflect.get(Object(object.spec), 'controllerName') : ownValue(BUILT_IN_CLASSES, className)
+  return typeof controller === 'string' ? ownValue(ROLES, controller) : undefined
 }

@@ -1,5 +1,7 @@
 /** Listeners of Gateways and ListenerSets: what routes attach to, and the servers that come of them. */
+
 import { type KubeObject, matchesLabelSelector, refOf, type Server } from '@lateen/api'
+import { ownValue } from '@lateen/base'
 import type { Context } from '@lateen/graph'
 import type { GatewayConfig } from '../gateways.ts'
 import type { Inputs } from '../inputs.ts'
@@ -23,7 +25,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Where TLS ends at the gateway, what is in it may go by its port alone. */
 const kindsOf = ({ protocol, tls }: ListenerSpec): readonly string[] =>
-  protocol === 'TLS' && tls?.mode !== 'Passthrough' ? ['TLSRoute', 'TCPRoute'] : (KINDS[protocol] ?? [])
+  protocol === 'TLS' && tls?.mode !== 'Passthrough' ? ['TLSRoute', 'TCPRoute'] : (ownValue(KINDS, protocol) ?? [])
 
 /** What waypoints listen with. */
 const TUNNEL = 'HBONE'
@@ -137,7 +139,7 @@ function listenerOf(input: ListenerInput): Listener {
   const { name, namespace = '', creationTimestamp = '' } = owner.metadata
   const kinds = kindsOf(listener)
   const tunnel = listener.protocol === TUNNEL && roleOf(context, inputs, classNameOf(gateway)) === 'waypoint'
-  const unsupported = KINDS[listener.protocol] || tunnel ? undefined : unsupportedProtocol(listener.protocol)
+  const unsupported = ownValue(KINDS, listener.protocol) || tunnel ? undefined : unsupportedProtocol(listener.protocol)
   const tls = tlsOf(input)
   const unresolved = isProblem(tls) ? tls : undefined
   const namespaces = allowedNamespaces(context, inputs, namespace, listener.allowedRoutes?.namespaces ?? {})

@@ -1,5 +1,7 @@
 /** Incoming traffic on the graph: what of a workload its listeners depend on, and the resources made from that. */
+
 import type { ConnectionPoolSettings, IstioIngressListener, KubeObject } from '@lateen/api'
+import { ownValue } from '@lateen/base'
 import { type Context, Family, type Graph, type Interned } from '@lateen/graph'
 import {
   type EffectivePeerPolicy,
@@ -13,7 +15,6 @@ import {
   type ProxyTraffic,
   parseProtocol,
   peerPolicyOf,
-  portNamed,
   type Service,
   type ServicePort,
   selects,
@@ -203,12 +204,12 @@ export function servedPorts(context: Context, model: MeshModel, proxy: MeshProxy
     }
   }
   const workload = context.get(model.pods, `${proxy.namespace}/${proxy.name}`)
-  const named = (target: number | string) => (typeof target === 'number' ? target : workload && portNamed(workload.ports, target))
+  const named = (target: number | string) => (typeof target === 'number' ? target : workload && ownValue(workload.ports, target))
   // A workload outside Kubernetes: its entry has its labels, and says which port stands for which of the service's.
   const entries = proxy.addresses
     .flatMap((address) => [...context.list(model.workloadEntries, 'address', address)])
     .filter(({ namespace }) => namespace === proxy.namespace)
-  const listed = ({ name }: ServicePort) => entries.map(({ ports }) => portNamed(ports, name)).find((port) => port !== undefined)
+  const listed = ({ name }: ServicePort) => entries.map(({ ports }) => ownValue(ports, name)).find((port) => port !== undefined)
   const selecting = [
     ...context.list(model.kubernetesServices, 'selecting', proxy.namespace),
     ...context.list(model.serviceEntries, 'selecting', proxy.namespace),
