@@ -1,4 +1,5 @@
 /** The check of conditions (`when`) of an authorization rule. */
+import { ownValue } from '@lateen/base'
 import type { At } from '../../diagnostics/at.ts'
 import { nearest } from '../../diagnostics/suggest.ts'
 import { checkIpOrCidr, checkPortText } from '../../validation/addresses.ts'
@@ -37,7 +38,7 @@ export function checkCondition({ key = '', values = [], notValues = [] }: Author
   if (KEYED.some((name) => key.startsWith(name))) {
     if (!/^[^[]+\[.+\]$/s.test(key)) place.say('AttributeForm', { key })
   } else if (key.startsWith('destination.labels')) place.say('AttributeReplaced', { key, better: 'selector' })
-  else if (REPLACED[key]) place.say('AttributeReplaced', { key, better: REPLACED[key] })
+  else if (ownValue(REPLACED, key)) place.say('AttributeReplaced', { key, better: ownValue(REPLACED, key) ?? '' })
   else if (!Object.hasOwn(ATTRIBUTES, key)) {
     const near = nearest(key, [...Object.keys(ATTRIBUTES), ...KEYED])
     place.say('UnknownAttribute', { key, hint: near === undefined ? '' : `; did you mean "${near}"?` })

@@ -1,4 +1,5 @@
 /** What makes an EnvoyFilter unusable. */
+import { ownValue } from '@lateen/base'
 import type { At } from '../../diagnostics/at.ts'
 import { checkNetworkingSelector } from '../../validation/selectors.ts'
 import type { Subject } from '../../validation/subject.ts'
@@ -113,7 +114,7 @@ const OLD_NAMES: Readonly<Record<string, string>> = {
 }
 
 function sayOldName(name: string, at: At): boolean {
-  const better = OLD_NAMES[name]
+  const better = ownValue(OLD_NAMES, name)
   if (better !== undefined) at.in('name').say('DeprecatedFilterName', { name, better })
   return true
 }

@@ -1,4 +1,5 @@
 /** What makes a RequestAuthentication unusable. */
+import { ownValue } from '@lateen/base'
 import type { At } from '../../diagnostics/at.ts'
 import { isObject } from '../../schema/read.ts'
 import { checkPlainHeaderName } from '../../validation/headers.ts'
@@ -60,7 +61,7 @@ function checkKeys(jwks: string, at: At): void {
   const keys = Array.isArray(set.keys) ? set.keys : 'kty' in set ? [set] : undefined
   if (!keys) return at.say('JwksBad', { problem: 'the list "keys" is missing' })
   for (const [index, key] of keys.entries()) {
-    const members = isObject(key) && typeof key.kty === 'string' ? KEY_MEMBERS[key.kty] : undefined
+    const members = isObject(key) && typeof key.kty === 'string' ? ownValue(KEY_MEMBERS, key.kty) : undefined
     if (!isObject(key) || !members) return at.say('JwksBad', { problem: `key ${index} has no known type (kty)` })
     const missing = members.find((member) => typeof key[member] !== 'string' || key[member] === '')
     if (missing !== undefined) return at.say('JwksBad', { problem: `key ${index} has no "${missing}"` })
