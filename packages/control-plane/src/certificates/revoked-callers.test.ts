@@ -1,11 +1,10 @@
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
-import 'reflect-metadata'
+import { X509Certificate } from 'node:crypto'
 import { status as Status } from '@grpc/grpc-js'
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { createSelfSignedRoot } from '@lateen/ca'
 import { TYPE_URL } from '@lateen/envoy'
-import { PemConverter, X509CrlGenerator, X509CrlReason } from '@peculiar/x509'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { listOf } from '../../testdata/revocation-list.ts'
 import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
 import { type Caller, type IssuedCertificate, openStream, requestCertificate } from '../../testdata/test-proxy.ts'
 import type { ControlPlane } from '../control-plane.ts'
@@ -33,20 +32,6 @@ function cacerts(crl?: string): KubeObject {
   return { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'cacerts', namespace: 'istio-system' }, data }
 }
 
-async function listOf(...serials: readonly string[]): Promise<string> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const der = createPrivateKey(root.keyPem).export({ type: 'pkcs8', format: 'der' })
-  const list = await X509CrlGenerator.create({
-    issuer: new X509Certificate(root.certPem).subject,
-    thisUpdate: new Date(Date.now() - 1_000),
-    nextUpdate: new Date(Date.now() + 3_600_000),
-    signingKey: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']),
-    signingAlgorithm: algorithm,
-    entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: new Date(), reason: X509CrlReason.keyCompromise })),
-  })
-  return PemConverter.encode(list.rawData, 'X509 CRL')
-}
-
 const secure = (extra: Partial<Caller>): Caller => ({ port: plane.ports.secureGrpc ?? 0, roots: root.certPem, ...extra })
 const shown = ({ chain, key }: IssuedCertificate) => secure({ certificate: { chain: chain.join(''), key } })
 const byToken = async () => requestCertificate(secure({ token: await cluster.token('shop', 'cart') }))
@@ -55,7 +40,7 @@ test('a revoked certificate renews nothing and opens no stream; a token still do
   const [stolen, kept] = [await byToken(), await byToken()]
   await requestCertificate(shown(stolen))
   const { serialNumber } = new X509Certificate(stolen.chain[0] ?? '')
-  await cluster.client.update(Secret, cacerts(await listOf(serialNumber)))
+  await cluster.client.update(Secret, cacerts(await listOf(root, serialNumber)))
   await cluster.until(ConfigMap, 'shop', 'istio-ca-crl', () => true)
   await expect(requestCertificate(shown(stolen))).rejects.toMatchObject({
     code: Status.UNAUTHENTICATED,
