@@ -1,5 +1,5 @@
 /** The debug pages under `/debug/`, in the shapes that istioctl and dashboards read; over HTTP here, over xDS in `debug-over-xds.ts`. */
-import { logLevel, logScopes } from '@lateen/base'
+import { logLevel, logScopes, ownValue } from '@lateen/base'
 import { TYPE_URL } from '@lateen/envoy'
 import { type HttpReply, type HttpRequest, jsonReply } from '../http/http-server.ts'
 import { VERSION } from '../version.ts'
@@ -136,5 +136,5 @@ const SHORT_TYPES: Readonly<Record<string, string>> = Object.fromEntries(
 function requested(session: OpenSession, query: URLSearchParams): ReturnType<typeof configDump> {
   const types = (query.get('types') ?? '').split(',').filter((type) => type !== '')
   if (types.length === 0) return configDump(session, { endpoints: query.has('include_eds') })
-  return types.flatMap((type) => typeDump(session, SHORT_TYPES[type.toLowerCase()] ?? type))
+  return types.flatMap((type) => typeDump(session, ownValue(SHORT_TYPES, type.toLowerCase()) ?? type))
 }
