@@ -60,7 +60,7 @@ function configured(endpoint: unknown): Endpoint {
   }
 }
 
-export const ASSIGNMENT_HEADINGS = ['ENDPOINT', 'STATUS', 'LOCALITY', 'CLUSTER']
+export const ASSIGNMENT_HEADINGS = ['NAME', 'STATUS', 'LOCALITY', 'CLUSTER']
 
 /** Rows below {@link ASSIGNMENT_HEADINGS}. */
 export function assignmentRows(assignment: Fields): string[][] {

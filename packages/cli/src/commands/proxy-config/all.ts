@@ -73,8 +73,7 @@ function partsOf(dump: ConfigDump, flags: Context['flags']): (readonly [string, 
   ]
 }
 
-const named = ({ headings, rows, padding }: Shown): Shown => ({
-  headings: ['NAME', ...headings.slice(1)],
-  rows: rows.map(([endpoint = '', ...rest]) => [`endpoint/${endpoint}`, ...rest]),
-  padding,
+const named = (shown: Shown): Shown => ({
+  ...shown,
+  rows: shown.rows.map(([endpoint = '', ...rest]) => [`endpoint/${endpoint}`, ...rest]),
 })
