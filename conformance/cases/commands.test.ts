@@ -54,7 +54,7 @@ describeWithMesh('commands', (mesh) => {
 
     test('shows endpoints with their localities, and whether two proxies trust the same root', async () => {
       expect(await ok('pc', 'eds', 'deploy/curl.shop', '--port', '5000')).toMatch(
-        /^ENDPOINT +STATUS +LOCALITY +CLUSTER *\n(.+:5000 +HEALTHY .*outbound\|5000\|.*hello\.shop\.svc\.cluster\.local\n)+$/,
+        /^NAME +STATUS +LOCALITY +CLUSTER *\n(.+:5000 +HEALTHY .*outbound\|5000\|.*hello\.shop\.svc\.cluster\.local\n)+$/,
       )
       expect(await ok('pc', 'rootca-compare', 'deploy/curl.shop', 'deploy/hello-v1.shop')).toMatch(
         /^Both \[.*\] and \[.*\] have the identical ROOTCA/,
