@@ -1,4 +1,6 @@
 /** What every package may use; safe in a browser but for the default log sink. */
+
+export * from './control-characters.ts'
 export * from './diagnostics.ts'
 export * from './duration.ts'
 export * from './ip-family.ts'

@@ -4,6 +4,7 @@
  * Enters: messages with plain values. Leaves: lines to the sink (standard error unless replaced). Levels are set for each
  * scope by `--log_output_level` (`default:info,ads:debug`), as in Istio.
  */
+import { oneEntry } from './control-characters.ts'
 
 export const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'none'] as const
 export type Level = (typeof LEVELS)[number]
@@ -116,10 +117,10 @@ function format(scope: string, level: Level, message: string, fields?: LogFields
   const time = new Date().toISOString()
   if (state.json) return `${JSON.stringify({ time, level, scope, msg: message, ...printable(fields) })}\n`
   const tail = Object.entries(printable(fields)).map(
-    ([key, value]) => `\t${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ([key, value]) => `\t${key}=${oneEntry(typeof value === 'string' ? value : String(JSON.stringify(value)))}`,
   )
-  // One entry, one line: a line break in a message could forge an entry.
-  return `${`${time}\t${level}\t${scope}\t${message}${tail.join('')}`.replaceAll('\n', '\\n')}\n`
+  // One entry, one line: a line break in a message could forge an entry, and a tab a field.
+  return `${time}\t${level}\t${scope}\t${oneEntry(message)}${tail.join('')}\n`
 }
 
 function printable(fields: LogFields = {}): Record<string, unknown> {
