@@ -6,6 +6,7 @@
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { readable } from '@lateen/base'
 import { Command as Commander, CommanderError, Option } from 'commander'
 import type { Command, Context, Flag, Flags } from './command.ts'
 import { Outcome } from './command.ts'
@@ -56,10 +57,10 @@ export async function runShell(argv: readonly string[], options: ShellOptions): 
     // Commander has said it already, help included.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     if (error instanceof CommandError) {
-      stderr.write(`Error: ${error.message}\n`)
+      stderr.write(`Error: ${readable(error.message)}\n`)
       return error.exitCode
     }
-    stderr.write(`Error: ${describe(error, options.env)}\n`)
+    stderr.write(`Error: ${readable(describe(error, options.env))}\n`)
     return EXIT.failure
   }
 }

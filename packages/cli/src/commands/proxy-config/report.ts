@@ -1,4 +1,5 @@
 /** What `proxy-config` and `ztunnel-config` find: a table for people, or the resources themselves for programs. */
+import { readable } from '@lateen/base'
 import { canonicalForms } from '../../config-dump/proto-json.ts'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
 import { paddedTable } from '../../render/table.ts'
@@ -70,6 +71,7 @@ export function renderTable(found: unknown): string {
   return tableOf(found)
 }
 
-export const tableOf = ({ headings, rows, padding }: Shown): string => paddedTable(headings, rows, padding)
+/** Names come of whoever wrote them: what would steer a terminal is shown. */
+export const tableOf = ({ headings, rows, padding }: Shown): string => readable(paddedTable(headings, rows, padding))
 
 const isShown = (found: unknown): found is Shown => typeof found === 'object' && found !== null && 'headings' in found && 'rows' in found
