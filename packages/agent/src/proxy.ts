@@ -23,10 +23,9 @@ import { booleanOf, type Environment, SettingError } from './settings/environmen
 import { helpText, type ParsedFlags, PROXY_FLAGS, parseFlags } from './settings/flags.ts'
 import { type AgentSettings, type Role, readSettings } from './settings/settings.ts'
 import { parseAppProbes, probeTarget } from './status/app-probes.ts'
-import { parseAppMetrics, serveMergedMetrics } from './status/merged-metrics.ts'
-import { renderOwnMetrics } from './status/own-metrics.ts'
 import { createReadiness, type Readiness } from './status/readiness.ts'
 import { parseReadinessProbe } from './status/readiness-probe.ts'
+import { answerScrapes } from './status/scrapes.ts'
 import { startStatusServer } from './status/status-server.ts'
 import { watchWorkload } from './status/workload-health.ts'
 
@@ -87,33 +86,20 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
     onLine: (line) => io.stderr(`${line}\n`),
   })
 
-  const app = parseAppMetrics(env.ISTIO_PROMETHEUS_ANNOTATIONS ?? '', ports.status)
-  const scrapesFailed = { envoy: 0, application: 0 }
-  let scrapes = 0
-  const own = () =>
-    renderOwnMetrics(
-      {
-        startedAt,
-        restarts: envoy.restarts,
-        renewed: identity.counts?.renewed ?? 0,
-        renewalsFailed: identity.counts?.failed ?? 0,
-        scrapes,
-        scrapesFailed,
-        ...(identity.info ? { certificateEnds: identity.info.notAfter.getTime() } : {}),
-        ...(dns ? { dns: dns.counts } : {}),
-      },
-      Date.now(),
-    )
   let drained = false
   const status = await startStatusServer({
     port: ports.status,
     readiness,
     probes: parseAppProbes(env.ISTIO_KUBE_APP_PROBERS ?? ''),
     target: probeTarget(settings.ips[0], booleanOf(env, 'REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION', false)),
-    metrics: (request, response) => {
-      scrapes++
-      return serveMergedMetrics({ adminPort: ports.admin, app, own }, request, response, (part) => scrapesFailed[part]++)
-    },
+    metrics: answerScrapes(settings, () => ({
+      startedAt,
+      restarts: envoy.restarts,
+      renewed: identity.counts?.renewed ?? 0,
+      renewalsFailed: identity.counts?.failed ?? 0,
+      ...(identity.info ? { certificateEnds: identity.info.notAfter.getTime() } : {}),
+      ...(dns ? { dns: dns.counts } : {}),
+    })),
     onQuit: ending.quit,
     onDrain: async () => {
       drained = true

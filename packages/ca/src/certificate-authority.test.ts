@@ -63,9 +63,17 @@ describe('a workload certificate', () => {
   })
 
   test('carries what peers may know of the workload in its subject, cleaned and cut', () => {
-    const labels = { workload: 'cart,OU=wl.admin', namespace: 'shop', version: 'v1', cluster: 'c'.repeat(200) }
+    const labels = {
+      workload: 'cart,OU=wl.admin',
+      namespace: 'shop',
+      version: 'v1',
+      cluster: 'c'.repeat(200),
+      service: 'cart',
+      app: 'cart',
+      appVersion: '1',
+    }
     const info = inspect(ca.signWorkload(request, { identities: [cart], labels }).certPem)
-    expect(info.subject).toBe(`OU=wl.cart_OU_wl.admin, OU=ns.shop, OU=ver.v1, OU=cl.${'c'.repeat(61)}`)
+    expect(info.subject).toBe(`OU=wl.cart_OU_wl.admin, OU=ns.shop, OU=ver.v1, OU=cl.${'c'.repeat(61)}, OU=cs.cart, OU=app.cart, OU=av.1`)
   })
 
   test('may ask for a lifetime up to the maximum', () => {

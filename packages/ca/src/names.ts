@@ -27,15 +27,22 @@ export function nameDer(name: SubjectName): Buffer {
 export interface PeerLabels {
   readonly workload?: string
   readonly namespace?: string
+  /** The canonical revision. */
   readonly version?: string
   readonly cluster?: string
+  /** The canonical service. */
+  readonly service?: string
+  /** The label `app`. */
+  readonly app?: string
+  /** The label `version`. */
+  readonly appVersion?: string
 }
 
 /** X.520's bound on a unit's length. */
 const MAX_UNIT = 64
 
 /**
- * Organizational units `wl.…`, `ns.…`, `ver.…`, `cl.…`. A value keeps letters, digits, `.`, `_` and `-`; anything else becomes
+ * Organizational units `wl.…`, `ns.…`, `ver.…`, `cl.…`, `cs.…`, `app.…`, `av.…`. A value keeps letters, digits, `.`, `_` and `-`; anything else becomes
  * `_`, so that a comma or an equals sign cannot forge another unit in the subject's text form.
  */
 export function peerUnits(labels: PeerLabels): string[] {
@@ -44,6 +51,9 @@ export function peerUnits(labels: PeerLabels): string[] {
     ['ns', labels.namespace],
     ['ver', labels.version],
     ['cl', labels.cluster],
+    ['cs', labels.service],
+    ['app', labels.app],
+    ['av', labels.appVersion],
   ] as const
   return fields.flatMap(([key, value]) => (value ? [`${key}.${value.replace(/[^A-Za-z0-9._-]/g, '_')}`.slice(0, MAX_UNIT)] : []))
 }

@@ -100,6 +100,8 @@ export interface TlsSettingsView {
 
 /** The fields of MeshConfig that translation reads. */
 export interface MeshConfigView {
+  /** Names of providers; those of metrics where calls are counted. */
+  readonly defaultProviders?: { readonly metrics?: readonly string[] }
   readonly connectTimeout?: string
   readonly protocolDetectionTimeout?: string
   readonly outboundTrafficPolicy?: {

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatDiagnostic } from '@lateen/base'
+import { formatDiagnostic, isRecord } from '@lateen/base'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { decodeResource, meshOf, openProxy, readCase, resourcesOf, SHOWN_TYPES } from './mesh-case.ts'
@@ -20,11 +20,28 @@ export function translateCase(text: string): Record<string, unknown> {
     const wanted = show[type]
     if (!wanted) continue
     const shown = [...resourcesOf(session.resources(typeUrl))].filter(([name]) => wanted.some((pattern) => fits(pattern, name)))
-    if (shown.length > 0) output[type] = Object.fromEntries(shown.map(([name, bytes]) => [name, decodeResource(typeUrl, bytes)]))
+    if (shown.length > 0) output[type] = Object.fromEntries(shown.map(([name, bytes]) => [name, brief(decodeResource(typeUrl, bytes))]))
   }
   const diagnostics = mesh.diagnostics().map(formatDiagnostic)
   if (diagnostics.length > 0) output['diagnostics'] = diagnostics
   return output
+}
+
+/** Loggers that count are the same everywhere: of each, only what it counts is shown. */
+function brief(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(brief)
+  if (!isRecord(value)) return value
+  const config = value['typedConfig']
+  if (isRecord(config) && config['@type'] === COUNTER) return counted(config)
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, brief(field)]))
+}
+
+const COUNTER = 'type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config'
+
+function counted(config: Readonly<Record<string, unknown>>): string {
+  const metrics = [config['counters'], config['histograms']].flat().filter(isRecord)
+  const names = metrics.map(({ stat }) => (isRecord(stat) ? String(stat['name']) : ''))
+  return `counts ${names.join(', ')}`
 }
 
 const fits = (pattern: string, name: string): boolean => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern)

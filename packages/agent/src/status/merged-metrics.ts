@@ -4,8 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { logger } from '@lateen/base'
+import type { Peer } from '@lateen/base/call-record'
 import { http } from '../envoy/node-http.ts'
 import { isObject, jsonObject } from '../settings/environment.ts'
+import { CallMetrics } from './call-metrics.ts'
 
 const log = logger('monitor')
 
@@ -33,9 +35,11 @@ export function parseAppMetrics(text: string, statusPort: number): AppMetrics | 
 
 export interface MergedMetricsOptions {
   readonly adminPort: number
+  /** The workload whose proxy it is. */
+  readonly workload: Peer
   readonly app: AppMetrics | undefined
-  /** The agent's own metrics, in Prometheus' text form. */
-  readonly own: () => string
+  /** The agent's own metrics, in Prometheus' text form; absent where only Envoy's are asked for. */
+  readonly own?: () => string
 }
 
 /** Answers one scrape. Each part that cannot be had is left out and counted in the agent's own metrics. */
@@ -48,21 +52,35 @@ export async function serveMergedMetrics(
   response.writeHead(200, { 'content-type': CONTENT_TYPE })
   const query = new URL(request.url ?? '/', 'http://localhost').search
   const parts = [
-    { part: 'envoy' as const, port: options.adminPort, path: `/stats/prometheus${query}`, rename: true },
-    ...(options.app ? [{ part: 'application' as const, ...options.app, rename: false }] : []),
+    { part: 'envoy' as const, port: options.adminPort, path: `/stats/prometheus${query}`, adapt: new CallMetrics(options.workload) },
+    ...(options.app ? [{ part: 'application' as const, ...options.app, adapt: UNCHANGED }] : []),
   ]
-  for (const { part, port, path, rename } of parts) {
+  for (const { part, port, path, adapt } of parts) {
     try {
-      await copy(port, path, rename, request, response)
+      await copy({ port, path, adapt }, request, response)
     } catch (error) {
       failed(part)
       log.warn(`metrics of the ${part} cannot be had from port ${port}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  response.end(options.own())
+  response.end(options.own?.())
 }
 
-async function copy(port: number, path: string, rename: boolean, from: IncomingMessage, to: ServerResponse): Promise<void> {
+/** What becomes of lines on their way, and what follows the last. */
+interface Adapter {
+  write(text: string): Iterable<string>
+  end(): Iterable<string>
+}
+
+const UNCHANGED: Adapter = { write: (text) => [text], end: () => [] }
+
+interface Part {
+  readonly port: number
+  readonly path: string
+  readonly adapt: Adapter
+}
+
+async function copy({ port, path, adapt }: Part, from: IncomingMessage, to: ServerResponse): Promise<void> {
   const timeout = from.headers['x-prometheus-scrape-timeout-seconds']
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { accept: 'text/plain;version=0.0.4', ...(timeout ? { 'x-prometheus-scrape-timeout-seconds': timeout } : {}) }
@@ -78,11 +96,13 @@ async function copy(port: number, path: string, rename: boolean, from: IncomingM
     size += chunk.length
     if (size > MAX_APP_BYTES) throw new Error(`more than ${MAX_APP_BYTES} bytes`)
     const text = rest + chunk
-    const end = text.length > MAX_LINE ? text.length : text.lastIndexOf('\n') + 1
+    const lines = text.lastIndexOf('\n') + 1
+    const end = lines === 0 && text.length > MAX_LINE ? text.length : lines
     rest = text.slice(end)
-    await write(to, adapt(text.slice(0, end), rename))
+    for (const adapted of adapt.write(text.slice(0, end))) await write(to, withoutEnd(adapted))
   }
-  if (rest) await write(to, `${adapt(rest, rename)}\n`)
+  if (rest) for (const adapted of adapt.write(`${rest}\n`)) await write(to, withoutEnd(adapted))
+  for (const adapted of adapt.end()) await write(to, adapted)
 }
 
 async function write(to: ServerResponse, text: string): Promise<void> {
@@ -98,11 +118,5 @@ async function write(to: ServerResponse, text: string): Promise<void> {
   })
 }
 
-/**
- * Envoy puts `envoy_` before names of its own making; Istio's metrics come without. OpenMetrics' end mark would end the answer
- * early for a strict reader.
- */
-function adapt(text: string, rename: boolean): string {
-  const renamed = rename ? text.replace(/^(# (?:TYPE|HELP) )?envoy_(istio_)/gm, '$1$2') : text
-  return renamed.replace(/^# EOF\n?/gm, '')
-}
+/** OpenMetrics' end mark would end the answer early for a strict reader. */
+const withoutEnd = (text: string): string => text.replace(/^# EOF\n?/gm, '')

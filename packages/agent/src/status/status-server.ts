@@ -14,7 +14,8 @@ export interface StatusServerOptions {
   readonly readiness: Readiness
   readonly probes: ReadonlyMap<string, AppProbe>
   readonly target: ProbeTarget
-  readonly metrics: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+  /** `ofEnvoy`: without those of the application and of the agent. */
+  readonly metrics: (request: IncomingMessage, response: ServerResponse, which: { readonly ofEnvoy: boolean }) => Promise<void>
   /** `POST /quitquitquit` from within the pod: end the proxy. */
   readonly onQuit: () => void
   /** `POST /drain` from within the pod. */
@@ -27,7 +28,10 @@ export interface StatusServer {
   close(): Promise<void>
 }
 
-const METRIC_PATHS = ['/stats/prometheus', '/metrics']
+/** Where Envoy's port for metrics sends scrapers on. */
+export const ENVOY_METRICS = '/stats/envoy/prometheus'
+
+const METRIC_PATHS = ['/stats/prometheus', '/metrics', ENVOY_METRICS]
 
 /** Node looks for connections whose time is over only as often as `connectionsCheckingInterval` says. */
 const LIMITS = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024 }
@@ -93,7 +97,7 @@ async function answer(options: StatusServerOptions, request: IncomingMessage, re
   if (METRIC_PATHS.includes(pathname)) {
     return options.metricsLocalOnly && !isLocal(request)
       ? end(403, 'metrics are served on loopback only\n')
-      : options.metrics(request, response)
+      : options.metrics(request, response, { ofEnvoy: pathname === ENVOY_METRICS })
   }
   if (pathname === '/quitquitquit' || pathname === '/drain') {
     if (!isLocal(request)) return end(403, 'only from within the pod\n')

@@ -1,4 +1,4 @@
-/** What a workload's certificate says in its subject, for the metrics of its peers: workload, namespace, version, cluster. */
+/** What a workload's certificate says in its subject, for the metrics of its peers: workload, namespace, cluster, canonical and own names and versions. */
 import { type KubeObject, RESOURCE_TYPES } from '@lateen/api'
 import { logger } from '@lateen/base'
 import type { PeerLabels } from '@lateen/ca'
@@ -27,13 +27,17 @@ export function podLabels(
 function labelsOfPod({ metadata }: KubeObject, cluster: string): PeerLabels {
   const { labels = {}, ownerReferences } = metadata
   const version = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest'
+  const workload =
+    labels['service.istio.io/workload-name'] ??
+    workloadName({ name: metadata.name, labels, ...(ownerReferences ? { ownerReferences } : {}) })
   return {
-    workload:
-      labels['service.istio.io/workload-name'] ??
-      workloadName({ name: metadata.name, labels, ...(ownerReferences ? { ownerReferences } : {}) }),
+    workload,
     namespace: metadata.namespace ?? '',
     version,
     cluster,
+    service: labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? workload,
+    ...(labels.app ? { app: labels.app } : {}),
+    ...(labels.version ? { appVersion: labels.version } : {}),
   }
 }
 
@@ -41,11 +45,14 @@ function labelsOfPod({ metadata }: KubeObject, cluster: string): PeerLabels {
 export function labelsOfUnits(units: string | string[] | undefined): PeerLabels {
   const list = Array.isArray(units) ? units : [units ?? '']
   const find = (prefix: string) => list.find((unit) => unit.startsWith(`${prefix}.`))?.slice(prefix.length + 1)
-  const [workload, namespace, version, cluster] = ['wl', 'ns', 'ver', 'cl'].map(find)
+  const [workload, namespace, version, cluster, service, app, appVersion] = ['wl', 'ns', 'ver', 'cl', 'cs', 'app', 'av'].map(find)
   return {
     ...(workload ? { workload } : {}),
     ...(namespace ? { namespace } : {}),
     ...(version ? { version } : {}),
     ...(cluster ? { cluster } : {}),
+    ...(service ? { service } : {}),
+    ...(app ? { app } : {}),
+    ...(appVersion ? { appVersion } : {}),
   }
 }

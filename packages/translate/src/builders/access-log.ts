@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { packAny } from '@lateen/envoy'
 import type { AccessLogSchema } from '@lateen/envoy/gen/envoy/config/accesslog/v3/accesslog_pb.js'
+import { AccessLogType } from '@lateen/envoy/gen/envoy/data/accesslog/v3/accesslog_pb.js'
 import { FileAccessLogSchema } from '@lateen/envoy/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
 import type { MeshSettings } from '@lateen/model'
 import { structOf } from './struct.ts'
@@ -57,6 +58,11 @@ function defaultLine(): string {
 /** The access logs of listeners and connection managers; none when the mesh names no file. */
 export function accessLogs(settings: MeshSettings): AccessLogInit[] {
   return logs(settings, {})
+}
+
+/** The same for connections of which Envoy is told to log more than the end. */
+export function endLogs(settings: MeshSettings): AccessLogInit[] {
+  return logs(settings, { filter: { filterSpecifier: { case: 'logTypeFilter', value: { types: [AccessLogType.TcpConnectionEnd] } } } })
 }
 
 /** The same for connections that no filter chain of a listener took. */

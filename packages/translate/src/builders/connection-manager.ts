@@ -1,6 +1,7 @@
 /** HTTP connection managers and TCP proxies: the filters at the end of a filter chain. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Topology } from '@lateen/api'
+import type { CallSide } from '@lateen/base/call-record'
 import { duration, packAny } from '@lateen/envoy'
 import type { RouteConfigurationSchema } from '@lateen/envoy/gen/envoy/config/route/v3/route_pb.js'
 import {
@@ -9,9 +10,10 @@ import {
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManagerSchema,
 } from '@lateen/envoy/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
-import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import { TcpProxySchema, UpstreamConnectMode } from '@lateen/envoy/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import type { MeshSettings } from '@lateen/model'
-import { accessLogs } from './access-log.ts'
+import { CONNECTIONS_LOGGED, connectionMetrics, requestMetrics } from '../features/telemetry/standard-metrics.ts'
+import { accessLogs, endLogs } from './access-log.ts'
 import { ads } from './config-source.ts'
 import { type HttpFilterSlots, httpFilters, type NetworkFilterInit } from './filter-order.ts'
 import { clientCertificate, FORWARD, headerSettings, idleConnection, protocolSettings } from './proxy-headers.ts'
@@ -33,7 +35,6 @@ function common(settings: MeshSettings, statPrefix: string, routes: RouteSource)
       'rds' in routes
         ? { case: 'rds', value: { routeConfigName: routes.rds, configSource: ads() } }
         : { case: 'routeConfig', value: routes.inline },
-    accessLog: accessLogs(settings),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     streamIdleTimeout: duration(0),
     ...(settings.switches.passesContinue && { proxy100Continue: true }),
@@ -41,6 +42,9 @@ function common(settings: MeshSettings, statPrefix: string, routes: RouteSource)
     ...protocolSettings(settings.traffic),
   }
 }
+
+/** What is written and counted of requests. */
+const requestLogs = (settings: MeshSettings, side: CallSide) => [...accessLogs(settings), ...requestMetrics(settings, side)]
 
 /** `pathNormalization` of the mesh: how paths are brought to one form before anything matches them. */
 function normalization(settings: MeshSettings): ManagerInit {
@@ -66,6 +70,7 @@ export function outboundManager(
 ): NetworkFilterInit {
   return manager({
     ...common(settings, statPrefix, routes),
+    accessLog: requestLogs(settings, 'outbound'),
     ...headerSettings(settings.traffic, 'outbound'),
     httpFilters: httpFilters('outbound', slots, settings.traffic),
     useRemoteAddress: settings.switches.usesRemoteAddress,
@@ -81,6 +86,7 @@ export function inboundManager(
 ): NetworkFilterInit {
   return manager({
     ...common(settings, statPrefix, routes),
+    accessLog: requestLogs(settings, 'inbound'),
     ...headerSettings(settings.traffic, 'inbound'),
     httpFilters: httpFilters('inbound', slots, settings.traffic),
     useRemoteAddress: false,
@@ -99,6 +105,7 @@ export function gatewayManager(
   const describes = forward === Forward.SANITIZE_SET || forward === Forward.APPEND_FORWARD
   return manager({
     ...common(settings, statPrefix, routes),
+    accessLog: requestLogs(settings, 'outbound'),
     ...(http3 && { codecType: Codec.HTTP3, http3ProtocolOptions: {} }),
     ...headerSettings(settings.traffic, 'gateway'),
     httpFilters: httpFilters('gateway', filters, settings.traffic),
@@ -119,17 +126,30 @@ export interface GatewayEdge {
 }
 
 /** Bytes to one cluster. */
-export function tcpProxy(settings: MeshSettings, cluster: string, statPrefix = cluster): NetworkFilterInit {
+export function tcpProxy(settings: MeshSettings, cluster: string, side: CallSide, { awaitsCaller = false } = {}): NetworkFilterInit {
   return {
     name: TCP_PROXY,
     configType: {
       case: 'typedConfig',
       value: packAny(TcpProxySchema, {
-        statPrefix,
+        statPrefix: cluster,
         clusterSpecifier: { case: 'cluster', value: cluster },
         ...idleConnection(settings.traffic),
-        accessLog: accessLogs(settings),
+        ...(awaitsCaller && AWAIT_CALLER),
+        ...connectionLogs(settings, side),
       }),
     },
+  }
+}
+
+/** The application hears of a connection only when the caller is known; Envoy wants to be told how much it may keep until then (bytes). */
+const AWAIT_CALLER = { upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE, maxEarlyDataBytes: 65_536 } as const
+
+/** What is written and counted of connections. */
+export function connectionLogs(settings: MeshSettings, side: CallSide) {
+  const metrics = connectionMetrics(settings, side)
+  return {
+    accessLog: [...(metrics.length > 0 ? endLogs(settings) : accessLogs(settings)), ...metrics],
+    ...(metrics.length > 0 && { accessLogOptions: CONNECTIONS_LOGGED }),
   }
 }

@@ -1,5 +1,6 @@
 /** Load assignments: the endpoints of a cluster, grouped by locality. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { NO_REVISION, PEER_PARTS, type Peer } from '@lateen/base/call-record'
 import type { Resource } from '@lateen/envoy'
 import { HealthStatus } from '@lateen/envoy/gen/envoy/config/core/v3/health_check_pb.js'
 import type { LbEndpointSchema } from '@lateen/envoy/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
@@ -79,7 +80,7 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
     endpoint.labels['service.istio.io/canonical-revision'] ??
     endpoint.labels['app.kubernetes.io/version'] ??
     endpoint.labels['version'] ??
-    'latest'
+    NO_REVISION
   return {
     hostIdentifier: {
       case: 'endpoint',
@@ -97,11 +98,19 @@ function lbEndpoint(endpoint: Endpoint): LbEndpointInit {
       filterMetadata: {
         ...(endpoint.tlsMode === 'istio' && { 'envoy.transport_socket_match': structOf({ tlsMode: 'istio' }) }),
         ...(endpoint.workload && {
-          istio: structOf({ workload: [endpoint.workload, endpoint.namespace, canonical, revision, endpoint.cluster].join(';') }),
+          istio: structOf({ workload: workloadText(endpoint, canonical, revision) }),
         }),
       },
     },
   }
+}
+
+/** Who the endpoint is, for the metrics of its callers: Istio's five parts, then the labels `app` and `version` where they are others. */
+function workloadText({ workload, namespace, cluster, labels }: Endpoint, service: string, revision: string): string {
+  const { app = '', version = '' } = labels
+  const values: Peer = { workload, namespace, service, revision, cluster, app, version }
+  const told = PEER_PARTS.map((part) => values[part])
+  return (app === service && (version || NO_REVISION) === revision ? told.slice(0, 5) : told).join(';')
 }
 
 const HEALTH = { healthy: HealthStatus.HEALTHY, unhealthy: HealthStatus.UNHEALTHY, draining: HealthStatus.DRAINING } as const

@@ -44,7 +44,12 @@ function applicationCluster(input: InboundClusterInput, entry: InboundPort): Res
         }),
       }),
     metadata: {
-      filterMetadata: { istio: structOf({ services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) }) },
+      filterMetadata: {
+        istio: structOf({
+          services: services.map(({ host, name, namespace }) => ({ host, name, namespace })),
+          ...(first && { service: first.host }),
+        }),
+      },
     },
     ...httpOptions(input, protocol, pool, settings?.http ?? {}),
   })
@@ -90,6 +95,7 @@ type ExplicitHttp = Extract<NonNullable<HttpOptionsInit['upstreamProtocolOptions
 function passthroughCluster(input: InboundClusterInput): Resource {
   return encode(ClusterSchema, INBOUND_PASSTHROUGH, {
     name: INBOUND_PASSTHROUGH,
+    metadata: { filterMetadata: { istio: structOf({ service: INBOUND_PASSTHROUGH }) } },
     ...toApplication(input),
     ...httpOptions(input, 'auto', undefined, {}),
   })

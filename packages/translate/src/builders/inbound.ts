@@ -108,7 +108,7 @@ function virtualInbound(input: InboundInput, mesh: TransportSocketInit): Resourc
   )
   const ports = input.ports.flatMap((entry) => (entry.ingress?.bound ? [] : portChains(entry, mesh, input)))
   const filterChains: FilterChainInit[] = [
-    { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: port }, filters: [tcpProxy(settings, BLACK_HOLE)] },
+    { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: port }, filters: [tcpProxy(settings, BLACK_HOLE, 'inbound')] },
     ...[...passthrough, ...policy, ...ports].map(({ http: _, ...chain }) => chain),
   ]
   return encode(ListenerSchema, 'virtualInbound', {
@@ -150,11 +150,18 @@ function portChains(entry: InboundPort, mesh: TransportSocketInit, { settings, f
     ...filters.http,
     ...(entry.protocol === 'grpc-web' && { grpcWeb: true }),
   })
-  const tcp = networkFilters(filters.bytes, tcpProxy(settings, cluster))
+  const tcp = bytesTo(cluster, settings, filters)
   const own = entry.mode === 'DISABLE' && serverSocket(entry.ingress?.tls, settings, ['h2', 'http/1.1'])
   const speaksHttp = isHttp(entry.protocol) || entry.protocol === 'https'
   const list: Chain[] = own
-    ? [{ filterChainMatch: { transportProtocol: 'tls' }, filters: speaksHttp ? [http] : tcp, http: speaksHttp, transportSocket: own }]
+    ? [
+        {
+          filterChainMatch: { transportProtocol: 'tls' },
+          filters: speaksHttp ? [http] : tcp('anybody'),
+          http: speaksHttp,
+          transportSocket: own,
+        },
+      ]
     : chains({ protocol: entry.protocol, mode: entry.mode, tls: mesh, http, tcp, plainNames: plainHttp(settings) })
   return list.map((chain) => ({ ...chain, name, filterChainMatch: { ...chain.filterChainMatch, destinationPort: entry.port } }))
 }
@@ -166,18 +173,26 @@ function passthroughChains(mode: MutualTls, mesh: TransportSocketInit, { setting
     mode,
     tls: mesh,
     http: inboundManager(settings, INBOUND_PASSTHROUGH, inlineRoute(INBOUND_PASSTHROUGH, undefined), filters.http),
-    tcp: networkFilters(filters.bytes, tcpProxy(settings, INBOUND_PASSTHROUGH)),
+    tcp: bytesTo(INBOUND_PASSTHROUGH, settings, filters),
     plainNames: plainHttp(settings),
   })
   return list.map((chain) => ({ ...chain, name: chain.http ? 'virtualInbound-catchall-http' : 'virtualInbound' }))
 }
+
+/** Who connects: a workload of the mesh, which says so in the handshake, or anybody. */
+type Caller = 'workload' | 'anybody'
+
+const bytesTo =
+  (cluster: string, settings: MeshSettings, filters: PolicyFilters) =>
+  (caller: Caller): NetworkFilterInit[] =>
+    networkFilters(filters.bytes, tcpProxy(settings, cluster, 'inbound', { awaitsCaller: caller === 'workload' }))
 
 interface ChainInput {
   readonly protocol: Protocol
   readonly mode: MutualTls
   readonly tls: TransportSocketInit
   readonly http: NetworkFilterInit
-  readonly tcp: readonly NetworkFilterInit[]
+  readonly tcp: (caller: Caller) => NetworkFilterInit[]
   /** What plain HTTP is found out as. */
   readonly plainNames: readonly string[]
 }
@@ -194,7 +209,7 @@ function chains({ protocol, mode, tls, http, tcp, plainNames }: ChainInput): Cha
   })
   const tcp_ = (match: FilterChainInit['filterChainMatch'], secure: boolean): Chain => ({
     filterChainMatch: match ?? {},
-    filters: [...tcp],
+    filters: tcp(secure ? 'workload' : 'anybody'),
     http: false,
     ...(secure && { transportSocket: tls }),
   })

@@ -286,7 +286,7 @@ function addressListener(name: string, address: string, { service, port, routes,
 const passthroughChain = ({ settings, unknown }: PortInput): FilterChainInit => ({
   name: 'PassthroughFilterChain',
   filterChainMatch: {},
-  filters: [tcpProxy(settings, unknown)],
+  filters: [tcpProxy(settings, unknown, 'outbound')],
 })
 
 /** The route configuration of a port whose protocol is found out: only its service is in it. */
@@ -392,8 +392,12 @@ export function virtualOutbound(settings: MeshSettings, { unknown, transparent, 
     accessLog: unroutedLogs(settings),
     filterChains: [
       // A connection made to the proxy's own port has no destination: handing it on would go in circles.
-      { name: 'virtualOutbound-blackhole', filterChainMatch: { destinationPort: port }, filters: [tcpProxy(settings, BLACK_HOLE)] },
-      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(settings, unknown)] },
+      {
+        name: 'virtualOutbound-blackhole',
+        filterChainMatch: { destinationPort: port },
+        filters: [tcpProxy(settings, BLACK_HOLE, 'outbound')],
+      },
+      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(settings, unknown, 'outbound')] },
     ],
   })
 }

@@ -5,8 +5,7 @@ import { TcpProxySchema } from '@lateen/envoy/gen/envoy/extensions/filters/netwo
 import type { MeshSettings } from '@lateen/model'
 import type { Target } from '../features/route-feature.ts'
 import { tunneling } from '../features/tunnel/tunnel.ts'
-import { accessLogs } from './access-log.ts'
-import type { NetworkFilterInit } from './connection-manager.ts'
+import { connectionLogs, type NetworkFilterInit } from './connection-manager.ts'
 import { originMetadata } from './origin.ts'
 import { policyOf } from './traffic-policy.ts'
 
@@ -58,7 +57,7 @@ export function tcpTargets(settings: MeshSettings, targets: readonly TcpTarget[]
         ...(idle !== undefined && { idleTimeout: duration(parseDuration(idle) ?? 0) }),
         ...(tunnel && { tunnelingConfig: tunnel }),
         ...(bySource && { hashPolicy: [{ policySpecifier: { case: 'sourceIp' as const, value: {} } }] }),
-        accessLog: accessLogs(settings),
+        ...connectionLogs(settings, 'outbound'),
       }),
     },
   }

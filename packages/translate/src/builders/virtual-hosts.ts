@@ -7,9 +7,10 @@ import { type AddressFamilies, isWildcard, type MeshSettings, type ProxyTraffic,
 import { ANY_PATH } from '../features/match/match.ts'
 import type { RouteActionInit, RouteInit } from '../features/route-feature.ts'
 import { limitOf } from '../features/timeout/timeout.ts'
-import { BLACK_HOLE, RESOLVED } from '../names.ts'
+import { BLACK_HOLE, PASSTHROUGH, RESOLVED } from '../names.ts'
 import { encode } from '../resource.ts'
 import { ads } from './config-source.ts'
+import { structOf } from './struct.ts'
 import { offering } from './upstream-protocol.ts'
 
 export type VirtualHostInit = Exclude<MessageInitShape<typeof VirtualHostSchema>, { $typeName: string }>
@@ -117,15 +118,23 @@ function keepingHost(route: RouteInit): RouteInit {
 /** What happens to requests for hosts that the mesh does not know. */
 export function catchAll(unknown: string, headers: HostHeaders): VirtualHostInit {
   if (unknown === BLACK_HOLE) {
-    const refusal: RouteInit = { name: 'block_all', match: ANY_PATH, action: { case: 'directResponse', value: { status: 502 } } }
+    const refusal: RouteInit = {
+      name: 'block_all',
+      match: ANY_PATH,
+      ...meant(BLACK_HOLE),
+      action: { case: 'directResponse', value: { status: 502 } },
+    }
     return virtualHostInit('block_all', ['*'], [refusal], headers)
   }
   const value: RouteActionInit = { clusterSpecifier: { case: 'cluster', value: unknown }, ...limitOf(0) }
   const route: RouteInit = { name: 'allow_any', match: ANY_PATH, action: { case: 'route', value } }
   // Servers of all kinds may be behind it: they are offered what the caller speaks.
   const offer = unknown === RESOLVED ? { typedPerFilterConfig: offering('outside') } : {}
-  return virtualHostInit('allow_any', ['*'], [{ ...route, ...offer }], headers)
+  return virtualHostInit('allow_any', ['*'], [{ ...route, ...(unknown === RESOLVED && meant(PASSTHROUGH)), ...offer }], headers)
 }
+
+/** What metrics call the destination, where no cluster of that name is used. */
+const meant = (service: string) => ({ metadata: { filterMetadata: { istio: structOf({ service }) } } })
 
 /** The fixed part of a route configuration whose virtual hosts are sent apart. */
 export function routeConfiguration(name: string, catchAllHost: VirtualHostInit, options: { readonly vhds: boolean }): Resource {

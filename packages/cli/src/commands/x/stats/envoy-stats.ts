@@ -1,14 +1,14 @@
 /** `x envoy-stats`: Envoy's own statistics of a proxy, or of all proxies with a label. */
 import { RESOURCE_TYPES } from '@lateen/api'
 import { type Cluster, withCluster } from '../../../cluster/connect.ts'
-import { type ProxyAdmin, proxyAdmin } from '../../../cluster/envoy-admin.ts'
-import { askPod } from '../../../cluster/pod-ports.ts'
+import { proxyAdmin } from '../../../cluster/envoy-admin.ts'
 import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
 import { type Context, command } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
 import { document } from '../../proxy-config/report.ts'
 import { POD_ARGUMENT, PROXY_ADMIN_PORT } from '../../proxy-config/source.ts'
+import { metricsPage } from './metrics-page.ts'
 
 interface ProxyStats {
   readonly pod: string
@@ -80,27 +80,17 @@ async function podsOf({ args: [reference], flags }: Context, { client, namespace
   return pods
 }
 
-const AGENT_PORT = 15_020
-
 async function statsOf(
   cluster: Cluster,
   reference: string,
   { format, isClusters, port }: { format: string; isClusters: boolean; port: number | undefined },
 ): Promise<ProxyStats> {
   const admin = await proxyAdmin(cluster, reference, port)
-  if (format === 'prom-merged') return { pod: admin.pod, body: await mergedMetrics(cluster, admin) }
+  if (format === 'prom-merged') return { pod: admin.pod, body: await metricsPage(cluster, admin.pod, 'all') }
+  if (format === 'prom') return { pod: admin.pod, body: await metricsPage(cluster, admin.pod, 'proxy') }
   const asData = format === 'json' || format === 'yaml' ? '?format=json' : ''
-  const path = isClusters ? `clusters${asData}` : format === 'prom' ? 'stats/prometheus' : `stats${asData}`
+  const path = isClusters ? `clusters${asData}` : `stats${asData}`
   return { pod: admin.pod, body: await admin.ask('GET', path) }
-}
-
-/** The agent puts Envoy's metrics and the application's together. */
-async function mergedMetrics(cluster: Cluster, { pod }: ProxyAdmin): Promise<string> {
-  const dot = pod.lastIndexOf('.')
-  const target = { namespace: pod.slice(dot + 1), pod: pod.slice(0, dot), port: AGENT_PORT }
-  const { status, body } = await askPod(cluster, { ...target, method: 'GET', path: '/stats/prometheus' })
-  if (status === 200) return body
-  throw new CommandError(`the agent of pod ${pod} answered ${status} to GET /stats/prometheus`)
 }
 
 const textOf = (stats: readonly ProxyStats[]): string =>

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RESOURCE_TYPES } from '@lateen/api'
 import type { Cluster } from '../../../cluster/connect.ts'
-import { proxyAdmin } from '../../../cluster/envoy-admin.ts'
 import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
 import { CommandError } from '../../../shell/exit-codes.ts'
+import { metricsPage } from './metrics-page.ts'
 import { type Counters, type Rates, ratesBetween, readCounters } from './proxy-counters.ts'
 
 export interface Workload {
@@ -42,9 +42,7 @@ export async function measure(
 /** `name.namespace` of the pods that are the workload's by their names. */
 async function podsOf({ client }: Cluster, { name, namespace }: Workload): Promise<string[]> {
   const { items } = await client.list<PodObject>(RESOURCE_TYPES.Pod, namespace === '' ? {} : { namespace })
-  const own = items.filter(
-    (pod) => pod.metadata.name.startsWith(`${name}-`) && pod.status?.phase === 'Running' && proxyContainerOf(pod) !== undefined,
-  )
+  const own = items.filter((pod) => isOf(pod.metadata.name, name) && pod.status?.phase === 'Running' && proxyContainerOf(pod) !== undefined)
   if (own.length > 0) return own.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`)
   const where = namespace === '' ? '' : ` in namespace ${namespace}`
   throw new CommandError(
@@ -52,7 +50,10 @@ async function podsOf({ client }: Cluster, { name, namespace }: Workload): Promi
   )
 }
 
+/** A pod that nothing made is a workload of its own. */
+const isOf = (pod: string, workload: string): boolean => pod === workload || pod.startsWith(`${workload}-`)
+
 async function countersOf(cluster: Cluster, pods: readonly string[], workload: string): Promise<Counters> {
-  const pages = await Promise.all(pods.map(async (pod) => (await proxyAdmin(cluster, pod)).ask('GET', 'stats/prometheus')))
+  const pages = await Promise.all(pods.map((pod) => metricsPage(cluster, pod, 'proxy')))
   return readCounters(pages, workload)
 }
