@@ -45,7 +45,6 @@ export const connectionMetrics = (settings: Pick<MeshSettings, 'mesh'>, side: Ca
 /** Envoy logs a connection when it has one to the upstream too, not only when it ends. */
 export const CONNECTIONS_LOGGED = { flushAccessLogOnConnected: true } as const
 
-/** What the metadata of a cluster or route says under `istio.service`, for {@link PEER_FIELDS}. */
 const COMMON = { flags: '%RESPONSE_FLAGS%', code: '%RESPONSE_CODE%', grpcStatus: '%GRPC_STATUS_NUMBER%' } as const
 
 /** A condition is the one way to ask for the beginning of a header: the whole of it would be a caller's to choose. */
