@@ -56,6 +56,15 @@ test.each([
   expect(await talk(request('GET /healthz/ready'))).toContain('HTTP/1.1 200 ')
 })
 
+test('whoever opens more connections than there may be keeps nobody out, and loses those that did nothing for longest', async () => {
+  const silent = Array.from({ length: 700 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+  const ended = silent.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())))
+  await Promise.all(ended.slice(0, 300))
+  expect(await talk(request('GET /healthz/ready'))).toContain('HTTP/1.1 200 ')
+  for (const socket of silent) socket.destroy()
+  await Promise.all(ended)
+})
+
 test('a proxy is ended by POST alone', async () => {
   expect(await talk(request('GET /quitquitquit'))).toContain('HTTP/1.1 405 ')
   expect(ended).toBe(0)

@@ -6,7 +6,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { logger } from '@lateen/base'
 import { type CertificateAuthority, inspect, joinTrustBundle, rotationTime } from '@lateen/ca'
-import { findServingFiles, type ServingFiles, watchServingFiles } from './serving-files.ts'
+import { findServingFiles, type ServingFiles, type ServingFlags, watchServingFiles } from './serving-files.ts'
 
 export interface ServerCertificateOptions {
   readonly namespace: string
@@ -14,7 +14,7 @@ export interface ServerCertificateOptions {
   readonly revision: string
   readonly customHost: string | undefined
   /** The files that the flags name. */
-  readonly files: Parameters<typeof findServingFiles>[0]
+  readonly files: ServingFlags
   /** This control plane is the CA of the workloads: its roots count beside those of a file. */
   readonly isCa: boolean
 }
@@ -75,7 +75,7 @@ export async function serveCertificates(
   }
   const make = async (): Promise<TlsMaterial> => {
     const files = find()
-    if (files) return fromFiles(files, options.isCa || !files.caCertFile ? trust.rootsPem : '')
+    if (files) return fromFiles(files, options.isCa || files.rootFiles.length === 0 ? trust.rootsPem : '')
     const { serverSigner } = trust
     if (serverSigner) {
       const { rootsPem } = serverSigner
@@ -123,14 +123,14 @@ export async function serveCertificates(
 }
 
 /** @throws Error naming the file that cannot be used */
-function fromFiles({ certFile, keyFile, caCertFile }: ServingFiles, meshRoots: string): TlsMaterial {
+function fromFiles({ certFile, keyFile, rootFiles }: ServingFiles, meshRoots: string): TlsMaterial {
   const certificateChain = readFileSync(certFile, 'utf8')
   const privateKey = readFileSync(keyFile, 'utf8')
   const { notAfter } = inspect(certificateChain)
   if (!new X509Certificate(certificateChain).checkPrivateKey(createPrivateKey(privateKey)))
     throw new Error(`${keyFile} is not the key of the certificate in ${certFile}`)
   if (notAfter.getTime() <= Date.now()) log.warn(`the certificate in ${certFile} expired at ${notAfter.toISOString()}`)
-  const roots = [...(caCertFile ? [readFileSync(caCertFile, 'utf8')] : []), meshRoots].filter((text) => text.trim() !== '')
+  const roots = [...rootFiles.map((file) => readFileSync(file, 'utf8')), meshRoots].filter((text) => text.trim() !== '')
   return { certificateChain, privateKey, clientRoots: joinTrustBundle(...roots) }
 }
 

@@ -5,7 +5,14 @@ export interface ServingFiles {
   readonly certFile: string
   readonly keyFile: string
   /** What the certificate, and clients', are checked by. */
-  readonly caCertFile: string | undefined
+  readonly rootFiles: readonly string[]
+}
+
+/** As the flags say it. */
+export interface ServingFlags {
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+  readonly caCertFile?: string | undefined
 }
 
 /** Secret `istiod-tls`, and ConfigMap `istio-ca-root-cert`, as the installation mounts them. */
@@ -18,13 +25,12 @@ const MOUNTED = {
 const POLL_MS = 2_000
 
 /** The files of the flags, else those that are mounted now; nothing when neither is there. */
-export function findServingFiles(flags: Readonly<Partial<Record<keyof ServingFiles, string | undefined>>>): ServingFiles | undefined {
-  const { certFile, keyFile, caCertFile } = flags
-  if (certFile && keyFile) return { certFile, keyFile, caCertFile }
-  // A certificate whose root nobody is told of would lock everybody out.
-  const root = MOUNTED.roots.find((file) => existsSync(file))
-  if (!root || !existsSync(MOUNTED.certFile) || !existsSync(MOUNTED.keyFile)) return undefined
-  return { certFile: MOUNTED.certFile, keyFile: MOUNTED.keyFile, caCertFile: root }
+export function findServingFiles({ certFile, keyFile, caCertFile }: ServingFlags): ServingFiles | undefined {
+  if (certFile && keyFile) return { certFile, keyFile, rootFiles: caCertFile ? [caCertFile] : [] }
+  // A certificate whose root nobody is told of would lock everybody out. Each of the two may lag behind the other for a while.
+  const rootFiles = MOUNTED.roots.filter((file) => existsSync(file))
+  if (rootFiles.length === 0 || !existsSync(MOUNTED.certFile) || !existsSync(MOUNTED.keyFile)) return undefined
+  return { certFile: MOUNTED.certFile, keyFile: MOUNTED.keyFile, rootFiles }
 }
 
 /** Calls back when other files are found, or the found ones have been replaced; returns how to stop. */
@@ -41,9 +47,9 @@ export function watchServingFiles(find: () => ServingFiles | undefined, changed:
 }
 
 function stamp(files: ServingFiles | undefined): string {
-  return Object.values(files ?? {})
+  return (files ? [files.certFile, files.keyFile, ...files.rootFiles] : [])
     .map((file) => {
-      const stats = file ? statSync(file, { throwIfNoEntry: false }) : undefined
+      const stats = statSync(file, { throwIfNoEntry: false })
       return stats ? `${file}:${stats.ino}:${stats.size}:${stats.mtimeMs}` : '-'
     })
     .join(' ')
