@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -158,6 +159,15 @@ test('a connection that sends no request is ended', async () => {
   await new Promise<void>((resolve) => socket.once('close', () => resolve()))
   expect(Date.now() - begun).toBeLessThan(20_000)
 }, 30_000)
+
+test('whoever opens connections without a token keeps nobody out', async () => {
+  const silent = Array.from({ length: 700 }, () => connectTcp(port, '127.0.0.1').on('error', () => undefined))
+  const ended = silent.map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve())))
+  await Promise.all(ended.slice(0, 150))
+  expect((await call('GET', maps)).status).toBe(200)
+  for (const socket of silent) socket.destroy()
+  await Promise.all(ended)
+})
 
 test('HTTP/2 is served as well', async () => {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: server.caPem })

@@ -25,7 +25,7 @@ import {
 import { startTestCluster, type TestCluster } from '../../testdata/test-cluster.ts'
 import { type Caller, openStream, type TestStream } from '../../testdata/test-proxy.ts'
 
-const PROOF_MS = 1_500
+const PROOF_MS = 2_500
 const MIB = 1 << 20
 /** What a flood may add to the process's memory at its height; a few hundred connections with their handshakes are some tens of MiB. */
 const GROWTH_BYTES = 64 * MIB
