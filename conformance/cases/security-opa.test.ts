@@ -9,6 +9,7 @@ import { CALLER, deployEcho, OTHER_CALLER } from '../harness/echo-mesh.ts'
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
+import { networking } from '../harness/objects.ts'
 import { findOpa, OPA_AUTHORIZER, opaAuthorizer } from '../harness/opa.ts'
 import { processesOf } from '../harness/processes.ts'
 
@@ -78,6 +79,13 @@ const PROVIDERS = [
   { name: 'http-open', envoyExtAuthzHttp: { ...http, failOpen: true } },
 ]
 
+/** Each request has a connection of its own: one that is kept goes by the policies that it began under. */
+const singleUse = networking(
+  'DestinationRule',
+  { name: 'web', namespace: 'feat' },
+  { host: 'web', trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } } },
+)
+
 /** As an issuer makes it that shares a secret with OPA. */
 function token(sub: string, secret = SECRET): string {
   const text = [{ alg: 'HS256', typ: 'JWT' }, { sub }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
@@ -107,8 +115,12 @@ function tests(mesh: () => Mesh, binary: string): void {
       { name: 'caller', namespace: 'feat' },
       { name: 'caller', namespace: 'other' },
     ]
-    const objects = echoService({ name: 'web', namespace: 'feat' }) + opaAuthorizer(binary, { 'policy.rego': POLICY, 'data.json': DATA })
-    echo = await deployEcho(mesh(), pods, objects)
+    const objects = [
+      echoService({ name: 'web', namespace: 'feat' }),
+      singleUse,
+      opaAuthorizer(binary, { 'policy.rego': POLICY, 'data.json': DATA }),
+    ]
+    echo = await deployEcho(mesh(), pods, objects.join(''))
     await podsReady(mesh(), 'outside', ['opa'])
   })
   afterAll(() => echo?.close())
