@@ -230,9 +230,12 @@ describeWithMesh('certificates that others sign', (mesh) => {
 
 /** Puts the environment of the control plane in force; `NAME-` removes one. */
 async function setEnv(mesh: Mesh, env: Readonly<Record<string, string>>): Promise<void> {
+  const before = await mesh.kubectl('get', 'pod', '-n', 'istio-system', '-l', 'app=istiod', '-o', 'name')
   const words = Object.entries(env).map(([name, value]) => (name.endsWith('-') ? name : `${name}=${value}`))
   await mesh.kubectl('set', 'env', 'deployment/istiod', '-n', 'istio-system', ...words)
   await mesh.rolledOut('istiod', 'istio-system')
+  // Until it has ended, the one before may do what it did as a CA.
+  await mesh.kubectl('wait', '--for=delete', ...before.trim().split('\n'), '-n', 'istio-system', '--timeout=50s')
 }
 
 /** `global.caAddress` of the installation's values. */
