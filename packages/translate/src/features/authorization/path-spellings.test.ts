@@ -159,6 +159,14 @@ test('a path that is longer than expressions may be counts by its beginning', ()
   expect(denies({ paths: [`*${long}`] }, '/abcdefghij')).toBe(false)
 })
 
+test.each([
+  ['escaped again and again', `/%${'25'.repeat(100_000)}61`, '/a'],
+  ['whose digits are escaped in turn', `/${'%3'.repeat(100_000)}5`, '/5'],
+  ['beside bytes that are no text', '/%61%ff', '/a%ff'],
+])('a policy may write escapes %s', (_, written, meant) => {
+  expect(everyPathSpelling(written)).toBe(everyPathSpelling(meant))
+})
+
 describe('what lets a path in takes the plain spelling alone', () => {
   const PLAIN = ['/a', '/a/', '/a/b.c', '/a/.well-known', '/a/x%20y', '/a/caf%C3%A9', '/a/u@x:1,2=3', '/a/%5Bx%5D']
   const OTHER = [

@@ -47,7 +47,9 @@ function character(text: string): string {
   )
 }
 
-const characters = (text: string): readonly string[] => [...text].map(character)
+function* characters(text: string): Generator<string> {
+  for (const one of text) yield character(one)
+}
 
 const SLASH = either('[/\\\\]', escaped('2f'), escaped('5c'), wide('/'), wide('\\'))
 const DOT = character('.')
@@ -83,8 +85,8 @@ function pattern(value: string): string {
 }
 
 function whole(value: string): string {
-  const parts = steps(segmentsOf(value))
-  return parts.length > 0 ? bounded(parts, LAST) : `${IDLE_AT_ROOT}${END}`
+  const segments = segmentsOf(value)
+  return segments.length > 0 ? bounded(steps(segments), LAST) : `${IDLE_AT_ROOT}${END}`
 }
 
 function beginning(value: string): string {
@@ -94,31 +96,51 @@ function beginning(value: string): string {
     return segments.length === 0 ? ANYTHING : bounded(steps(segments), either(`${SLASH}${ANYTHING}`, END))
   }
   const slash = text.lastIndexOf('/')
-  const before = steps(segmentsOf(text.slice(0, slash + 1)))
-  return bounded([...before, before.length > 0 ? NEXT : FIRST, ...characters(text.slice(slash + 1))], ANYTHING)
+  const before = segmentsOf(text.slice(0, slash + 1))
+  return bounded(begun(before, text.slice(slash + 1)), ANYTHING)
+}
+
+function* begun(segments: readonly string[], last: string): Generator<string> {
+  yield* steps(segments)
+  yield segments.length > 0 ? NEXT : FIRST
+  yield* characters(last)
 }
 
 function ending(value: string): string {
   const text = decoded(value)
   const start = text.split('/', 1).join('')
-  const after = steps(segmentsOf(text.slice(start.length)), NEXT)
-  const parts = [...(start === '' ? [] : [...characters(start), REST]), ...after]
+  const after = segmentsOf(text.slice(start.length))
   // Every path may have a slash at its end: the ending that is a slash alone is the one that means it.
-  return `${ANYTHING}${parts.length > 0 ? bounded(parts, LAST) : `${SLASH}${DOT}?${PARAMETERS}${END}`}`
+  if (start === '' && after.length === 0) return `${ANYTHING}${SLASH}${DOT}?${PARAMETERS}${END}`
+  return `${ANYTHING}${bounded(ended(start, after), LAST)}`
+}
+
+function* ended(start: string, segments: readonly string[]): Generator<string> {
+  if (start !== '') {
+    yield* characters(start)
+    yield REST
+  }
+  yield* steps(segments, NEXT)
 }
 
 /** Each segment's parts, with what may stand before and after it. */
-function steps(segments: readonly string[], first: string = FIRST): string[] {
-  return segments.flatMap((segment, i) => {
-    const before = i === 0 ? first : NEXT
-    if (segment === '{**}') return [`(?:${SLASH}${ANYTHING})?`]
-    if (segment === '{*}') return [before, '[^/\\\\]+']
-    return [before, ...characters(segment), REST]
-  })
+function* steps(segments: readonly string[], first: string = FIRST): Generator<string> {
+  for (const [i, segment] of segments.entries()) {
+    if (segment === '{**}') {
+      yield `(?:${SLASH}${ANYTHING})?`
+      continue
+    }
+    yield i === 0 ? first : NEXT
+    if (segment === '{*}') yield '[^/\\\\]+'
+    else {
+      yield* characters(segment)
+      yield REST
+    }
+  }
 }
 
-/** Parts one after the other, as many as fit; what does not is anything. */
-function bounded(parts: readonly string[], last: string): string {
+/** Parts one after the other, as many as fit; what does not is anything, and is not made. */
+function bounded(parts: Iterable<string>, last: string): string {
   let made = ''
   for (const part of parts) {
     if (made.length + part.length > MOST_CHARACTERS) return `${made}${ANYTHING}`
@@ -137,16 +159,36 @@ function segmentsOf(value: string): readonly string[] {
   return kept
 }
 
-/** Without escapes, however deep; each round makes the text shorter. */
+/** A character beyond ASCII, as its bytes in UTF-8: the first says how many follow. */
+const BEYOND_ASCII = /%(?:[cd]|e[0-9a-f]%[89ab]|f[0-9a-f]%[89ab][0-9a-f]%[89ab])[0-9a-f]%[89ab][0-9a-f]/gi
+
+/**
+ * Without escapes, however deep, and with `/` for `\`. Escapes are resolved where they end, in one pass: a policy may hold any number of
+ * them in one another.
+ */
 function decoded(value: string): string {
-  const once = value.replace(/(?:%[0-9a-f]{2})+/gi, (run) => {
-    try {
-      return decodeURIComponent(run)
-    } catch {
-      return run
-    }
-  })
-  return once === value ? value.replaceAll('\\', '/') : decoded(once)
+  const made: string[] = []
+  for (const one of value) {
+    for (let next: string | undefined = one; next !== undefined; next = takeEscape(made)) made.push(next)
+  }
+  return made.join('').replace(BEYOND_ASCII, decodedBytes).replaceAll('\\', '/')
+}
+
+/** Takes an escaped character of ASCII off the end of a text. */
+function takeEscape(text: string[]): string | undefined {
+  const end = text.at(-3) === '%' ? text.slice(-3).join('') : ''
+  if (!/^%[0-7][0-9a-f]$/i.test(end)) return undefined
+  text.length -= 3
+  return String.fromCharCode(Number.parseInt(end.slice(1), 16))
+}
+
+/** The character, or the bytes as they are written where there is none of them. */
+function decodedBytes(escapes: string): string {
+  try {
+    return decodeURIComponent(escapes)
+  } catch {
+    return escapes
+  }
 }
 
 /** A path in ASCII, as its own bytes and as those that escapes stand for. */
