@@ -8,7 +8,7 @@ import { type NodeInfo, nodeInfo } from '../settings/node-metadata.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { staticClusters } from './clusters.ts'
 import { staticListeners } from './listeners.ts'
-import { statsConfig } from './stats.ts'
+import { statsConfig, statsIntervals } from './stats.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
@@ -45,8 +45,7 @@ export function buildBootstrap(settings: AgentSettings): { [key: string]: Json }
       },
     ],
     stats_config: statsConfig(settings),
-    // Histograms and gauges are up to date whenever somebody looks, and nothing is done while nobody does.
-    stats_flush_on_admin: true,
+    ...statsIntervals(settings),
     admin: {
       address: { socket_address: { address: '127.0.0.1', port_value: settings.ports.admin } },
     },

@@ -1,5 +1,6 @@
-/** Which statistics Envoy keeps and how it labels them. */
-import { isObject } from '../settings/environment.ts'
+/** Which statistics Envoy keeps, how it labels them, and how often it works on them. */
+import { logger, parseDuration } from '@lateen/base'
+import { isObject, jsonObject } from '../settings/environment.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import type { Json } from './bootstrap.ts'
 
@@ -15,9 +16,20 @@ const PER_PROXY = {
 } as const
 
 const BUCKETS_ANNOTATION = 'sidecar.istio.io/statsHistogramBuckets'
+const BINS_ANNOTATION = 'sidecar.istio.io/statsHistogramBins'
+const FLUSH_ANNOTATION = 'sidecar.istio.io/statsFlushInterval'
+const EVICTION_ANNOTATION = 'sidecar.istio.io/statsEvictionInterval'
 
 /** Bounds of one list that a user gives. */
 const MAX_PATTERNS = 500
+const MAX_BINS = 65_535
+
+const DEFAULT_FLUSH_MS = 5_000
+/** Envoy takes intervals of flushes below five minutes. */
+const MAX_FLUSH_MS = 5 * 60_000 - 1
+const MAX_EVICTION_MS = 365 * 86_400_000
+
+const log = logger('bootstrap')
 
 /** `stats_config`. */
 export function statsConfig(settings: AgentSettings): { [key: string]: Json } {
@@ -37,6 +49,38 @@ export function statsConfig(settings: AgentSettings): { [key: string]: Json } {
   }
 }
 
+/**
+ * How often histograms and gauges are brought up to date, and how often statistics that nothing counts any more are forgotten.
+ *
+ * Without annotations that is done when somebody looks, and nothing while nobody does. Envoy forgets at flushes only, so that the one
+ * interval must be a multiple of the other; what is not is left out with a line in the log.
+ */
+export function statsIntervals({ pod }: Pick<AgentSettings, 'pod'>): { [key: string]: Json } {
+  const flush = interval(pod.annotations, FLUSH_ANNOTATION, MAX_FLUSH_MS)
+  const eviction = interval(pod.annotations, EVICTION_ANNOTATION, MAX_EVICTION_MS)
+  const between = flush ?? DEFAULT_FLUSH_MS
+  const fits = eviction !== undefined && eviction % between === 0
+  if (eviction !== undefined && !fits) {
+    log.warn(
+      `${EVICTION_ANNOTATION}: "${pod.annotations[EVICTION_ANNOTATION]}" is no multiple of the ${between / 1000} s of ${FLUSH_ANNOTATION}; nothing is evicted`,
+    )
+  }
+  if (flush === undefined && !fits) return { stats_flush_on_admin: true }
+  return { stats_flush_interval: seconds(between), ...(fits ? { stats_eviction_interval: seconds(eviction) } : {}) }
+}
+
+const seconds = (milliseconds: number): string => `${milliseconds / 1000}s`
+
+/** Whole milliseconds, which is what Envoy counts in; nothing where the annotation is absent or cannot be used. */
+function interval(annotations: Readonly<Record<string, string>>, name: string, most: number): number | undefined {
+  const text = annotations[name]
+  if (text === undefined) return undefined
+  const value = Math.floor(parseDuration(text) ?? 0)
+  if (value >= 1 && value <= most) return value
+  log.warn(`${name}: "${text}" is no duration from 1ms to ${most / 1000}s; it is not used`)
+  return undefined
+}
+
 /** From the pod's annotation, or else from ProxyConfig's `proxyStatsMatcher`. */
 function userPatterns({ pod, proxyConfig }: AgentSettings, kind: keyof typeof PER_PROXY): string[] {
   const { annotation, field } = PER_PROXY[kind]
@@ -47,33 +91,42 @@ function userPatterns({ pod, proxyConfig }: AgentSettings, kind: keyof typeof PE
   return Array.isArray(list) ? list.filter((item) => typeof item === 'string' && item !== '').slice(0, MAX_PATTERNS) : []
 }
 
-/** Istio's own metrics get Istio's buckets; others are set by annotation: `{"prefix": [1, 5, 10]}`. */
+/**
+ * Istio's own metrics get Istio's buckets; others are set by annotation: `{"prefix": [1, 5, 10]}`. So are the bins in which Envoy counts
+ * before it sorts into buckets: `{"prefix": 40}`.
+ */
 function histogramBuckets({ pod }: AgentSettings): Json[] {
   const istio = {
     match: { contains: 'istio_' },
     buckets: [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000],
   }
-  const own = Object.entries(parseBuckets(pod.annotations[BUCKETS_ANNOTATION] ?? '')).map(([prefix, buckets]) => ({
-    match: { prefix },
-    buckets,
-  }))
+  const buckets = byPrefix(pod.annotations[BUCKETS_ANNOTATION], bucketsOf)
+  const bins = byPrefix(pod.annotations[BINS_ANNOTATION], binsOf)
+  const own = [...new Set([...buckets.keys(), ...bins.keys()])].map((prefix): Json => {
+    const [list, count] = [buckets.get(prefix), bins.get(prefix)]
+    return { match: { prefix }, ...(list ? { buckets: list } : {}), ...(count ? { bins: count } : {}) }
+  })
   return [...own, istio]
 }
 
-function parseBuckets(text: string): Record<string, number[]> {
-  try {
-    const value: unknown = text ? JSON.parse(text) : {}
-    if (!isObject(value)) return {}
-    return Object.fromEntries(
-      Object.entries(value).flatMap(([prefix, list]) => {
-        const numbers = Array.isArray(list) ? list.filter((n) => typeof n === 'number' && n > 0).slice(0, 100) : []
-        return numbers.length > 0 ? [[prefix, [...new Set(numbers)].sort((a, b) => a - b)]] : []
-      }),
-    )
-  } catch {
-    return {}
-  }
+/** What a JSON object says of each prefix, as far as it can be used. */
+function byPrefix<T>(text: string | undefined, read: (value: unknown) => T | undefined): ReadonlyMap<string, T> {
+  const entries = Object.entries(jsonObject(text ?? '') ?? {}).slice(0, MAX_PATTERNS)
+  return new Map(
+    entries.flatMap(([prefix, value]) => {
+      const found = read(value)
+      return prefix === '' || found === undefined ? [] : [[prefix, found] as const]
+    }),
+  )
 }
+
+function bucketsOf(value: unknown): number[] | undefined {
+  const numbers = Array.isArray(value) ? value.filter((n) => typeof n === 'number' && n > 0).slice(0, 100) : []
+  return numbers.length > 0 ? [...new Set(numbers)].sort((a, b) => a - b) : undefined
+}
+
+const binsOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_BINS ? value : undefined
 
 const ADDRESS = '(?:[_.[:digit:]]*|[_\\[\\]aAbBcCdDeEfF[:digit:]]*)'
 
