@@ -69,6 +69,7 @@ export async function execInPod(connection: Connection, request: ExecRequest): P
     }
     const stopped = () => fail(new ConnectionError('ABORTED', `${where} was not waited for`))
     request.signal?.addEventListener('abort', stopped, { once: true })
+    if (request.signal?.aborted) queueMicrotask(stopped)
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS
     const timer = setTimeout(() => fail(new ConnectionError('ETIMEDOUT', `${where} did not end within ${timeoutMs} ms`)), timeoutMs)
     socket.on('message', (data) => {
@@ -89,6 +90,7 @@ export async function execInPod(connection: Connection, request: ExecRequest): P
         reject(new ConnectionError('BROKEN', `${where}: ${statusMessage(status) ?? 'the connection ended before the command did'}`))
       } else resolve({ stdout: Buffer.concat(output[STDOUT]), stderr: Buffer.concat(output[STDERR]).toString('utf8'), code })
     })
+    socket.resume()
   })
 }
 

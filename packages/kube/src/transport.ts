@@ -99,10 +99,13 @@ export function createTransport(connection: Connection, options: TransportOption
 
   return {
     text: async (request) => {
-      const late = options.answerMs === undefined ? undefined : AbortSignal.timeout(options.answerMs)
-      const signals = [request.signal, late].filter((signal) => signal !== undefined)
-      const bounded = late ? { ...request, signal: AbortSignal.any(signals) } : request
+      let late: AbortSignal | undefined
       try {
+        // Whoever logs in meanwhile does not do so in the time of the answer.
+        if (!isClosed) await connection.credentials.current()
+        late = options.answerMs === undefined ? undefined : AbortSignal.timeout(options.answerMs)
+        const signals = [request.signal, late].filter((signal) => signal !== undefined)
+        const bounded = late ? { ...request, signal: AbortSignal.any(signals) } : request
         const text = await readText(await open(bounded, 'request'), maxBytes)
         // An answer without a length ends well wherever it is cut.
         late?.throwIfAborted()

@@ -24,7 +24,7 @@ export interface UpgradeRequest {
 
 const MAX_REFUSAL_BYTES = 1 << 16
 
-/** @throws ApiError when the server refuses; ConnectionError when it is not reached */
+/** Paused, until the caller listens. @throws ApiError when the server refuses; ConnectionError when it is not reached */
 export async function openWebSocket(connection: Connection, request: UpgradeRequest, maxPayload: number): Promise<WebSocket> {
   const { headers, agent } = await identityOf(connection)
   const socket = new WebSocket(urlOf(connection, request).replace(/^http/, 'ws'), [...request.protocols], {
@@ -35,6 +35,8 @@ export async function openWebSocket(connection: Connection, request: UpgradeRequ
   const opened = new Promise<WebSocket>((resolve, reject) => {
     socket.once('open', () => {
       socket.removeAllListeners('error')
+      // What comes together with the handshake would be handed out before the caller can listen.
+      socket.pause()
       resolve(socket)
     })
     socket.once('unexpected-response', (_request, response) => refusal(connection, request, response).then(reject, reject))
