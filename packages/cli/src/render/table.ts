@@ -2,6 +2,14 @@
 
 const GAP = '   '
 
+/** What is to be laid out as a table. */
+export interface Shown {
+  readonly headings: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  /** Blanks between columns; istioctl's tables differ in it. */
+  readonly padding: number
+}
+
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows]
   const widths = headings.map((_, column) => lines.reduce((widest, line) => Math.max(widest, width(line[column] ?? '')), 0))

@@ -47,7 +47,7 @@ function matched(old: readonly string[], now: readonly string[]): Line[] | undef
   const most = Math.min(old.length + now.length, MOST_EDITS)
   // How far in `old` each diagonal has come, for every number of edits.
   const trace: Int32Array[] = []
-  let reach = new Int32Array(2 * most + 3)
+  const reach = new Int32Array(2 * most + 3)
   for (let edits = 0; edits <= most; edits++) {
     trace.push(reach.slice())
     for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
@@ -57,7 +57,6 @@ function matched(old: readonly string[], now: readonly string[]): Line[] | undef
       reach[at] = x
       if (x >= old.length && x - diagonal >= now.length) return wayBack(old, now, trace, most)
     }
-    reach = reach.slice()
   }
   return undefined
 }

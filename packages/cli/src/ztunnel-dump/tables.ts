@@ -2,18 +2,13 @@
 import { X509Certificate } from 'node:crypto'
 import { compareText } from '@lateen/base'
 import { at, type Fields, fields, list, text } from '../config-dump/fields.ts'
+import type { Shown } from '../render/table.ts'
 import { byName, type ZtunnelDump } from './dump.ts'
 
 export interface Filter {
   readonly address?: string | undefined
   readonly node?: string | undefined
   readonly namespace?: string | undefined
-}
-
-export interface Shown {
-  readonly headings: readonly string[]
-  readonly rows: readonly (readonly string[])[]
-  readonly padding: number
 }
 
 const PADDING = 1

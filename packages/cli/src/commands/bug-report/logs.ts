@@ -16,7 +16,7 @@ export interface LogRequest {
   readonly hasEnded: boolean
 }
 
-/** Of one log; what is beyond is cut off, oldest first. */
+/** Of one log, from where it begins: the API server leaves out what comes after. */
 const MOST_BYTES = 64 << 20
 
 /** The log, with that of the instance before the last restart after it. */
@@ -69,6 +69,11 @@ export interface LogErrors {
 export function errorsOf(log: string, critical: readonly string[], ignored: readonly string[]): LogErrors {
   const fits = (line: string) => (pattern: string) => fitsGlob(`*${pattern}*`, line)
   const lines = log.split('\n').filter((line) => line !== '' && !ignored.some(fits(line)))
-  const worst = lines.filter((line) => critical.some(fits(line)))
-  return { critical: worst, others: lines.filter((line) => IS_ERROR.test(line) && !worst.includes(line)).length }
+  const worst: string[] = []
+  let others = 0
+  for (const line of lines) {
+    if (critical.some(fits(line))) worst.push(line)
+    else if (IS_ERROR.test(line)) others++
+  }
+  return { critical: worst, others }
 }

@@ -1,5 +1,5 @@
 /** What is found inside a proxy's container: its connections, and core dumps in the folder of its data. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ExecResult, execInPod } from '@lateen/kube'
 import type { Cluster } from '../../cluster/connect.ts'
@@ -60,6 +60,7 @@ export function coresItem(cluster: Cluster, container: Container, { path, folder
         try {
           parts.push({ name, content: { file: kept, size: await copy(cluster, { ...container, file, signal }, kept) } })
         } catch (error) {
+          rmSync(kept, { force: true })
           note(`${path}/${name} (${file}): ${error instanceof Error ? error.message : String(error)}`)
         }
       }
@@ -86,7 +87,9 @@ async function copy(
       maxBytes: MOST_CORE_BYTES,
       signal,
       onStdout: (chunk) => {
-        size += writeSync(descriptor, chunk)
+        // Unlike a single write, to the last byte.
+        writeFileSync(descriptor, chunk)
+        size += chunk.length
       },
     })
     if (code !== 0) throw new CommandError(stderr.trim() || `cat ended with ${code}`)

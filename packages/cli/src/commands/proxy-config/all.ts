@@ -1,14 +1,15 @@
 /** `proxy-config all`: every kind of resource, one table after another; as JSON the dump as Envoy gave it. */
 import { bootstrapSummary } from '../../config-dump/bootstrap.ts'
 import type { ConfigDump } from '../../config-dump/dump.ts'
-import { definitions } from '../../render/table.ts'
+import { assignmentsOf } from '../../config-dump/endpoints.ts'
+import { definitions, type Shown } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { clustersIn, namedClusterTable } from './cluster.ts'
 import { assignmentTable } from './eds.ts'
 import { ADDRESS, clusterFilter, DIRECTION, FQDN, listenerFilter, PORT, ROUTE_NAME, SUBSET, TYPE, VERBOSE } from './filters.ts'
 import { listenersIn, namedListenerTable } from './listener.ts'
-import { document, type Shown, tableOf } from './report.ts'
+import { document, tableOf } from './report.ts'
 import { routesIn, routeTable } from './route.ts'
 import { secretText } from './secret.ts'
 import { foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
@@ -69,7 +70,7 @@ function partsOf(dump: ConfigDump, flags: Context['flags']): (readonly [string, 
     ['Listeners', () => tableOf(namedListenerTable(listenersIn(dump, listenerFilter(flags)), flags))],
     ['Routes', () => tableOf(routeTable(routesIn(dump, flags), flags, 'route/'))],
     ['Secrets', () => secretText(dump, 'secret/')],
-    ['Endpoints', () => tableOf(named(assignmentTable(dump, endpoints)))],
+    ['Endpoints', () => tableOf(named(assignmentTable(assignmentsOf(dump, endpoints))))],
   ]
 }
 

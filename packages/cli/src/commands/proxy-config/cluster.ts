@@ -1,9 +1,10 @@
 import { CLUSTER_HEADINGS, type ClusterFilter, clusterRow, clustersOf } from '../../config-dump/clusters.ts'
 import type { ConfigDump } from '../../config-dump/dump.ts'
 import { type Fields, text } from '../../config-dump/fields.ts'
+import type { Shown } from '../../render/table.ts'
 import { command } from '../../shell/command.ts'
 import { clusterFilter, DIRECTION, FQDN, PORT, SUBSET } from './filters.ts'
-import { renderTable, report, type Shown } from './report.ts'
+import { renderTable, report } from './report.ts'
 import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const cluster = command({

@@ -1,8 +1,9 @@
-import type { ConfigDump } from '../../config-dump/dump.ts'
-import { ASSIGNMENT_HEADINGS, assignmentRows, assignmentsOf, type EndpointFilter } from '../../config-dump/endpoints.ts'
+import { ASSIGNMENT_HEADINGS, assignmentRows, assignmentsOf } from '../../config-dump/endpoints.ts'
+import type { Fields } from '../../config-dump/fields.ts'
+import type { Shown } from '../../render/table.ts'
 import { command } from '../../shell/command.ts'
 import { ADDRESS, CLUSTER, endpointFilter, PORT, STATUS } from './filters.ts'
-import { renderTable, report, type Shown } from './report.ts'
+import { renderTable, report } from './report.ts'
 import { foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const eds = command({
@@ -12,19 +13,18 @@ export const eds = command({
   examples: ['lateen proxy-config eds POD.NAMESPACE --port 9080', 'lateen proxy-config eds --file config_dump.json -o json'],
   async run(context) {
     const dump = await readDump(context, PARTS.withEndpoints)
-    const filter = endpointFilter(context.flags)
-    const found = assignmentsOf(dump, filter)
+    const found = assignmentsOf(dump, endpointFilter(context.flags))
     return foundIn(
       context,
       dump,
-      report(context, 'envoy.config.endpoint.v3.ClusterLoadAssignment', found, () => assignmentTable(dump, filter)),
+      report(context, 'envoy.config.endpoint.v3.ClusterLoadAssignment', found, () => assignmentTable(found)),
     )
   },
   render: renderTable,
 })
 
-export const assignmentTable = (dump: ConfigDump, filter: EndpointFilter): Shown => ({
+export const assignmentTable = (found: readonly Fields[]): Shown => ({
   headings: ASSIGNMENT_HEADINGS,
-  rows: assignmentsOf(dump, filter).flatMap(assignmentRows),
+  rows: found.flatMap(assignmentRows),
   padding: 5,
 })

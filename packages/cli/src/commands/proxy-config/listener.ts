@@ -10,10 +10,11 @@ import {
   shortListenerRow,
   sortedListeners,
 } from '../../config-dump/listeners.ts'
+import type { Shown } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 import { ADDRESS, listenerFilter, PORT, TYPE, VERBOSE } from './filters.ts'
-import { renderTable, report, type Shown } from './report.ts'
+import { renderTable, report } from './report.ts'
 import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const listener = command({

@@ -2,15 +2,8 @@
 import { readable } from '@lateen/base'
 import { canonicalForms } from '../../config-dump/proto-json.ts'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
-import { paddedTable } from '../../render/table.ts'
+import { paddedTable, type Shown } from '../../render/table.ts'
 import type { Context } from '../../shell/command.ts'
-
-export interface Shown {
-  readonly headings: readonly string[]
-  readonly rows: readonly (readonly string[])[]
-  /** Blanks between columns; istioctl's tables differ in it. */
-  readonly padding: number
-}
 
 type Text = AsyncIterable<string>
 

@@ -1,9 +1,10 @@
 import type { ConfigDump } from '../../config-dump/dump.ts'
 import type { Fields } from '../../config-dump/fields.ts'
 import { ROUTE_HEADINGS, type RouteFilter, routeRows, routesOf, SHORT_ROUTE_HEADINGS, shortRouteRow } from '../../config-dump/routes.ts'
+import type { Shown } from '../../render/table.ts'
 import { type Context, command } from '../../shell/command.ts'
 import { ROUTE_NAME, VERBOSE } from './filters.ts'
-import { renderTable, report, type Shown } from './report.ts'
+import { renderTable, report } from './report.ts'
 import { filtered, foundIn, OUTPUT, PARTS, POD_ARGUMENT, readDump, SOURCE_FLAGS } from './source.ts'
 
 export const route = command({
