@@ -7,6 +7,8 @@ import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { connectThroughSocks } from './socks.ts'
 
+const TLS_TIMEOUT_MS = 30_000
+
 export interface AgentOptions {
   readonly keepAlive: boolean
   readonly maxSockets: number
@@ -57,11 +59,15 @@ function throughSocks(agent: http.Agent, proxy: URL, connection: Connection, cre
   return agent
 }
 
+/** @throws Error when the other end shows no certificate that is trusted, or says nothing: nobody else counts this time */
 function secured(socket: TLSSocket): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
+    const late = () => socket.destroy(Object.assign(new Error('no TLS handshake in time'), { code: 'ETIMEDOUT' }))
+    socket.setTimeout(TLS_TIMEOUT_MS, late)
     socket.once('error', reject)
     socket.once('secureConnect', () => {
-      socket.off('error', reject)
+      socket.setTimeout(0)
+      socket.off('timeout', late).off('error', reject)
       resolve(socket)
     })
   })

@@ -118,14 +118,21 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
     const child = spawn(command, [...plugin.args], {
       env,
       stdio: [interactive ? 'inherit' : 'ignore', 'pipe', 'pipe'],
-      timeout: interactive ? LOGIN_TIMEOUT_MS : EXEC_TIMEOUT_MS,
     })
+    const stop = () => {
+      child.kill('SIGKILL')
+      // What it started may hold them open for longer than it lives.
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }
+    const timeoutMs = interactive ? LOGIN_TIMEOUT_MS : EXEC_TIMEOUT_MS
+    const timer = setTimeout(stop, timeoutMs)
     const output: Buffer[] = []
     let size = 0
     let said = ''
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size > EXEC_MAX_OUTPUT) child.kill()
+      if (size > EXEC_MAX_OUTPUT) stop()
       else output.push(chunk)
     })
     child.stderr.on('data', (chunk: Buffer) => {
@@ -139,8 +146,12 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
         new KubeConfigError(`the credential plugin ${command} failed: ${said.trim().slice(0, EXEC_MAX_ERROR) || why}${hint}`, { cause }),
       )
     }
-    child.once('error', (cause) => fail(cause.message, cause))
+    child.once('error', (cause) => {
+      clearTimeout(timer)
+      fail(cause.message, cause)
+    })
     child.once('close', (code, signal) => {
+      clearTimeout(timer)
       if (size > EXEC_MAX_OUTPUT) fail(`it wrote more than ${EXEC_MAX_OUTPUT} bytes`)
       else if (code === 0) resolve(Buffer.concat(output).toString('utf8'))
       else fail(signal ? `it was ended by ${signal}` : `exit code ${code}`)

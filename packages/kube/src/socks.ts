@@ -8,7 +8,9 @@ const VERSION = 5
 const NO_AUTHENTICATION = 0
 const USERNAME_PASSWORD = 2
 const CONNECT = 1
+const IPV4 = 1
 const DOMAIN = 3
+const IPV6 = 4
 const ANSWERS: Readonly<Record<number, string>> = {
   1: 'it failed',
   2: 'its rules do not allow it',
@@ -52,14 +54,22 @@ async function handshake(socket: Socket, proxy: URL, target: { readonly host: st
   const [, answer = 1, , kind] = await bytes(socket, 4)
   if (answer !== 0)
     throw new Error(`the SOCKS proxy makes no connection to ${target.host}:${target.port}: ${ANSWERS[answer] ?? `answer ${answer}`}`)
-  const length = kind === DOMAIN ? ((await bytes(socket, 1))[0] ?? 0) : kind === 4 ? 16 : 4
+  const length = kind === DOMAIN ? ((await bytes(socket, 1))[0] ?? 0) : kind === IPV6 ? 16 : 4
   await bytes(socket, length + 2)
 }
 
 function addressOf(host: string): Buffer {
-  if (isIP(host) === 4) return Buffer.from([1, ...host.split('.').map(Number)])
+  if (isIP(host) === 4) return Buffer.from([IPV4, ...host.split('.').map(Number)])
+  if (isIP(host) === 6) return Buffer.from([IPV6, ...ipv6Bytes(host)])
   const name = Buffer.from(host)
   return Buffer.concat([Buffer.from([DOMAIN, name.length]), name])
+}
+
+/** @param address as a URL has it, which is without an IPv4 address in it */
+function ipv6Bytes(address: string): number[] {
+  const [before = [], after = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''))
+  const between = Array.from({ length: 8 - before.length - after.length }, () => '0')
+  return [...before, ...between, ...after].map((group) => Number.parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255])
 }
 
 /** Exactly so many: what follows belongs to the connection. */
