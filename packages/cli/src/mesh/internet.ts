@@ -4,7 +4,7 @@ import { CommandError } from '../shell/exit-codes.ts'
 import { type Home, readSettings, writeSettings } from './home.ts'
 
 export const INTERNET = ['on', 'off'] as const
-export type Internet = (typeof INTERNET)[number]
+type Internet = (typeof INTERNET)[number]
 
 const isInternet = (value: unknown): value is Internet => INTERNET.some((one) => one === value)
 

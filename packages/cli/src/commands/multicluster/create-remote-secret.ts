@@ -1,6 +1,6 @@
 /** `create-remote-secret`: a Secret with which the control plane of another cluster reads this one's API server. */
 import { type ConfigMap, type KubeObject, RESOURCE_TYPES, type ResourceType, type Secret } from '@lateen/api'
-import { isNotFound } from '@lateen/kube'
+import { isNotFound, statusCode } from '@lateen/kube'
 import { type Cluster, withCluster } from '../../cluster/connect.ts'
 import { at, text } from '../../config-dump/fields.ts'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
@@ -193,7 +193,8 @@ async function publishedCa(client: Cluster['client'], namespace: string): Promis
   try {
     return (await client.get<ConfigMap>(RESOURCE_TYPES.ConfigMap, namespace, ROOT_CERTIFICATES)).data?.['ca.crt'] || undefined
   } catch (error) {
-    if (isNotFound(error)) return undefined
+    // Who may not read it still has the kubeconfig's.
+    if (isNotFound(error) || statusCode(error) === 403) return undefined
     throw error
   }
 }

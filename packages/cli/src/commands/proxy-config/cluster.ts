@@ -34,7 +34,7 @@ export const clustersIn = (dump: ConfigDump, filter: ClusterFilter): readonly Fi
 
 const PADDING = 5
 
-export const clusterTable = (found: readonly Fields[]): Shown => ({
+const clusterTable = (found: readonly Fields[]): Shown => ({
   headings: CLUSTER_HEADINGS,
   rows: found.map(clusterRow),
   padding: PADDING,

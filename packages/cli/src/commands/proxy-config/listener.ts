@@ -58,7 +58,7 @@ function reasonOf(read: () => unknown): string {
 
 const PADDING = 1
 
-export function listenerTable(found: readonly Fields[], flags: Context['flags']): Shown {
+function listenerTable(found: readonly Fields[], flags: Context['flags']): Shown {
   const sorted = sortedListeners(found)
   if (!flags.on('verbose')) return { headings: SHORT_LISTENER_HEADINGS, rows: sorted.map(shortListenerRow), padding: PADDING }
   return { headings: LISTENER_HEADINGS, rows: sorted.flatMap(listenerRows), padding: PADDING }
