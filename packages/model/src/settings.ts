@@ -7,6 +7,7 @@ import type {
   MeshProxyConfig,
   TcpKeepalive,
 } from '@lateen/api'
+import type { TlsPolicy } from '@lateen/base'
 import type { ProxyTraffic } from './proxy-traffic.ts'
 
 /** The part of MeshConfig that is read, with its defaults filled in, and the identity of this control plane. */
@@ -35,6 +36,8 @@ export interface MeshSwitches {
   readonly severalAuthorizers: boolean
   /** AuthorizationPolicies that do not say otherwise mean every spelling of what they keep out. */
   readonly everySpelling: boolean
+  /** What stands above all that objects and the mesh configuration say of TLS. */
+  readonly tlsPolicy: TlsPolicy | undefined
   /** Gateways concern only workloads of their own namespace. */
   readonly gatewaysOfOwnNamespace: boolean
   /** HTTPS servers of gateways take HTTP/3 as well, where a service of the gateway has the port for UDP. */
@@ -73,6 +76,7 @@ export const DEFAULT_SWITCHES: MeshSwitches = {
   keysFetchedBy: 'control-plane',
   severalAuthorizers: false,
   everySpelling: false,
+  tlsPolicy: undefined,
   gatewaysOfOwnNamespace: false,
   http3: false,
   http10: false,

@@ -1,4 +1,5 @@
 /** What the environment says of translation: Istio's switches, and one of our own, that change what every proxy gets. */
+import { TLS_POLICIES, TLS_POLICY_VARIABLE } from '@lateen/base'
 import type { MeshSwitches } from './settings.ts'
 
 /** Reads variables, with what holds where one is not set. */
@@ -7,6 +8,8 @@ export interface SwitchReader {
   number(name: string, fallback: number): number
   /** Milliseconds. */
   duration(name: string, fallback: number): number
+  /** One of the values; nothing where the variable is not set. */
+  choice<T extends string>(name: string, values: readonly T[]): T | undefined
 }
 
 /** Throws what the reader throws for a value that cannot be read. */
@@ -25,6 +28,7 @@ export const switchesFrom = (environment: SwitchReader): Partial<MeshSwitches> =
   gatewayHandshake: environment.duration('PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT', 15_000),
   dnsJitter: environment.duration('PILOT_DNS_JITTER_DURATION', 100),
   everySpelling: environment.boolean('LATEEN_EVERY_SPELLING', false),
+  tlsPolicy: environment.choice(TLS_POLICY_VARIABLE, TLS_POLICIES),
   dnsMostQueries: environment.number('PILOT_DNS_CARES_UDP_MAX_QUERIES', 100),
   severalAuthorizers: environment.boolean('PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS', false),
   gatewaysOfOwnNamespace: environment.boolean('PILOT_SCOPE_GATEWAY_TO_NAMESPACE', false),

@@ -158,7 +158,9 @@ function problemsOf(object: KubeObject): readonly Diagnostic[] {
 
 function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unknown>>, networks: unknown): MeshSettings {
   const mesh = config as MeshConfigView
-  const switches = { ...DEFAULT_SWITCHES, ...options.switches }
+  const given = { ...DEFAULT_SWITCHES, ...options.switches }
+  // QUIC is TLS 1.3.
+  const switches = { ...given, http3: given.http3 && given.tlsPolicy !== 'fips-140-2' }
   return {
     clusterId: options.clusterId,
     domain: options.domain,

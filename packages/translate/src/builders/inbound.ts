@@ -89,8 +89,7 @@ export function inboundListeners(input: InboundInput): Resource[] {
   const { settings } = input
   const mesh = meshServerSocket({
     trustDomains: [...new Set([settings.trustDomain, ...settings.trustDomainAliases, ...settings.federatedDomains])],
-    minimum: settings.mesh.meshMTLS?.minProtocolVersion,
-    ciphers: settings.mesh.meshMTLS?.cipherSuites,
+    settings,
   })
   const bound = input.ports.flatMap((entry) => (entry.ingress?.bound ? [boundListener(entry, entry.ingress, mesh, input)] : []))
   return input.captured ? [...bound, virtualInbound(input, mesh)] : bound

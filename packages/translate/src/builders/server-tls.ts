@@ -3,10 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { CIPHER_SUITES, type ServerTLSSettings } from '@lateen/api'
 import { packAny } from '@lateen/envoy'
 import { QuicDownstreamTransportSchema } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/quic/v3/quic_transport_pb.js'
-import {
-  TlsParameters_TlsProtocol,
-  type TlsParametersSchema,
-} from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import { TlsParameters_TlsProtocol } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import {
   type CommonTlsContextSchema,
   DownstreamTlsContextSchema,
@@ -15,10 +12,10 @@ import type { MeshSettings } from '@lateen/model'
 import { AGENT_SECRETS, fileAuthorities, fileCertificate } from './config-source.ts'
 import { authoritiesOf, BUILT_IN, credentialSource } from './credentials.ts'
 import { exactNames, ROOT_CERTIFICATE, socket, type TransportSocketInit, tlsVersion, WORKLOAD_CERTIFICATE } from './tls-context.ts'
+import { limitedTls, type TlsParametersInit } from './tls-limits.ts'
 
 type CommonInit = MessageInitShape<typeof CommonTlsContextSchema>
 type ContextInit = MessageInitShape<typeof DownstreamTlsContextSchema>
-type Parameters = Exclude<MessageInitShape<typeof TlsParametersSchema>, { $typeName: string }>
 type Validation = Pick<Exclude<CommonInit, { $typeName: string }>, 'validationContextType'>
 
 const QUIC_SOCKET = 'envoy.transport_sockets.quic'
@@ -54,7 +51,7 @@ function serverContext(tls: ServerTLSSettings | undefined, settings: MeshSetting
   return {
     ...(mutual && { requireClientCertificate: tls.mode !== 'OPTIONAL_MUTUAL' }),
     commonTlsContext: {
-      tlsParams: parametersOf(tls, settings),
+      tlsParams: limitedTls(parametersOf(tls, settings), settings),
       alpnProtocols: [...alpn],
       tlsCertificateSdsSecretConfigs: certificates,
       ...(mutual && validationOf(tls, settings)),
@@ -63,7 +60,7 @@ function serverContext(tls: ServerTLSSettings | undefined, settings: MeshSetting
 }
 
 /** What the server itself says, over the mesh's `tlsDefaults`, over TLS 1.2 and newer with Envoy's ciphers. */
-function parametersOf(tls: ServerTLSSettings, settings: MeshSettings): Parameters {
+function parametersOf(tls: ServerTLSSettings, settings: MeshSettings): TlsParametersInit {
   const defaults = settings.mesh.tlsDefaults
   const given = (version: string | undefined) => (version && version !== 'TLS_AUTO' ? version : undefined)
   const maximum = given(tls.maxProtocolVersion)

@@ -13,7 +13,9 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '@lateen/envoy/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import type { MeshSettings } from '@lateen/model'
 import { AGENT_SECRETS } from './config-source.ts'
+import { limitedTls } from './tls-limits.ts'
 
 export type TransportSocketInit = MessageInitShape<typeof TransportSocketSchema>
 type CommonInit = MessageInitShape<typeof CommonTlsContextSchema>
@@ -79,6 +81,7 @@ export function meshClientSocket(options: {
   readonly sni: string
   readonly alpn: readonly string[]
   readonly names: readonly string[]
+  readonly settings: MeshSettings
 }): TransportSocketInit {
   const uris = options.names.map((value) => ({
     sanType: SubjectAltNameMatcher_SanType.URI,
@@ -88,10 +91,13 @@ export function meshClientSocket(options: {
     packAny(UpstreamTlsContextSchema, {
       sni: options.sni,
       commonTlsContext: {
-        tlsParams: {
-          tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-          tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-        },
+        tlsParams: limitedTls(
+          {
+            tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+            tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+          },
+          options.settings,
+        ),
         alpnProtocols: [...options.alpn],
         ...meshSecrets(uris),
       },
@@ -102,9 +108,9 @@ export function meshClientSocket(options: {
 /** A server's side of mutual TLS in the mesh: a certificate of one of the trust domains is asked for and checked. */
 export function meshServerSocket(options: {
   readonly trustDomains: readonly string[]
-  readonly minimum?: string | undefined
-  readonly ciphers?: readonly string[] | undefined
+  readonly settings: MeshSettings
 }): TransportSocketInit {
+  const { minProtocolVersion, cipherSuites } = options.settings.mesh.meshMTLS ?? {}
   const domains = options.trustDomains.map((domain) => ({
     sanType: SubjectAltNameMatcher_SanType.URI,
     matcher: { matchPattern: { case: 'prefix' as const, value: `spiffe://${domain}/` } },
@@ -113,11 +119,14 @@ export function meshServerSocket(options: {
     packAny(DownstreamTlsContextSchema, {
       requireClientCertificate: true,
       commonTlsContext: {
-        tlsParams: {
-          tlsMinimumProtocolVersion: tlsVersion(options.minimum, TlsParameters_TlsProtocol.TLSv1_2),
-          tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-          cipherSuites: [...(options.ciphers?.length ? options.ciphers : MESH_CIPHERS)],
-        },
+        tlsParams: limitedTls(
+          {
+            tlsMinimumProtocolVersion: tlsVersion(minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),
+            tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+            cipherSuites: [...(cipherSuites?.length ? cipherSuites : MESH_CIPHERS)],
+          },
+          options.settings,
+        ),
         alpnProtocols: ['h2', 'http/1.1'],
         ...meshSecrets(domains),
       },

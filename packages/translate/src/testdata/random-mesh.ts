@@ -1,6 +1,7 @@
 /** Arbitrary settings of a mesh, and meshes with them. */
 import type { KubeObject } from '@lateen/api'
 import { newMesh } from '@lateen/testkit'
+import { TLS_POLICIES } from '@lateen/base'
 import fc from 'fast-check'
 import type { MeshState } from '../index.ts'
 
@@ -61,6 +62,7 @@ export const anySettings: fc.Arbitrary<Settings> = fc
         gatewaysOfOwnNamespace: fc.boolean(),
         severalAuthorizers: fc.boolean(),
         everySpelling: fc.boolean(),
+        tlsPolicy: fc.constantFrom(undefined, ...TLS_POLICIES),
       },
       { requiredKeys: [] },
     ),

@@ -55,6 +55,7 @@ function meshSocket(policy: TrafficPolicy, at: ClusterContext, tls: ClientTLSSet
     sni: tls?.sni || clusterSni(at.port.number, at.subset, at.service.host),
     alpn: alpnOf(policy, at),
     names,
+    settings: at.settings,
   })
 }
 

@@ -6,6 +6,7 @@ import { UpstreamTlsContextSchema } from '@lateen/envoy/gen/envoy/extensions/tra
 import { fileAuthorities, fileCertificate } from '../../builders/config-source.ts'
 import { authoritiesOf, credentialSource } from '../../builders/credentials.ts'
 import { exactNames, socket } from '../../builders/tls-context.ts'
+import { limitedTls } from '../../builders/tls-limits.ts'
 import { type UpstreamVersion, upstreamVersion } from '../../builders/upstream-protocol.ts'
 import type { ClusterContext, ClusterContribution } from '../cluster-feature.ts'
 
@@ -19,7 +20,7 @@ export function originate(tls: ClientTLSSettings, policy: TrafficPolicy, at: Clu
         packAny(UpstreamTlsContextSchema, {
           sni,
           commonTlsContext: {
-            tlsParams: parameters(at),
+            tlsParams: limitedTls(parameters(at), at.settings),
             alpnProtocols: ALPN[upstreamVersion(at.port, policy, at)],
             ...(tls.mode === 'MUTUAL' && certificate(tls, at)),
             ...(verifies && validation(tls, exactNames(accepted), at)),
