@@ -18,8 +18,13 @@ export class Report {
     this.root = root
   }
 
+  /** Whether more would not be said: time to stop looking for it. */
+  get isFull(): boolean {
+    return this.diagnostics.length > LIMIT
+  }
+
   add<K extends MessageName>(name: K, path: string, ...values: ArgumentsOf<K>): void {
-    if (this.diagnostics.length > LIMIT) return
+    if (this.isFull) return
     const full = this.diagnostics.length === LIMIT
     const { code, severity, text } = MESSAGES[full ? 'TooManyProblems' : name]
     const message = wordsOf(text, full ? { limit: LIMIT } : values[0])

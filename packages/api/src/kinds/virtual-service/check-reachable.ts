@@ -61,7 +61,7 @@ function canonical(value: unknown): string {
   )
 }
 
-/** Most pairs of prefix matches that are compared; larger objects are left alone rather than slow. */
+/** Prefix matches that are compared with each other; what follows them is left alone rather than slow. */
 const MOST_PREFIXES = 1000
 
 /** A prefix match is caught by an earlier, shorter one, when all else that they ask for agrees. */
@@ -69,6 +69,7 @@ function checkPrefixes(rules: readonly HTTPRoute[], matches: readonly OpenMatch<
   const found = matches.filter(({ match }) => match.uri?.prefix).slice(0, MOST_PREFIXES)
   for (const [i, later] of found.entries()) {
     for (const earlier of found.slice(0, i)) {
+      if (later.at.report.isFull) return
       const shorter = earlier.match.uri?.prefix ?? ''
       if (shorter === later.match.uri?.prefix || !later.match.uri?.prefix?.startsWith(shorter)) continue
       if (!sameOtherwise(earlier.match, later.match)) continue
@@ -88,7 +89,7 @@ function sameEntries(earlier: Readonly<Record<string, StringMatch>>, later: Read
   const keys = Object.keys(earlier)
   return (
     keys.length === Object.keys(later).length &&
-    keys.every((key) => later[key] !== undefined && textOf(earlier[key]).startsWith(textOf(later[key])))
+    keys.every((key) => Object.hasOwn(later, key) && textOf(earlier[key]).startsWith(textOf(later[key])))
   )
 }
 

@@ -139,6 +139,10 @@ describe('rules that are never used', () => {
       ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[0].match[1] LTN0339'],
     ],
     [
+      '[{match: [{uri: {prefix: /a}, headers: {constructor: {regex: b}}}], route: *r}, {match: [{uri: {prefix: /ab}, headers: {x: {exact: c}}}], route: *r}]',
+      [],
+    ],
+    [
       '[{match: [{uri: {exact: /a}}], route: *r}, {match: [{name: second, uri: {exact: /a}}], route: *r}]',
       ['Warning spec.http[1].match[0] LTN0339', 'Warning spec.http[1] LTN0338'],
     ],
