@@ -17,7 +17,11 @@ export function toPem(label: string, der: Uint8Array): string {
 
 /** The DER of every block whose label is one of `labels`, in order; other blocks and text between blocks are passed over. */
 export function pemBlocks(pem: string, ...labels: readonly string[]): Buffer[] {
-  if (pem.length > MAX_PEM) return []
+  return pem.length > MAX_PEM ? [] : blocksOf(pem, ...labels)
+}
+
+/** As {@link pemBlocks}, of a text whose length the caller has bounded. */
+export function blocksOf(pem: string, ...labels: readonly string[]): Buffer[] {
   return [...pem.matchAll(BLOCK)].filter((m) => labels.includes(m[1] ?? '')).map((m) => Buffer.from(m[2] ?? '', 'base64'))
 }
 

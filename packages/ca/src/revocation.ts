@@ -9,7 +9,7 @@ import { algorithmFromDer } from './algorithms.ts'
 import { issuerFields, maySignLists } from './certificate.ts'
 import { type Element, expectTag, readChildren, readElement, TAG } from './der.ts'
 import { CaError } from './errors.ts'
-import { pemBlocks, toPem } from './pem.ts'
+import { blocksOf, toPem } from './pem.ts'
 
 export interface RevocationList {
   /** The distinguished name of the CA that it is of, as names are compared. */
@@ -28,6 +28,10 @@ const LABEL = 'X509 CRL'
 /** Two bytes a letter. */
 const BMP_STRING = 0x1e
 const MAX_LISTS = 64
+/** As much as a Secret or ConfigMap holds. */
+const MAX_FILE_BYTES = 1 << 20
+/** The files of two CAs, while one takes the place of the other, with lines of another length. */
+const MAX_BYTES = 3 * MAX_FILE_BYTES
 const MAX_REVOKED = 50_000
 
 /**
@@ -36,7 +40,9 @@ const MAX_REVOKED = 50_000
  * @throws CaError with code REVOCATION_UNUSABLE when one cannot be read
  */
 export function readRevocationLists(pem: string): RevocationList[] {
-  const blocks = pemBlocks(pem, LABEL)
+  // A text that is passed over would revoke nobody.
+  if (pem.length > MAX_BYTES) throw unusable(`more than ${MAX_BYTES} bytes`)
+  const blocks = blocksOf(pem, LABEL)
   if (blocks.length > MAX_LISTS) throw unusable(`more than ${MAX_LISTS} lists`)
   return blocks.map((der, index) => {
     try {
@@ -55,6 +61,7 @@ export function readRevocationLists(pem: string): RevocationList[] {
  * @throws CaError with code REVOCATION_UNUSABLE
  */
 export function checkRevocationLists(pem: string, authorities: readonly X509Certificate[], now: number): string {
+  if (pem.length > MAX_FILE_BYTES) throw unusable(`it has ${pem.length} bytes; no more than ${MAX_FILE_BYTES} are passed on to proxies`)
   const lists = readRevocationLists(pem)
   if (lists.length === 0) throw unusable('no list is in it; expected PEM text with "-----BEGIN X509 CRL-----"')
   for (const authority of authorities) {

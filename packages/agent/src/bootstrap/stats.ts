@@ -22,7 +22,8 @@ const EVICTION_ANNOTATION = 'sidecar.istio.io/statsEvictionInterval'
 
 /** Bounds of one list that a user gives. */
 const MAX_PATTERNS = 500
-const MAX_BINS = 65_535
+/** Envoy's limit. */
+const MAX_BINS = 46_082
 
 const DEFAULT_FLUSH_MS = 5_000
 /** Envoy takes intervals of flushes below five minutes. */
@@ -31,8 +32,10 @@ const MAX_EVICTION_MS = 365 * 86_400_000
 
 const log = logger('bootstrap')
 
+type StatsSettings = Pick<AgentSettings, 'pod' | 'proxyConfig'>
+
 /** `stats_config`. */
-export function statsConfig(settings: AgentSettings): { [key: string]: Json } {
+export function statsConfig(settings: StatsSettings): { [key: string]: Json } {
   return {
     use_all_default_tags: false,
     stats_tags: TAGS.map(([tag_name, regex]) => ({ tag_name, regex })),
@@ -55,7 +58,7 @@ export function statsConfig(settings: AgentSettings): { [key: string]: Json } {
  * Without annotations that is done when somebody looks, and nothing while nobody does. Envoy forgets at flushes only, so that the one
  * interval must be a multiple of the other; what is not is left out with a line in the log.
  */
-export function statsIntervals({ pod }: Pick<AgentSettings, 'pod'>): { [key: string]: Json } {
+export function statsIntervals({ pod }: Pick<StatsSettings, 'pod'>): { [key: string]: Json } {
   const flush = interval(pod.annotations, FLUSH_ANNOTATION, MAX_FLUSH_MS)
   const eviction = interval(pod.annotations, EVICTION_ANNOTATION, MAX_EVICTION_MS)
   const between = flush ?? DEFAULT_FLUSH_MS
@@ -82,7 +85,7 @@ function interval(annotations: Readonly<Record<string, string>>, name: string, m
 }
 
 /** From the pod's annotation, or else from ProxyConfig's `proxyStatsMatcher`. */
-function userPatterns({ pod, proxyConfig }: AgentSettings, kind: keyof typeof PER_PROXY): string[] {
+function userPatterns({ pod, proxyConfig }: StatsSettings, kind: keyof typeof PER_PROXY): string[] {
   const { annotation, field } = PER_PROXY[kind]
   const text = pod.annotations[annotation]
   // A regular expression may hold commas; there the annotation is split only where a new expression can begin.
@@ -95,7 +98,7 @@ function userPatterns({ pod, proxyConfig }: AgentSettings, kind: keyof typeof PE
  * Istio's own metrics get Istio's buckets; others are set by annotation: `{"prefix": [1, 5, 10]}`. So are the bins in which Envoy counts
  * before it sorts into buckets: `{"prefix": 40}`.
  */
-function histogramBuckets({ pod }: AgentSettings): Json[] {
+function histogramBuckets({ pod }: StatsSettings): Json[] {
   const istio = {
     match: { contains: 'istio_' },
     buckets: [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000],

@@ -116,7 +116,8 @@ const UNITS: Readonly<Record<string, keyof Peer>> = {
 
 function callerPeer({ subject = '', peerPrincipal }: Call): Peer {
   const parts: Partial<Record<keyof Peer, string>> = {}
-  for (const [, unit = '', value = ''] of subject.matchAll(/(?:^|[,+])OU=([a-z]{2,3})\.([A-Za-z0-9._-]+)/g)) {
+  // What stands after an escaped comma is within a value that its owner may have chosen.
+  for (const [, unit = '', value = ''] of subject.matchAll(/(?:^|(?<!\\)[,+])OU=([a-z]{2,3})\.([A-Za-z0-9._-]+)/g)) {
     const part = UNITS[unit]
     if (part) parts[part] ??= value
   }

@@ -88,8 +88,7 @@ test('a connection that came in: the caller is who its certificate says; without
   })
 })
 
-test('a caller cannot name another workload in a unit of its own', () => {
-  const subject = 'CN=OU\\=wl.admin,OU=wl.web'
+test.each(['CN=OU\\=wl.admin,OU=wl.web', 'CN=a\\,OU=wl.admin,OU=wl.web'])('a caller cannot name another workload in a name of its own: %s', (subject) => {
   const [line] = page(`envoy_istio_requests_total{istio_inbound="${['', '', '', subject.replaceAll('\\', '\\\\')].join('\t')}"} 1\n`)
   expect(labelsOf(line)['source_workload']).toBe('web')
 })

@@ -93,6 +93,8 @@ async function copy({ port, path, adapt }: Part, from: IncomingMessage, to: Serv
   let size = 0
   let rest = ''
   for await (const chunk of answer.setEncoding('utf8')) {
+    // The scraper has gone; to leave the loop ends the answer.
+    if (to.destroyed) return
     size += chunk.length
     if (size > MAX_APP_BYTES) throw new Error(`more than ${MAX_APP_BYTES} bytes`)
     const text = rest + chunk
@@ -106,7 +108,8 @@ async function copy({ port, path, adapt }: Part, from: IncomingMessage, to: Serv
 }
 
 async function write(to: ServerResponse, text: string): Promise<void> {
-  if (text === '' || to.write(text)) return
+  // Of one that has gone there comes no further event.
+  if (text === '' || to.destroyed || to.write(text)) return
   await new Promise<void>((resolve) => {
     const done = () => {
       to.off('drain', done)

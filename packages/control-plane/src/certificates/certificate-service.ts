@@ -1,6 +1,7 @@
 /** `istio.v1.auth.IstioCertificateService/CreateCertificate`: signs a workload's key for the identity that the caller has proven. */
 import { type handleUnaryCall, type Server, type ServerUnaryCall, type ServiceDefinition, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
+import { refusalLog } from '@lateen/base/connections'
 import { CaError, type PeerLabels } from '@lateen/ca'
 import type { CallerProofs } from '@lateen/xds'
 import type { Authenticator } from '../identity/authenticator.ts'
@@ -35,6 +36,7 @@ export interface CertificateServiceOptions {
 }
 
 const log = logger('ca')
+const tellRefusal = refusalLog(log, 'refused to sign a certificate')
 /** A CSR of an RSA key of 8192 bits is under 3 KiB. */
 const MAX_REQUEST_BYTES = 64 << 10
 const ANSWER_MS = 1_000
@@ -65,7 +67,7 @@ export function registerCertificateService(server: Server, options: CertificateS
         const failure = failureOf(error)
         options.observer.failed(failure.why, error instanceof CaError && error.code === 'CA_UNUSABLE' ? 'CA_NOT_READY' : 'CERT_GEN_ERROR')
         if (failure.code === Status.INTERNAL) log.error('a certificate could not be signed', { error })
-        log.warn('refused to sign a certificate', { address: call.getPeer(), reason: failure.details })
+        tellRefusal(call.getPeer(), failure.details)
         respond({ code: failure.code, details: failure.details })
       },
     )

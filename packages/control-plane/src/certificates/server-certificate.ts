@@ -92,17 +92,18 @@ export async function serveCertificates(
   }
   const renew = () => {
     const ours = ++round
-    make().then(
-      (material) => {
+    make()
+      .then((material) => {
         if (stopped || ours !== round) return
         current = material
         onChange(material)
-      },
-      (error: unknown) => {
+      })
+      // Also where the ports cannot use what was made: files may be replaced by anything.
+      .catch((error: unknown) => {
+        if (stopped || ours !== round) return
         log.error(`the control plane's own certificate could not be renewed: ${error instanceof Error ? error.message : String(error)}`)
         plan(Date.now() + FAILED_WAIT_MS)
-      },
-    )
+      })
   }
   let current = await make()
   const unwatch = watchServingFiles(find, () => {
