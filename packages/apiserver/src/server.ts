@@ -8,7 +8,7 @@ import { Webhooks } from './admission/webhooks.ts'
 import { AuditLog } from './audit/audit-log.ts'
 import { audited, auditedApi } from './audit/audited-api.ts'
 import { BOOTSTRAP_ROLES } from './auth/bootstrap-roles.ts'
-import { impersonated } from './auth/impersonation.ts'
+import { actingAs } from './auth/impersonation.ts'
 import { Authorizer } from './auth/rbac.ts'
 import { Tokens } from './auth/tokens.ts'
 import { ADMIN, ANONYMOUS, type User } from './auth/user.ts'
@@ -131,13 +131,13 @@ async function start(options: ApiServerOptions, store: Store): Promise<ApiServer
     {
       authenticate: (authorization) => authenticate(tokens, authorization),
       handle: (request) => {
-        const asked = { ...request, user: impersonated(request.user, request.header, services.authorizer) }
+        const asked = actingAs(request, services.authorizer)
         return audit ? auditedApi(services, audit, asked) : handleApi(services, asked)
       },
       upgrade: async (request, message, socket, head) => {
         // Most runs never stream; the protocols are loaded when one does.
         const { handleUpgrade } = await import('./streaming/upgrade.ts')
-        const asked = { ...request, user: impersonated(request.user, request.header, services.authorizer) }
+        const asked = actingAs(request, services.authorizer)
         const upgrade = () => handleUpgrade(services, asked, message, socket, head).then(() => undefined)
         await (audit ? audited(services, audit, asked, upgrade) : upgrade())
       },

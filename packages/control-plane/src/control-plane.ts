@@ -460,7 +460,7 @@ class RunningControlPlane implements ControlPlane {
         name: 'xDS and certificates over TLS',
         flag: 'secureGRPCAddr',
         address: listen.secureGrpc,
-        tls: { certificates: store, minVersion: tls.minVersion, ciphers: tls.ciphers },
+        tls: { ...tls, certificates: store },
         serverOptions,
         limits: xds.connections,
         register: (grpc, proofs) => {

@@ -1,6 +1,7 @@
 /** `pilot-discovery discovery`: reads flags and environment, runs the control plane until it is told to end. */
 import { createWriteStream } from 'node:fs'
 import { logger, setLogJson, setLogLevels, setLogSink } from '@lateen/base'
+import { limitProcessTls } from '@lateen/base/node-tls'
 import { CaError } from '@lateen/ca'
 import { KubeConfigError } from '@lateen/kube'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
@@ -29,6 +30,7 @@ export async function runDiscovery(argv: readonly string[], env: NodeJS.ProcessE
       return EXIT.ok
     }
     tuneProcess(env)
+    if (options.tls.policy) limitProcessTls(options.tls.policy)
     openLog(options.log)
   } catch (error) {
     return complain(error)

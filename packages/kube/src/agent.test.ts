@@ -1,10 +1,12 @@
 /** Ways to an API server, as kubeconfigs and the environment say them: names in certificates, proxies, identities. */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp, type Server } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcp, type Server as TcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { type ApiServer, startApiServer } from '@lateen/apiserver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -297,6 +299,39 @@ describe('through a proxy', () => {
     await expect(to('')).rejects.toThrow('the SOCKS proxy makes no connection to 127.0.0.1:1: the connection was refused')
     await expect(to('u:wrong@')).rejects.toThrow('refuses the user name and password')
   })
+
+  test('an IPv6 address is given to a SOCKS proxy as an address', async () => {
+    const { port, targets } = await socksProxy()
+    const cluster = { server: 'https://[fd00:1::ab:7]:1', 'proxy-url': `socks5://127.0.0.1:${port}` }
+    await expect(look(connectionTo(api.addresses[0], { cluster }))).rejects.toThrow('the connection was refused')
+    expect(targets).toEqual(['253.0.0.1.0.0.0.0.0.0.0.0.0.171.0.7:1'])
+  })
+})
+
+test('what a command says together with the handshake is not lost', async () => {
+  const frame = (channel: number, text: string) => Buffer.from([0x82, text.length + 1, channel, ...Buffer.from(text)])
+  const server = createHttp().on('upgrade', ({ headers }, socket) => {
+    const accept = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+    const answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n`
+    socket.end(Buffer.concat([Buffer.from(answer), frame(1, 'early'), frame(3, '{"status":"Success"}'), Buffer.from([0x88, 0])]))
+  })
+  closing.push(server)
+  const connection = connectionTo(api.addresses[0], { cluster: { server: `http://127.0.0.1:${await listening(server)}` } })
+  const result = await execInPod(connection, { namespace: 'default', pod: 'web', container: 'web', command: ['x'] })
+  expect([result.stdout.toString(), result.code]).toEqual(['early', 0])
+})
+
+test('the time of a login is not that of an answer', async () => {
+  const connection = connectionTo(api.addresses[0], {})
+  const answerMs = 1_000
+  let login: Promise<unknown> | undefined
+  const current = async () => {
+    await (login ??= delay(answerMs + 100))
+    return connection.credentials.current()
+  }
+  const client = createKubeClient({ ...connection, credentials: { ...connection.credentials, current } }, { answerMs })
+  expect(await client.request('GET', '/version')).toMatchObject({ major: '1' })
+  client.close()
 })
 
 describe('the proxy of the environment', () => {

@@ -126,7 +126,11 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
       child.stderr.destroy()
     }
     const timeoutMs = interactive ? LOGIN_TIMEOUT_MS : EXEC_TIMEOUT_MS
-    const timer = setTimeout(stop, timeoutMs)
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      stop()
+    }, timeoutMs)
     const output: Buffer[] = []
     let size = 0
     let said = ''
@@ -153,6 +157,7 @@ function runPlugin(plugin: ExecPlugin, environment: NodeJS.ProcessEnv): Promise<
     child.once('close', (code, signal) => {
       clearTimeout(timer)
       if (size > EXEC_MAX_OUTPUT) fail(`it wrote more than ${EXEC_MAX_OUTPUT} bytes`)
+      else if (isLate) fail(`it did not end within ${timeoutMs / 1000} s`)
       else if (code === 0) resolve(Buffer.concat(output).toString('utf8'))
       else fail(signal ? `it was ended by ${signal}` : `exit code ${code}`)
     })

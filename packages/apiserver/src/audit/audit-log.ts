@@ -7,6 +7,7 @@
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { logger } from '@lateen/base'
 import type { Attributes, Verdict } from '../auth/rbac.ts'
+import type { User } from '../auth/user.ts'
 import type { ApiRequest } from '../http/request.ts'
 
 const log = logger('audit')
@@ -33,21 +34,24 @@ const DEFAULT_MAX_BYTES = 100 << 20
 export class AuditLog {
   readonly #path: string
   readonly #maxBytes: number
-  #file: number
+  /** Absent once it is closed: its number may mean another file then. */
+  #file: number | undefined
   #size: number
 
   /** @throws Error when the file cannot be written */
   constructor({ path, maxBytes = DEFAULT_MAX_BYTES }: AuditOptions) {
     this.#path = path
     this.#maxBytes = maxBytes
-    this.#file = openSync(path, 'a', 0o600)
-    this.#size = fstatSync(this.#file).size
+    const file = openSync(path, 'a', 0o600)
+    this.#file = file
+    this.#size = fstatSync(file).size
   }
 
   record(audited: Audited): void {
+    if (this.#file === undefined) return
     const line = Buffer.from(`${JSON.stringify(eventOf(audited))}\n`)
     try {
-      if (this.#size > 0 && this.#size + line.length > this.#maxBytes) this.#beginAnew()
+      if (this.#size > 0 && this.#size + line.length > this.#maxBytes) this.#file = this.#beginAnew(this.#file)
       this.#size += writeSync(this.#file, line)
     } catch (error) {
       // A full disk must not end the API server.
@@ -56,14 +60,17 @@ export class AuditLog {
   }
 
   close(): void {
-    closeSync(this.#file)
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
   }
 
-  #beginAnew(): void {
+  #beginAnew(full: number): number {
     renameSync(this.#path, `${this.#path}.1`)
-    closeSync(this.#file)
-    this.#file = openSync(this.#path, 'a', 0o600)
+    // Opened before the other is closed: where that fails, the number of the closed one must not come to mean another file.
+    const next = openSync(this.#path, 'a', 0o600)
+    closeSync(full)
     this.#size = 0
+    return next
   }
 }
 
@@ -79,7 +86,9 @@ function eventOf({ request, attributes, verdict, code, received, answered }: Aud
     stage: verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete',
     requestURI: query === '' ? request.path : `${request.path}?${query}`,
     verb,
-    user: { username: request.user.name, groups: request.user.groups },
+    ...(request.impersonator
+      ? { user: nameAndGroups(request.impersonator), impersonatedUser: nameAndGroups(request.user) }
+      : { user: nameAndGroups(request.user) }),
     ...(userAgent === undefined ? {} : { userAgent }),
     ...(path === undefined && {
       objectRef: {
@@ -100,3 +109,5 @@ function eventOf({ request, attributes, verdict, code, received, answered }: Aud
     },
   }
 }
+
+const nameAndGroups = ({ name, groups }: User) => ({ username: name, groups })

@@ -1,10 +1,16 @@
 /** `kubectl --as`: acting as somebody else, for those who are allowed to. */
 import { forbidden } from '../errors.ts'
+import type { ApiRequest } from '../http/request.ts'
 import type { Authorizer } from './rbac.ts'
 import type { User } from './user.ts'
 
-/** The user that the request is to be carried out as. @throws StatusError 403 */
-export function impersonated(user: User, header: (name: string) => string | undefined, authorizer: Authorizer): User {
+/** The request as the user that it is to be carried out as. @throws StatusError 403 */
+export function actingAs(request: ApiRequest, authorizer: Authorizer): ApiRequest {
+  const user = impersonated(request.user, request.header, authorizer)
+  return user === request.user ? request : { ...request, user, impersonator: request.user }
+}
+
+function impersonated(user: User, header: (name: string) => string | undefined, authorizer: Authorizer): User {
   const name = header('impersonate-user')
   if (name === undefined || name === '') return user
   const groups = (header('impersonate-group') ?? '')

@@ -11,6 +11,8 @@ export interface ApiRequest {
   /** The body's bytes, or the value itself for a call from inside the process. */
   readonly body: Uint8Array | { readonly value: unknown } | undefined
   readonly user: User
+  /** Who acts as `user`; absent where nobody does. */
+  readonly impersonator?: User
   readonly signal: AbortSignal
 }
 

@@ -8,3 +8,4 @@ export {
   type GuardedSocket,
   peerOf,
 } from './connection-guard.ts'
+export { refusalLog, type TellRefusal } from './refusals.ts'

@@ -3,7 +3,8 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { logger } from '@lateen/base'
+import type { SecureContextOptions } from 'node:tls'
+import { logger, type TlsProtocolVersion } from '@lateen/base'
 import { ConnectionGuard, countsOnly, peerOf } from '@lateen/base/connections'
 import { type Address, formatAddress } from '../options/discovery-options.ts'
 
@@ -38,8 +39,10 @@ export interface HttpServerOptions {
   readonly tls?: {
     readonly cert: string
     readonly key: string
-    readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+    readonly minVersion: TlsProtocolVersion
+    readonly maxVersion: TlsProtocolVersion
     readonly ciphers: readonly string[]
+    readonly groups: readonly string[]
   }
 }
 
@@ -85,10 +88,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     ? https.createServer(
         {
           ...limits,
-          cert: tls.cert,
-          key: tls.key,
-          minVersion: tls.minVersion,
-          ...(tls.ciphers.length > 0 ? { ciphers: tls.ciphers.join(':') } : {}),
+          ...secureContext(tls),
           handshakeTimeout,
         },
         listener,
@@ -108,7 +108,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   return {
     port: isAddressInfo(bound) ? bound.port : options.address.port,
     replaceCertificate: (cert, key) => {
-      if (server instanceof https.Server) server.setSecureContext({ cert, key })
+      if (tls && server instanceof https.Server) server.setSecureContext(secureContext({ ...tls, cert, key }))
     },
     close: () =>
       new Promise((resolve) => {
@@ -116,6 +116,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
         server.closeIdleConnections()
         setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref()
       }),
+  }
+}
+
+function secureContext({ cert, key, minVersion, maxVersion, ciphers, groups }: NonNullable<HttpServerOptions['tls']>): SecureContextOptions {
+  return {
+    cert,
+    key,
+    minVersion,
+    maxVersion,
+    ...(ciphers.length > 0 ? { ciphers: ciphers.join(':') } : {}),
+    ...(groups.length > 0 ? { ecdhCurve: groups.join(':') } : {}),
   }
 }
 

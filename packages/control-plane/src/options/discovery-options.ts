@@ -1,6 +1,6 @@
 /** What the control plane was told by flags and environment; read once, at the start. */
 import { isIPv6 } from 'node:net'
-import { parseDuration } from '@lateen/base'
+import { parseDuration, TLS_LIMITS, TLS_POLICIES, TLS_POLICY_VARIABLE, type TlsPolicy, type TlsProtocolVersion } from '@lateen/base'
 import type { ConnectionLimits } from '@lateen/base/connections'
 import type { KeyKind } from '@lateen/ca'
 import { type MeshSwitches, switchesFrom } from '@lateen/model'
@@ -41,8 +41,13 @@ export interface DiscoveryOptions {
     readonly certFile: string | undefined
     readonly keyFile: string | undefined
     readonly caCertFile: string | undefined
-    readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+    readonly minVersion: TlsProtocolVersion
+    readonly maxVersion: TlsProtocolVersion
+    /** Names of OpenSSL's; none for Node's own choice, as with groups. */
     readonly ciphers: readonly string[]
+    readonly groups: readonly string[]
+    /** For all connections of this process, also those that it makes. */
+    readonly policy: TlsPolicy | undefined
   }
   readonly keepalive: { readonly intervalMs: number; readonly timeoutMs: number; readonly maxAgeMs: number }
   readonly shutdownMs: number
@@ -126,9 +131,6 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     if (registry !== 'Kubernetes' && registry !== 'Mock')
       throw new UsageError(`--registries: "${registry}" is not known; use Kubernetes, or Mock for none`)
   }
-  const minVersion = values['tls-min-version'].replace(/^TLSV?/i, '')
-  if (minVersion !== '1.2' && minVersion !== '1.3')
-    throw new UsageError(`--tls-min-version: "${values['tls-min-version']}" is neither 1.2 nor 1.3`)
   return {
     help: isTrue(values.help),
     kubeconfig: values.kubeconfig || undefined,
@@ -148,8 +150,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
       certFile: values.tlsCertFile || undefined,
       keyFile: values.tlsKeyFile || undefined,
       caCertFile: values.caCertFile || undefined,
-      minVersion: `TLSv${minVersion}`,
-      ciphers: list(values['tls-cipher-suites']),
+      ...tlsOptions(values, environment.choice(TLS_POLICY_VARIABLE, TLS_POLICIES)),
     },
     keepalive: {
       intervalMs: flagDuration(flags, 'keepaliveInterval'),
@@ -201,6 +202,15 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Di
     validationWebhookName: environment.text('VALIDATION_WEBHOOK_CONFIG_NAME', 'istio-istio-system'),
     leaderElection: environment.boolean('ENABLE_LEADER_ELECTION', true),
   }
+}
+
+/** A policy stands above the flags. */
+function tlsOptions(values: ParsedFlags['values'], policy: TlsPolicy | undefined) {
+  const minVersion = values['tls-min-version'].replace(/^TLSV?/i, '')
+  if (minVersion !== '1.2' && minVersion !== '1.3')
+    throw new UsageError(`--tls-min-version: "${values['tls-min-version']}" is neither 1.2 nor 1.3`)
+  const flags = { minVersion: `TLSv${minVersion}`, maxVersion: 'TLSv1.3', ciphers: list(values['tls-cipher-suites']), groups: [] } as const
+  return { policy, ...(policy ? TLS_LIMITS[policy] : flags) }
 }
 
 function xdsOptions(environment: ReturnType<typeof environmentReader>, env: NodeJS.ProcessEnv): DiscoveryOptions['xds'] {
@@ -388,6 +398,12 @@ function environmentReader(env: NodeJS.ProcessEnv) {
       const value = text(name, String(fallback))
       if (!/^[1-9]\d{0,8}$/.test(value)) throw new UsageError(`${name}: "${value}" is not a count; give a whole number from 1 on`)
       return Number(value)
+    },
+    choice: <T extends string>(name: string, values: readonly T[]): T | undefined => {
+      const value = text(name, '')
+      const found = values.find((known) => known === value)
+      if (value !== '' && found === undefined) throw new UsageError(`${name}: "${value}" is not known; use one of ${values.join(', ')}`)
+      return found
     },
     duration: (name: string, fallback: number): number => (env[name] ? duration(name, env[name]) : fallback),
     optionalDuration: (name: string): number | undefined => (env[name] ? duration(name, env[name]) : undefined),

@@ -82,7 +82,7 @@ export async function startWebhooks({
     address: https,
     handler,
     maxBodyBytes: MAX_REVIEW_BYTES,
-    tls: { cert, key, minVersion: options.tls.minVersion, ciphers: options.tls.ciphers },
+    tls: { ...options.tls, cert, key },
   })
   return {
     port: server.port,

@@ -23,7 +23,10 @@ export interface GrpcPortOptions {
   readonly tls?: {
     readonly certificates: CertificateStore
     readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+    readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
     readonly ciphers?: readonly string[]
+    /** Groups of the key exchange. */
+    readonly groups?: readonly string[]
   }
   /** Of `@grpc/grpc-js`. */
   readonly serverOptions: Readonly<Record<string, number>>
@@ -97,7 +100,7 @@ async function listen(listener: NetServer, address: GrpcPortOptions['address']):
 
 /** Takes connections as the event `connection`, and gives away those whose handshake is done. */
 function startTls(
-  { certificates, minVersion = 'TLSv1.2', ciphers = [] }: NonNullable<GrpcPortOptions['tls']>,
+  { certificates, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', ciphers = [], groups = [] }: NonNullable<GrpcPortOptions['tls']>,
   { proofMs }: ConnectionLimits,
   onSecure: (socket: TLSSocket) => void,
 ): { readonly server: TlsServer; stop(): void } {
@@ -106,7 +109,9 @@ function startTls(
     key: certificates.current.privateKey,
     ca: certificates.current.clientRoots,
     minVersion,
+    maxVersion,
     ...(ciphers.length > 0 ? { ciphers: ciphers.join(':') } : {}),
+    ...(groups.length > 0 ? { ecdhCurve: groups.join(':') } : {}),
   })
   // A certificate is asked for but not needed: those who have none can still show a token.
   const server = createTlsServer({

@@ -6,6 +6,7 @@
  */
 import { type Metadata, type Server, type ServerDuplexStream, status as Status } from '@grpc/grpc-js'
 import { logger } from '@lateen/base'
+import { refusalLog } from '@lateen/base/connections'
 import { readDeltaRequest, readSotwRequest } from '../protocol/messages.ts'
 import { readNode } from '../protocol/node.ts'
 import { ADS } from '../protocol/service.ts'
@@ -24,6 +25,7 @@ import { type StreamContext, StreamError, statusOf, XdsStream } from './stream.t
 import type { CertificateStore } from './tls.ts'
 
 const log = logger('ads')
+const tellRefusal = refusalLog(log, 'refused a stream')
 
 /** How long an encoded response is kept for streams that have yet to be sent it. */
 const KEEP_PUSHES_MS = 5000
@@ -273,7 +275,7 @@ class AdsServer implements XdsServer {
 
   #refuse(call: Call, code: Status, reason: string): void {
     this.#context.observer.refused?.({ address: call.getPeer(), reason })
-    log.warn('refused a stream', { address: call.getPeer(), reason })
+    tellRefusal(call.getPeer(), reason)
     this.#end(call, code, reason)
   }
 
