@@ -16,6 +16,8 @@ export function switchReader(env: Readonly<Record<string, string | undefined>>):
     boolean: (name, fallback) => read(name, fallback, (text) => TRUTH.get(text.toLowerCase()), 'true or false'),
     number: (name, fallback) => read(name, fallback, (text) => (Number.isFinite(Number(text)) ? Number(text) : undefined), 'a number'),
     duration: (name, fallback) => read(name, fallback, parseDuration, 'a duration such as 10s or 1h30m'),
+    choice: <T extends string>(name: string, values: readonly T[]) =>
+      read<T | undefined>(name, undefined, (text) => values.find((value) => value === text), `one of ${values.join(', ')}`),
   }
 }
 

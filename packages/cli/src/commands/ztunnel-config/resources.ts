@@ -1,5 +1,6 @@
 /** `ztunnel-config workload|service|policy|certificate|connections`: one kind of a ztunnel's state each. */
 import type { Fields } from '../../config-dump/fields.ts'
+import type { Shown } from '../../render/table.ts'
 import { type Command, type Context, command, type Flag } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 import type { ZtunnelDump } from '../../ztunnel-dump/dump.ts'
@@ -10,7 +11,6 @@ import {
   connectionTable,
   policiesOf,
   policyTable,
-  type Shown,
   servicesOf,
   serviceTable,
   workloadsOf,
