@@ -5,7 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiSigner, startApiSigner, type Treatment } from '../harness/api-signer.ts'
-import { authorityOf } from '../harness/authority.ts'
+import { authorityOfEntries } from '../harness/authority.ts'
 import { type CaEntries, certificatesOf, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
 import { CERTIFICATE_SERVICE, certificateService } from '../harness/certificate-service.ts'
 import { connectEcho, documents, type Echo, echoApp, echoPod, echoService, podsReady } from '../harness/echo.ts'
@@ -13,7 +13,7 @@ import { CALLER, DRIVER, deployEcho, GATEWAY_URL } from '../harness/echo-mesh.ts
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, type Mesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
-import { networking, secret } from '../harness/objects.ts'
+import { networking, secret, strictMutualTls } from '../harness/objects.ts'
 import { leafOf, secretOf } from '../harness/proxy-secrets.ts'
 import { revocationLists } from '../harness/revocation-lists.ts'
 
@@ -55,13 +55,6 @@ const REGISTRATION = documents(
   },
 )
 
-const strict = (namespace: string) =>
-  documents({
-    apiVersion: 'security.istio.io/v1',
-    kind: 'PeerAuthentication',
-    metadata: { name: 'default', namespace },
-    spec: { mtls: { mode: 'STRICT' } },
-  })
 const throughGateway = networking(
   'VirtualService',
   { name: 'web', namespace: 'feat' },
@@ -90,7 +83,7 @@ describeWithMesh('certificates that others sign', (mesh) => {
       await mesh().kubectl('rollout', 'restart', 'deployment/istio-ingressgateway', '-n', 'istio-system')
       await mesh().rolledOut('istio-ingressgateway', 'istio-system')
       const web = echoService({ name: 'web', namespace: 'feat' })
-      echo = await deployEcho(mesh(), PODS, web + strict('feat') + throughGateway)
+      echo = await deployEcho(mesh(), PODS, web + strictMutualTls('feat') + throughGateway)
     })
     afterAll(() => signer?.stop())
 
@@ -164,9 +157,7 @@ describeWithMesh('certificates that others sign', (mesh) => {
       ca = await newIntermediate(root, 'service intermediate')
       await mesh().apply(certificateService(ca, { lifeSeconds: LIFE_SECONDS }) + giveRoot(root, NAMESPACES))
       // What istio-csr does beside signing: the control plane's certificate, and the root in every namespace.
-      const issued = await (await authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])).issue('istiod.istio-system.svc')
-      const own = { 'tls.crt': `${issued.certificate}\n${ca['ca-cert.pem']}`, 'tls.key': issued.key, 'ca.crt': root.pem }
-      await mesh().apply(secret('istiod-tls', 'istio-system', own))
+      await mesh().apply(await certificateOfControlPlane(ca))
       await podsReady(mesh(), CERTIFICATE_SERVICE.namespace, [CERTIFICATE_SERVICE.pod])
       await setEnv(mesh(), { ENABLE_CA_SERVER: 'false', 'EXTERNAL_CA-': '', 'K8S_SIGNER-': '', 'PILOT_CERT_PROVIDER-': '' })
       await mesh().apply(giveRoot(root, NAMESPACES))
@@ -190,11 +181,17 @@ describeWithMesh('certificates that others sign', (mesh) => {
       expect(await mesh().kubectl('logs', pod, '-n', namespace)).toContain(`signed for ${CALLER_ID}`)
     })
 
-    test('the control plane shows the certificate that it was given, signs nothing, and leaves the roots of namespaces alone', async () => {
+    test('the control plane shows the certificate that it was given, leaves the roots of namespaces alone, and says who signs', async () => {
       expect(await issuerOfControlPlane(echo, root)).toBe('CN=service intermediate')
       expect(await rootsIn(mesh(), 'feat')).toEqual([root.fingerprint])
       await mesh().kubectl('create', 'namespace', 'bare')
-      await eventually(async () => expect(await istiodLog(mesh())).toContain('control plane'))
+      // What the control plane writes into a namespace, of which it hears after the namespace itself.
+      const ports = [{ number: 80, name: 'http', protocol: 'HTTP' }]
+      await mesh().apply(
+        networking('ServiceEntry', { name: 'seen', namespace: 'bare' }, { hosts: ['seen.example'], resolution: 'DNS', ports }),
+      )
+      const addresses = ['get', 'serviceentry', 'seen', '-n', 'bare', '-o', 'jsonpath={.status.addresses}']
+      await eventually(async () => expect(await mesh().kubectl(...addresses)).not.toBe(''), { withinMs: 60_000 })
       expect((await mesh().tryKubectl(['get', 'configmap', 'istio-ca-root-cert', '-n', 'bare'])).code).not.toBe(0)
       expect((await mesh().lateen('ca', 'status')).stdout).toMatch(
         /Workloads: +signed by another server\nTheir root: +CN=certificate service/,
@@ -206,7 +203,7 @@ describeWithMesh('certificates that others sign', (mesh) => {
     test('certificates are renewed by the service while connections are made', () => renewed(mesh(), echo))
 
     test('revocation lists that others put into a namespace are in force there', async () => {
-      const stolen = await (await authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])).issue('stolen', { uri: CALLER_ID })
+      const stolen = await (await authorityOfEntries(ca)).issue('stolen', { uri: CALLER_ID })
       const shown = async () => {
         const own = { cert: `${stolen.certificate}\n${ca['ca-cert.pem']}`, key: stolen.key }
         return (await echo.callOnce(DRIVER, { url: 'https://web.feat:80', version: 'h1', ...own, newConnections: true })).status
@@ -220,9 +217,7 @@ describeWithMesh('certificates that others sign', (mesh) => {
 
     test('a certificate of the control plane that is replaced is shown without a restart', async () => {
       const next = await newIntermediate(root, 'next intermediate')
-      const issued = await (await authorityOf(next['ca-cert.pem'], next['ca-key.pem'])).issue('istiod.istio-system.svc')
-      const own = { 'tls.crt': `${issued.certificate}\n${next['ca-cert.pem']}`, 'tls.key': issued.key, 'ca.crt': root.pem }
-      await mesh().apply(secret('istiod-tls', 'istio-system', own))
+      await mesh().apply(await certificateOfControlPlane(next))
       await eventually(async () => expect(await issuerOfControlPlane(echo, root)).toBe('CN=next intermediate'))
     })
   })
@@ -251,6 +246,13 @@ async function injectedWith(mesh: Mesh, caAddress: string): Promise<void> {
 function giveRoot(root: Root, names: readonly string[]): string {
   const map = (namespace: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio-ca-root-cert', namespace } })
   return documents(...names.map((name) => ({ ...map(name), data: { 'root-cert.pem': root.pem } })))
+}
+
+/** Secret `istiod-tls`, as istio-csr makes it. */
+async function certificateOfControlPlane(ca: CaEntries): Promise<string> {
+  const { certificate, key } = await (await authorityOfEntries(ca)).issue('istiod.istio-system.svc')
+  const data = { 'tls.crt': `${certificate}\n${ca['ca-cert.pem']}`, 'tls.key': key, 'ca.crt': ca['root-cert.pem'] }
+  return secret('istiod-tls', 'istio-system', data)
 }
 
 /** Callers with a certificate come in as themselves; plain text does not, and goes through the gateway with the gateway's. */

@@ -4,24 +4,18 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { authorityOf, type Issued } from '../harness/authority.ts'
-import { type CaEntries, keyOf, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
-import { documents, type Echo, echoService } from '../harness/echo.ts'
+import { authorityOfEntries, authorityOfRoot, type Issued } from '../harness/authority.ts'
+import { type CaEntries, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
+import { type Echo, echoService } from '../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../harness/echo-mesh.ts'
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../harness/mesh.ts'
 import { addToMesh } from '../harness/mesh-config.ts'
+import { strictMutualTls } from '../harness/objects.ts'
 import { changedTo, plugIn } from '../harness/plugged-in.ts'
 import { leafOf } from '../harness/proxy-secrets.ts'
 import { type Revoked, revocationLists } from '../harness/revocation-lists.ts'
 
-const strict = (namespace: string) =>
-  documents({
-    apiVersion: 'security.istio.io/v1',
-    kind: 'PeerAuthentication',
-    metadata: { name: 'default', namespace },
-    spec: { mtls: { mode: 'STRICT' } },
-  })
 /** Renewed at half of it. */
 const SHORT_LIVED = { 'proxy.istio.io/config': JSON.stringify({ proxyMetadata: { SECRET_TTL: '16s' } }) }
 const PODS = [
@@ -46,9 +40,9 @@ describeWithMesh('revoked certificates', (mesh) => {
     second = await newIntermediate(root, 'second intermediate')
     await plugIn(mesh(), { ...first, ...(await lists(first)) })
     const services = echoService({ name: 'web', namespace: 'feat' }) + echoService({ name: 'caller', namespace: 'other' })
-    echo = await deployEcho(mesh(), PODS, services + strict('feat') + strict('other'))
+    echo = await deployEcho(mesh(), PODS, services + strictMutualTls('feat') + strictMutualTls('other'))
     await changedTo(mesh(), root.fingerprint)
-    const authority = await authorityOf(first['ca-cert.pem'], first['ca-key.pem'])
+    const authority = await authorityOfEntries(first)
     stolen = await authority.issue('stolen', { uri: CALLER_ID })
     kept = await authority.issue('kept', { uri: CALLER_ID })
     await eventually(async () => {
@@ -84,7 +78,7 @@ describeWithMesh('revoked certificates', (mesh) => {
     )
   })
 
-  test('a running workload whose certificate is revoked is refused as client and as server, until it has another', async () => {
+  test('a running workload whose certificate is revoked is refused as client and as server', async () => {
     expect(await statusOf(OTHER_CALLER, 'http://web.feat')).toBe(200)
     expect(await statusOf(CALLER, 'http://caller.other')).toBe(200)
     const { serialNumber } = await leafOf(mesh(), 'caller.other')
@@ -109,9 +103,7 @@ describeWithMesh('revoked certificates', (mesh) => {
 
   test('also where another mesh is trusted beside: its root changes nothing about whom this mesh has revoked', async () => {
     const partner = await newRoot('partner')
-    const theirs = await (await authorityOf(partner.pem, await keyOf(partner))).issue('theirs', {
-      uri: 'spiffe://partner.example/ns/a/sa/b',
-    })
+    const theirs = await (await authorityOfRoot(partner)).issue('theirs', { uri: 'spiffe://partner.example/ns/a/sa/b' })
     await addToMesh(mesh(), { caCertificates: [{ pem: partner.pem, trustDomains: ['partner.example'] }] })
     await eventually(async () => expect(await shown(theirs, first)).toBe(200))
     expect(await shown(stolen, first)).toBe(0)
@@ -123,7 +115,7 @@ describeWithMesh('revoked certificates', (mesh) => {
 
   test('an intermediate that the root has revoked is refused with all that it signed; those of the next one go on', async () => {
     const { serialNumber } = new X509Certificate(first['ca-cert.pem'])
-    const authority = await authorityOf(first['ca-cert.pem'], first['ca-key.pem'])
+    const authority = await authorityOfEntries(first)
     // Peers have certificates of both for a while: there must be a list of each.
     const listOfFirst = `${await authority.revoke(stolen)}\n`
     await plugIn(mesh(), { ...second, 'ca-crl.pem': listOfFirst + (await lists(second))['ca-crl.pem'] })

@@ -218,7 +218,11 @@ describeWithMesh('tools', (mesh) => {
   }, 120_000)
 
   test('completion writes the names of now into the line', async () => {
-    const bash = inTerminal('exec bash --norc --noprofile -i', { env: { ...mesh().env, PS1: '$ ', INPUTRC: '/dev/null' } })
+    // Wide enough for the line wherever the checkout lies: a wrapped line is drawn in pieces.
+    const bash = inTerminal('exec bash --norc --noprofile -i', {
+      env: { ...mesh().env, PS1: '$ ', INPUTRC: '/dev/null' },
+      columns: 1000,
+    })
     bash.type(`source <(${LATEEN} completion bash); complete -F _lateen ${LATEEN}; echo rea""dy\n`)
     await bash.shows('ready')
     const completed = [

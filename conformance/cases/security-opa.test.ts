@@ -1,6 +1,6 @@
 /**
  * Real OPA behind CUSTOM policies, by gRPC and by HTTP: its policy gets the input of OPA's own plugin for Envoy and decides by path, method,
- * query, body, verified token and the caller's identity. Slow and down, it fails closed or open as the provider says.
+ * query, verified token and the caller's identity. Slow and down, it fails closed or open as the provider says.
  */
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'

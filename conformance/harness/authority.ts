@@ -12,9 +12,9 @@ import {
   X509CrlGenerator,
   X509CrlReason,
 } from '@peculiar/x509'
+import { ALGORITHM, type CaEntries, keyOf, type Root } from './certificate-authorities.ts'
 
 const HOUR_MS = 3_600_000
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
 
 export interface Issued {
@@ -65,6 +65,11 @@ export async function newAuthority(name: string): Promise<Authority> {
   })
   return authority({ certificate: own.toString('pem'), key: keys.privateKey, algorithm: ALGORITHM })
 }
+
+/** The authority of an intermediate, by the entries that it is plugged in with. */
+export const authorityOfEntries = (ca: CaEntries): Promise<Authority> => authorityOf(ca['ca-cert.pem'], ca['ca-key.pem'])
+
+export const authorityOfRoot = async (root: Root): Promise<Authority> => authorityOf(root.pem, await keyOf(root))
 
 /** The authority that has this certificate and key (PEM), which need not be allowed to sign. */
 export async function authorityOf(certificate: string, key: string): Promise<Authority> {

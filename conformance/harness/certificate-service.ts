@@ -1,11 +1,9 @@
 /** The certificate service of `fixtures/certificate-service` as a pod of the namespace `cert-system`. */
 import type { CaEntries } from './certificate-authorities.ts'
 import { documents } from './echo.ts'
-import { namespaces, secret } from './objects.ts'
+import { fixtureProgram, namespaces, secret } from './objects.ts'
 
 const NAMED = { name: 'csr', namespace: 'cert-system' }
-/** Where every pod finds the checkout. */
-const CHECKOUT = '/usr/local/lib/lateen'
 const RBAC = 'rbac.authorization.k8s.io'
 
 /** As in `global.caAddress`. */
@@ -35,7 +33,7 @@ export function certificateService(ca: CaEntries, { lifeSeconds }: { readonly li
             {
               name: 'csr',
               image: 'node',
-              args: [`${CHECKOUT}/conformance/fixtures/certificate-service/main.ts`],
+              args: [fixtureProgram('certificate-service')],
               env: [
                 { name: 'HOST', value: 'csr.cert-system.svc' },
                 { name: 'LIFE_SECONDS', value: String(lifeSeconds) },

@@ -26,6 +26,15 @@ export function secret(name: string, namespace: string, data: Readonly<Record<st
   return documents({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, stringData: data })
 }
 
+/** Nothing but mutual TLS gets to the workloads of a namespace. */
+export function strictMutualTls(namespace: string): string {
+  const metadata = { name: 'default', namespace }
+  return documents({ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata, spec: { mtls: { mode: 'STRICT' } } })
+}
+
+/** The program of a fixture, where every pod finds the checkout. */
+export const fixtureProgram = (fixture: string): string => `/usr/local/lib/lateen/conformance/fixtures/${fixture}/main.ts`
+
 const RBAC = 'rbac.authorization.k8s.io'
 
 /** A proxy gets the Secrets of its namespace that its service account may read: this lets one account read them all. */

@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync } fro
 import { homedir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { documents } from './echo.ts'
+import { fixtureProgram } from './objects.ts'
 import { run } from './run.ts'
 
 const OPA_VERSION = '1.22.2'
@@ -33,15 +34,13 @@ export async function findOpa(): Promise<{ readonly path: string } | { readonly 
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return path !== ''
+    return true
   } catch {
     return false
   }
 }
 
 export const OPA_AUTHORIZER = 'opa.outside.svc.cluster.local'
-/** Where every pod finds the checkout. */
-const CHECKOUT = '/usr/local/lib/lateen'
 
 /** OPA with a policy and data, and before it, in the same pod, the authorizer that asks it over loopback. */
 export function opaAuthorizer(binary: string, files: Readonly<Record<string, string>>): string {
@@ -76,7 +75,7 @@ export function opaAuthorizer(binary: string, files: Readonly<Record<string, str
           {
             name: 'authorizer',
             image: 'node',
-            args: [`${CHECKOUT}/conformance/fixtures/opa-authorizer/main.ts`],
+            args: [fixtureProgram('opa-authorizer')],
             env: [{ name: 'OPA_URL', value: 'http://127.0.0.1:8181/v1/data/istio/authz/allow' }],
             readinessProbe: { httpGet: { path: '/ready', port: 8000 }, periodSeconds: 1 },
           },

@@ -6,7 +6,6 @@ import type { Mesh } from './mesh.ts'
 
 export interface StatusReport {
   readonly root: { readonly fingerprint: string }
-  readonly signer: { readonly subject: string }
   readonly rotation?: { readonly phase: string }
 }
 
