@@ -50,7 +50,6 @@ export class Outside {
   #child: ChildProcess | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
-  #opened = 0
   #closed = false
 
   constructor(program: string, nodePid: number, env: NodeJS.ProcessEnv) {
@@ -66,6 +65,8 @@ export class Outside {
       env: { PATH: this.#env['PATH'] },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     })
+    // From here on, so that it is ended also when it is not ready yet.
+    this.#child = child
     let said = ''
     child.stderr?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-2_048)
@@ -76,9 +77,11 @@ export class Outside {
       child.kill('SIGKILL')
       throw new Error(`${OUTSIDE_PROGRAM} gives pods no way out: ${lastWords(said) || messageOf(error)}`)
     }
-    this.#child = child
-    this.#opened = Date.now()
-    child.once('exit', (code, by) => this.#again(`${by ?? `exit code ${code}`}: ${lastWords(said)}`))
+    const opened = Date.now()
+    child.once('exit', (code, by) => {
+      if (Date.now() - opened > SETTLED_MS) this.#failures = 0
+      this.#again(`${by ?? `exit code ${code}`}: ${lastWords(said)}`)
+    })
   }
 
   close(): void {
@@ -97,7 +100,6 @@ export class Outside {
 
   #again(how: string): void {
     if (this.#closed) return
-    if (Date.now() - this.#opened > SETTLED_MS) this.#failures = 0
     const wait = AGAIN_MS[Math.min(this.#failures++, AGAIN_MS.length - 1)] ?? 0
     log.warn(`${OUTSIDE_PROGRAM} has ended (${how}); pods have no way out of this machine until it runs again, in ${wait} ms`)
     this.#timer = setTimeout(() => {
@@ -115,7 +117,8 @@ function ready(child: ChildProcess): Promise<void> {
       done()
     }
     child.once('error', (error) => settle(() => reject(error)))
-    child.once('exit', () => settle(() => reject(new Error('it ended at once'))))
+    // Not at its exit: its last words may still be on their way then.
+    child.stderr?.once('close', () => settle(() => reject(new Error('it ended at once'))))
     if (isReadable(pipe)) pipe.once('data', () => settle(resolve))
   })
 }
