@@ -6,7 +6,7 @@
  * earlier injection; merge the results over the pod; merge the user's own fields over those; then what no template can do
  * (metrics, probes, status, order).
  */
-import { ownValue } from '@lateen/base'
+import { ownValue, type TlsPolicy } from '@lateen/base'
 import { rewriteAppProbes } from './after/app-probes.ts'
 import { orderContainers } from './after/order.ts'
 import { alignUserIds, applyOverrides, keptOverrides, withContainersMoved } from './after/overrides.ts'
@@ -34,6 +34,8 @@ export interface InjectionSettings {
   readonly revision: string
   /** Whether the proxy is a native sidecar where a pod does not say; see {@link nativeSidecarsByDefault}. */
   readonly nativeSidecars: boolean
+  /** The control plane's policy of TLS, which proxies and their agents are to keep too. */
+  readonly tlsPolicy?: TlsPolicy | undefined
 }
 
 export interface InjectionRequest {
@@ -137,6 +139,7 @@ function templateInput(request: InjectionRequest, namespace: string, env: Readon
     proxyUid: ids.uid,
     proxyGid: ids.gid,
     nativeSidecar: parseTruth(annotations['sidecar.istio.io/nativeSidecar']) ?? settings.nativeSidecars,
+    tlsPolicy: settings.tlsPolicy,
   }
 }
 

@@ -53,7 +53,7 @@ export function templateData(input: TemplateInput): Record<string, unknown> {
     ProxyUID: input.proxyUid,
     ProxyGID: input.proxyGid,
     InboundTrafficPolicyMode: mesh.inboundTrafficMode,
-    CompliancePolicy: '',
+    CompliancePolicy: input.tlsPolicy ?? '',
     NativeSidecars: input.nativeSidecar,
   }
 }

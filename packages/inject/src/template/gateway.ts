@@ -15,6 +15,7 @@ import {
   networkEnv,
   podEnv,
   proxyConfigEnv,
+  tlsPolicyEnv,
   workloadEnv,
 } from './parts/env.ts'
 import { containerImage } from './parts/image.ts'
@@ -58,6 +59,7 @@ export function gatewayEnv(input: TemplateInput): EnvVar[] {
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
     ...proxyConfigEnv(input),
     ...limitsEnv(),
+    ...tlsPolicyEnv(input),
     appContainersEnv(input),
     ...clusterEnv(input),
     ...interceptionEnv(input),

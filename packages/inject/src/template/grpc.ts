@@ -13,6 +13,7 @@ import {
   networkEnv,
   podEnv,
   proxyConfigEnv,
+  tlsPolicyEnv,
   workloadEnv,
 } from './parts/env.ts'
 import { containerImage } from './parts/image.ts'
@@ -58,6 +59,7 @@ function agentContainer(input: TemplateInput): Record<string, unknown> {
       ...podEnv(),
       ...proxyConfigEnv(input),
       appContainersEnv(input),
+      ...tlsPolicyEnv(input),
       ...clusterEnv(input),
       ...networkEnv(input),
       ...workloadEnv(input),

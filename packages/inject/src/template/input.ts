@@ -1,5 +1,6 @@
 /** What a template reads. Built-in templates are functions of it; texts in Go's template language see the same under Go's names. */
 
+import type { TlsPolicy } from '@lateen/base'
 import type { WorkloadOwner } from '../pod/owner.ts'
 import type { ContainerPort, EnvVar, Named, Pod } from '../pod/pod.ts'
 import type { MeshSettings } from '../settings/injector-config.ts'
@@ -22,6 +23,7 @@ export interface TemplateInput {
   readonly proxyGid: number | undefined
   /** The proxy runs as an init container that keeps running, started before and stopped after the others. */
   readonly nativeSidecar: boolean
+  readonly tlsPolicy: TlsPolicy | undefined
 }
 
 /** A partial pod, merged over the real one. */

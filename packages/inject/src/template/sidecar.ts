@@ -17,6 +17,7 @@ import {
   openTelemetryEnv,
   podEnv,
   proxyConfigEnv,
+  tlsPolicyEnv,
   workloadEnv,
 } from './parts/env.ts'
 import { containerImage } from './parts/image.ts'
@@ -73,6 +74,7 @@ function proxyContainer(input: TemplateInput): Record<string, unknown> {
       ...proxyConfigEnv(input),
       appContainersEnv(input),
       ...limitsEnv(),
+      ...tlsPolicyEnv(input),
       ...clusterEnv(input),
       ...interceptionEnv(input),
       ...networkEnv(input),

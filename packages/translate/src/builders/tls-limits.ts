@@ -12,7 +12,10 @@ export type TlsParametersInit = Exclude<MessageInitShape<typeof TlsParametersSch
 
 const VERSIONS = { 'TLSv1.2': TlsParameters_TlsProtocol.TLSv1_2, 'TLSv1.3': TlsParameters_TlsProtocol.TLSv1_3 } as const
 
-/** BoringSSL chooses among the suites of TLS 1.3 by itself, except where its own policies limit them. */
+/**
+ * BoringSSL chooses among the suites of TLS 1.3 by itself, except where a policy of its own limits them; such a policy then replaces all
+ * other parameters, also narrower ones: TLS 1.2 is taken again where 1.3 alone was asked for.
+ */
 const ENVOYS_OWN: Readonly<Partial<Record<TlsPolicy, TlsParameters_CompliancePolicy>>> = {
   'fips-140-3': TlsParameters_CompliancePolicy.FIPS_202205,
 }
@@ -23,14 +26,21 @@ export function limitedTls(asked: TlsParametersInit, { switches }: Pick<MeshSett
   if (!policy) return asked
   const { minVersion, maxVersion, ciphers, groups } = TLS_LIMITS[policy]
   const [lowest, highest] = [VERSIONS[minVersion], VERSIONS[maxVersion]]
-  const within = (version: TlsParameters_TlsProtocol) => Math.min(Math.max(version, lowest), highest)
   const own = ENVOYS_OWN[policy]
+  const wanted = own === undefined ? asked : {}
+  const within = (version: TlsParameters_TlsProtocol) => Math.min(Math.max(version, lowest), highest)
   return {
-    tlsMinimumProtocolVersion: within(asked.tlsMinimumProtocolVersion ?? lowest),
-    tlsMaximumProtocolVersion: within(asked.tlsMaximumProtocolVersion || highest),
+    tlsMinimumProtocolVersion: within(wanted.tlsMinimumProtocolVersion ?? lowest),
+    tlsMaximumProtocolVersion: within(wanted.tlsMaximumProtocolVersion || highest),
     // A list of suites is one of TLS 1.2.
-    cipherSuites: lowest === VERSIONS['TLSv1.3'] ? [] : allowed(asked.cipherSuites, ciphers.filter((name) => !name.startsWith('TLS_'))),
-    ecdhCurves: allowed(asked.ecdhCurves, groups),
+    cipherSuites:
+      lowest === VERSIONS['TLSv1.3']
+        ? []
+        : allowed(
+            wanted.cipherSuites,
+            ciphers.filter((name) => !name.startsWith('TLS_')),
+          ),
+    ecdhCurves: allowed(wanted.ecdhCurves, groups),
     ...(own !== undefined && { compliancePolicies: [own] }),
   }
 }

@@ -1,4 +1,5 @@
 /** Environment of the proxy container: what the agent needs to know about its pod, its control plane and its mesh. */
+import { TLS_POLICY_VARIABLE } from '@lateen/base'
 import { orderedJson } from '../../pod/field-order.ts'
 import { isRecord } from '../../pod/pod.ts'
 import { interceptionMode, proxyConfigJson, proxyMetadata } from '../../settings/proxy-config.ts'
@@ -46,6 +47,9 @@ export function appContainersEnv(input: TemplateInput): EnvVar {
 export function limitsEnv(): EnvVar[] {
   return [limit('GOMEMLIMIT', 'limits.memory'), limit('GOMAXPROCS', 'limits.cpu')]
 }
+
+/** The limits of TLS that the control plane keeps. */
+export const tlsPolicyEnv = ({ tlsPolicy }: TemplateInput): EnvVar[] => when(tlsPolicy, TLS_POLICY_VARIABLE)
 
 export function clusterEnv(input: TemplateInput): EnvVar[] {
   return [
