@@ -16,7 +16,7 @@ export function createGatewayControllers({ client, mesh, proxyConfig, options }:
   const { deploys, keepsClasses, copiesMetadata } = options.gatewayApi
   const ended = new AbortController()
   const deployer = deploys
-    ? createGatewayDeployer({ client, namespace, revision, clusterId, copiesMetadata, mesh, proxyConfig })
+    ? createGatewayDeployer({ client, namespace, revision, clusterId, copiesMetadata, mesh, proxyConfig, tlsPolicy: options.tls.policy })
     : undefined
   return {
     inspect: (object) => deployer?.inspect(object),

@@ -1,6 +1,6 @@
 /** `/inject` and its variants that set cluster and network in the path. */
 import { logger } from '@lateen/base'
-import { admit, nativeSidecarsByDefault, type ProxyConfig, proxyEnvOfPath, readMesh } from '@lateen/inject'
+import { admit, type InjectionSettings, nativeSidecarsByDefault, type ProxyConfig, proxyEnvOfPath, readMesh } from '@lateen/inject'
 import type { HttpReply, HttpRequest } from '../http/http-server.ts'
 import type { MeshDocuments } from '../mesh-config/mesh-documents.ts'
 import type { WebhookMetrics } from '../metrics/webhook-metrics.ts'
@@ -13,6 +13,7 @@ export interface InjectWebhookOptions {
   /** `ENABLE_NATIVE_SIDECARS`, and the API server's minor version that `auto` depends on. */
   readonly nativeSidecars: string
   readonly kubernetesMinor: () => number
+  readonly tlsPolicy: InjectionSettings['tlsPolicy']
   readonly namespaceAnnotations: (namespace: string) => Readonly<Record<string, string>> | undefined
   /** What ProxyConfig objects say of a pod's proxy. */
   readonly proxyConfig: (namespace: string, labels: Readonly<Record<string, string>>) => ProxyConfig
@@ -39,6 +40,7 @@ export async function serveInject(options: InjectWebhookOptions, request: HttpRe
       mesh: readMesh(options.mesh().mesh),
       revision: options.revision,
       nativeSidecars: nativeSidecarsByDefault(options.nativeSidecars, options.kubernetesMinor()),
+      tlsPolicy: options.tlsPolicy,
     },
     namespaceAnnotations: options.namespaceAnnotations,
     proxyConfig: options.proxyConfig,

@@ -58,6 +58,7 @@ export async function startWebhooks({
     revision: options.revision,
     nativeSidecars: options.injection.env.ENABLE_NATIVE_SIDECARS ?? 'auto',
     kubernetesMinor: () => minor.value,
+    tlsPolicy: options.tls.policy,
     namespaceAnnotations,
     proxyConfig,
     metrics: metrics.webhooks,
