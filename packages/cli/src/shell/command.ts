@@ -74,6 +74,8 @@ export interface Command<T = unknown> {
   readonly args?: readonly Argument[]
   readonly flags: readonly Flag[]
   readonly examples: readonly string[]
+  /** On Ctrl-C it brings to an end what it has begun; other commands are left where they are. */
+  readonly endsItself?: true
   /** Resolves to data, to an {@link Outcome}, or to an async iterable of text that is written as it comes. */
   run(context: Context): Promise<T | Outcome<T> | AsyncIterable<string>>
   /** The text for people. Without it, the data is written as YAML. An empty text writes nothing. */

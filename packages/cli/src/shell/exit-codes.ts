@@ -9,6 +9,8 @@ export const EXIT = {
   data: 65,
   /** The analysis found issues. */
   findings: 79,
+  /** Ctrl-C, or a signal that asks to end, came first; shells say it so. */
+  interrupted: 130,
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]

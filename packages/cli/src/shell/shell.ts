@@ -279,16 +279,36 @@ async function execute(
     tree,
     foreign,
   }
+  const done = carryOut(loaded, context, streams)
+  return loaded.endsItself ? done : unlessInterrupted(done, signal)
+}
+
+async function carryOut(loaded: Command, context: Context, { stdout }: Streams): Promise<ExitCode> {
+  const { flags } = context
   const result = await loaded.run(context)
   if (isStream(result)) {
-    for await (const text of result) streams.stdout.write(text)
+    for await (const text of result) stdout.write(text)
     return EXIT.ok
   }
   const outcome = result instanceof Outcome ? result : new Outcome(result, EXIT.ok)
   const declared = loaded.flags.some(({ name }) => name === 'output')
   const text = renderResult(loaded, outcome.data, formatOf(declared ? flags.text('output') : undefined, loaded, flags))
-  if (text !== '') streams.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  if (text !== '') stdout.write(text.endsWith('\n') ? text : `${text}\n`)
   return outcome.exitCode
+}
+
+/** What is still under way then ends with the program. */
+async function unlessInterrupted(done: Promise<ExitCode>, signal: AbortSignal): Promise<ExitCode> {
+  let interrupt: () => void = () => undefined
+  const interrupted = new Promise<ExitCode>((resolve) => {
+    interrupt = () => resolve(EXIT.interrupted)
+  })
+  signal.addEventListener('abort', interrupt, { once: true })
+  try {
+    return await Promise.race([done, interrupted])
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+  }
 }
 
 function formatOf(wanted: string | undefined, loaded: Command, flags: Flags): 'table' | 'short' | 'json' | 'yaml' {

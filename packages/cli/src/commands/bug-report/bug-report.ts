@@ -18,6 +18,7 @@ const SYSTEM_NAMESPACES = 'kube-node-lease,kube-public,kube-system,local-path-st
 const NAME = 'bug-report'
 
 export const bugReport = command<string>({
+  endsItself: true,
   help: 'Collects what is needed to understand a fault into bug-report.tar.gz in this folder: objects, analysis, logs, debug pages of the control plane, and of each proxy its state, connections and core dumps. What Secrets hold is left out, and private keys and tokens are wherever they stand in text; core dumps hold the memory of a proxy. Read it before you hand it on.',
   flags: [
     {

@@ -15,6 +15,7 @@ interface Rotated {
 const LOOK_MS = 500
 
 export const rotate = command<Rotated>({
+  endsItself: true,
   help: `Changes the root of a mesh whose CA is its own. All proxies learn the new root before anything is signed by it, get new
 certificates, and lose the old root last; no request fails meanwhile. The control plane does the work: this command shows how far it is, may
 be interrupted, and shows a change that is under way when it is called again.`,

@@ -17,6 +17,7 @@ interface Addon {
 
 function addonCommand(addon: Addon): Command {
   return command<string>({
+    endsItself: true,
     help: `Opens ${addon.title}: a port of this machine that leads to its pod, until Ctrl-C. It is looked for in the namespace of the control plane, or in that of --namespace.`,
     flags: [
       { name: 'ui-port', value: 'PORT', type: 'integer', default: addon.port, help: `the port on which ${addon.title} listens` },

@@ -12,6 +12,7 @@ import { aborted, announce, DASHBOARD_FLAGS, portChoices, urlOf } from './open.t
 const OWN_PORT = 15_014
 
 export const istiodDebug = command<string>({
+  endsItself: true,
   help: 'Opens the debug pages of the control plane, until Ctrl-C.',
   flags: [{ name: 'revision', short: 'r', value: 'REVISION', help: 'of the control plane of this revision' }, ...DASHBOARD_FLAGS],
   examples: ['lateen dashboard istiod-debug', 'lateen dashboard istiod-debug --browser=false --port 8090'],

@@ -25,6 +25,7 @@ async function chosenPod(cluster: Cluster, { args: [reference], flags, progress 
 
 function proxyCommand(word: 'envoy' | 'proxy', what: string): Command {
   return command<string>({
+    endsItself: true,
     help: `Opens the administration interface of ${what}, until Ctrl-C.`,
     args: [POD],
     flags: [
@@ -55,6 +56,7 @@ export const envoy = proxyCommand('envoy', 'the Envoy of a pod')
 export const proxy = proxyCommand('proxy', 'a proxy: sidecar, gateway, waypoint or ztunnel')
 
 export const controlz = command<string>({
+  endsItself: true,
   help: 'Opens ControlZ of a control plane pod, where its log levels are seen and set, until Ctrl-C. Without a pod: a running one.',
   args: [POD],
   flags: [

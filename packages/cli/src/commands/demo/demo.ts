@@ -20,6 +20,7 @@ const ARRIVES_WITHIN_MS = 20_000
 const POLL_MS = 50
 
 export const demo = command<undefined>({
+  endsItself: true,
   help: 'Starts a mesh on this machine, runs the Bookinfo sample in it, and shows a split, a header match and a fault by real requests. The mesh stays up. With --once, checks what it shows, takes the mesh down and exits with 0 or 1.',
   flags: [{ name: 'once', help: 'check the results, take the mesh down, exit with 0 or 1' }, ...UP_FLAGS],
   examples: ['lateen demo', 'lateen demo --once'],

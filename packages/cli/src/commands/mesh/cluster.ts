@@ -9,6 +9,7 @@ import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 const MAPPINGS = ['root', 'range', 'single'] as const
 
 export const cluster = command<undefined>({
+  endsItself: true,
   help: "The mesh's API server, controllers and node agent. Started by the supervisor.",
   flags: [
     HOME_FLAG,

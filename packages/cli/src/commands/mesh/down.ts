@@ -4,6 +4,7 @@ import { takeDown } from '../../mesh/take-down.ts'
 import { command, HOME_FLAG } from '../../shell/command.ts'
 
 export const down = command<string>({
+  endsItself: true,
   help: 'Stops the mesh of this home: its pods, its API server and its supervisor. Objects and settings are kept for the next up; --purge removes them.',
   flags: [{ name: 'purge', help: 'remove the mesh’s objects, keys and logs as well' }, HOME_FLAG],
   examples: ['lateen down', 'lateen down --home /srv/mesh-2 --purge'],

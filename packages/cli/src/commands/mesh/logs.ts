@@ -8,6 +8,7 @@ import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
 export const logs = command<readonly LogFile[]>({
+  endsItself: true,
   help: 'Prints the log of a component: supervisor, cluster, or any pod by the start of NAMESPACE/NAME. Without a component, lists what there is.',
   args: [{ name: 'component', help: 'supervisor, cluster, istiod, istio-system/istiod, …', optional: true }],
   flags: [

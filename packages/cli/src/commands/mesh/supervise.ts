@@ -9,6 +9,7 @@ import { command, HOME_FLAG } from '../../shell/command.ts'
 import { CommandError, EXIT } from '../../shell/exit-codes.ts'
 
 export const supervise = command<undefined>({
+  endsItself: true,
   help: 'Keeps a mesh running: starts its cluster process, and again when it dies. Started by up.',
   flags: [
     HOME_FLAG,

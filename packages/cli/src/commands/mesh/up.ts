@@ -7,6 +7,7 @@ import { command } from '../../shell/command.ts'
 import { CommandError } from '../../shell/exit-codes.ts'
 
 export const up = command<string>({
+  endsItself: true,
   help: 'Starts a mesh on this machine: a Kubernetes-style API server, a node that runs pods as processes, the control plane and an ingress gateway. Stays in the foreground until Ctrl-C, which takes the mesh down; with --detach, returns when the mesh is ready.',
   flags: [{ name: 'detach', short: 'd', help: 'return when the mesh is ready' }, ...UP_FLAGS],
   examples: ['lateen up', 'lateen up --detach --gateway-port 9080', 'lateen up --home /srv/mesh-2'],

@@ -38,7 +38,7 @@ function loadedText(held: ConfigDump): string {
   const times = list(at(held.section('RoutesConfigDump'), 'dynamic_route_configs')).map((entry) =>
     Date.parse(text(at(entry, 'last_updated'))),
   )
-  const last = times.reduce((latest, time) => (time > latest ? time : latest), Number.NEGATIVE_INFINITY)
+  const last = times.filter((time) => !Number.isNaN(time)).reduce((latest, time) => Math.max(latest, time), Number.NEGATIVE_INFINITY)
   return Number.isFinite(last) ? ` (RDS last loaded at ${rfc1123(new Date(last))})` : ''
 }
 

@@ -8,6 +8,7 @@ import { SKIP_CONFIRMATION, TAG_ARGUMENT } from './make-tag.ts'
 import { namespacesUsing, TAG, webhooksWith } from './tags.ts'
 
 export const remove = command<string>({
+  endsItself: true,
   help: 'Removes a revision tag. Pods in namespaces that use it are then no longer injected: lateen tag list tells which.',
   args: [TAG_ARGUMENT],
   flags: [SKIP_CONFIRMATION, ...KUBE_FLAGS],

@@ -6,6 +6,7 @@ import { confirm } from '../../shell/confirm.ts'
 import { MAKE_FLAGS, makeTag, TAG_ARGUMENT } from './make-tag.ts'
 
 export const set = command<string>({
+  endsItself: true,
   help: 'Creates a revision tag, or points it at another revision: namespaces and pods with the label istio.io/rev=TAG are then injected by that revision. The tag "default" is what namespaces with istio-injection=enabled use.',
   args: [TAG_ARGUMENT],
   flags: MAKE_FLAGS,

@@ -11,6 +11,7 @@ const USE_WAYPOINT = 'istio.io/use-waypoint'
 const MODE = 'istio.io/dataplane-mode'
 
 export const apply = command<string>({
+  endsItself: true,
   help: 'Applies a waypoint to a namespace; with --enroll-namespace, traffic to the namespace goes through it.',
   flags: [
     NAME,

@@ -7,6 +7,7 @@ import { ALL_NAMESPACES, listWaypoints, NAME, programmedOf, WAIT_FOR } from './g
 import { waitUntilProgrammed } from './wait.ts'
 
 export const status = command<readonly (readonly string[])[]>({
+  endsItself: true,
   help: 'Whether the waypoints of a namespace, or of all, run; with --wait=false as they are now, else when they are ready.',
   flags: [
     ALL_NAMESPACES,

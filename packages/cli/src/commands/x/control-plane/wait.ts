@@ -26,6 +26,7 @@ type Subject = ConfigSubject | WorkloadSubject
 const POLL_MS = 500
 
 export const wait = command<string>({
+  endsItself: true,
   help: 'Waits until an object is in force in the proxies, in its present generation (--for=distribution), or is gone and no proxy has anything of it (--for=delete). With a workload: until the proxies of its pods have all that there is for them.',
   args: [
     { name: 'type', help: 'kind of the object, such as virtualservice or deployment; or <kind>/<name>[.<namespace>]' },
