@@ -25,6 +25,8 @@ export function inTerminal(command: string, { env, columns = 100 }: TerminalOpti
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: 60_000,
+    // An interactive shell passes SIGTERM over.
+    killSignal: 'SIGKILL',
   })
   let written = ''
   child.stdout.on('data', (chunk) => {
