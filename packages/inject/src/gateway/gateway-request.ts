@@ -1,5 +1,6 @@
 /** What the objects of a deployed gateway are made from, and what the built-in template and texts of users read of it. */
 import type { KubeObject } from '@lateen/api'
+import type { TlsPolicy } from '@lateen/base'
 import { reservedIds } from '../pod/reserved-ids.ts'
 import type { InjectorConfig, MeshSettings } from '../settings/injector-config.ts'
 import { mergeProxyConfig, type ProxyConfig } from '../settings/proxy-config.ts'
@@ -33,6 +34,8 @@ export interface GatewaySettings {
   readonly values: Values
   readonly mesh: MeshSettings
   readonly revision: string
+  /** As of pods that are injected. */
+  readonly tlsPolicy?: TlsPolicy | undefined
 }
 
 export interface GatewayRequest {
@@ -84,6 +87,7 @@ export function templateInputOf(request: GatewayRequest): TemplateInput {
     proxyUid: ids.uid,
     proxyGid: ids.gid,
     nativeSidecar: false,
+    tlsPolicy: settings.tlsPolicy,
   }
 }
 

@@ -6,6 +6,12 @@ import { connectionMetrics, countsCalls, requestMetrics } from './standard-metri
 
 const SIDES = ['outbound', 'inbound'] as const
 
+const loggersOf = (side: (typeof SIDES)[number]) =>
+  [...requestMetrics({ mesh: {} }, side), ...connectionMetrics({ mesh: {} }, side)].map(({ configType }) => {
+    const any = configType?.case === 'typedConfig' ? configType.value : undefined
+    return fromBinary(ConfigSchema, any?.value ?? new Uint8Array())
+  })
+
 test.each(SIDES)('%s: what every chain repeats is small', (side) => {
   const bytes = (loggers: ReturnType<typeof requestMetrics>) =>
     loggers.reduce((sum, logger) => sum + toBinary(AccessLogSchema, create(AccessLogSchema, logger)).length, 0)
@@ -15,11 +21,9 @@ test.each(SIDES)('%s: what every chain repeats is small', (side) => {
 
 test('all metrics of a side have one label, with the fields in their order', () => {
   const tags = SIDES.flatMap((side) =>
-    [...requestMetrics({ mesh: {} }, side), ...connectionMetrics({ mesh: {} }, side)].flatMap(({ configType }) => {
-      const any = configType?.case === 'typedConfig' ? configType.value : undefined
-      const { counters, histograms } = fromBinary(ConfigSchema, any?.value ?? new Uint8Array())
-      return [...counters, ...histograms].map(({ stat }) => stat?.tags.map(({ name, valueFormat }) => `${name}: ${valueFormat}`).join())
-    }),
+    loggersOf(side).flatMap(({ counters, histograms }) =>
+      [...counters, ...histograms].map(({ stat }) => stat?.tags.map(({ name, valueFormat }) => `${name}: ${valueFormat}`).join()),
+    ),
   )
   expect([...new Set(tags)].map((tag) => tag?.replaceAll('\t', ' '))).toEqual([
     "istio_outbound: %METADATA(ROUTE:istio:service)% %UPSTREAM_CLUSTER_RAW% %METADATA(UPSTREAM_HOST:istio:workload)% %UPSTREAM_LOCAL_URI_SAN% %UPSTREAM_PEER_URI_SAN% %RESPONSE_FLAGS% %RESPONSE_CODE% %GRPC_STATUS_NUMBER% %CEL(request.headers['content-type'].startsWith('application/grpc'))%",
@@ -27,6 +31,13 @@ test('all metrics of a side have one label, with the fields in their order', () 
     "istio_inbound: %METADATA(CLUSTER:istio:service)% %DOWNSTREAM_LOCAL_URI_SAN% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_SUBJECT% %RESPONSE_FLAGS% %RESPONSE_CODE% %GRPC_STATUS_NUMBER% %CEL(request.headers['content-type'].startsWith('application/grpc'))%",
     'istio_inbound: %METADATA(CLUSTER:istio:service)% %DOWNSTREAM_LOCAL_URI_SAN% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_SUBJECT% %RESPONSE_FLAGS%',
   ])
+})
+
+test('series are bounded for a direction as a whole, not for each logger', () => {
+  const scopes = SIDES.flatMap((side) => loggersOf(side).map(({ statsScope }) => statsScope))
+  expect(scopes).toHaveLength(6)
+  expect(scopes.every((scope) => scope && scope.maxCounters === 20_000 && scope.maxHistograms === 30_000)).toBe(true)
+  expect([...new Set(scopes.map((scope) => scope?.sharingName))]).toEqual([...SIDES])
 })
 
 test('calls are counted unless the mesh has other providers of metrics, or none', () => {

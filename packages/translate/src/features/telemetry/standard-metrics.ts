@@ -79,13 +79,15 @@ function record(side: CallSide, fields: readonly RecordField[]): string {
 
 const stat = (name: string, side: CallSide, valueFormat: string) => ({ name, tags: [{ name: RECORD_LABEL[side], valueFormat }] })
 
-/** Series that one proxy may have: what a peer can make it count must not fill its memory. */
+/** Series that one proxy may have in a direction: what a peer can make it count must not fill its memory. */
 const LIMITS = { maxCounters: 20_000, maxHistograms: 30_000 } as const
 
-function logger(config: ConfigInit): LogInit {
+function logger(side: CallSide, config: ConfigInit): LogInit {
+  // Loggers that share no scope have limits of their own, each as high: a proxy has several for every chain.
+  const statsScope = { ...LIMITS, sharingName: side }
   return {
     name: 'envoy.access_loggers.stats',
-    configType: { case: 'typedConfig', value: packAny(ConfigSchema, { statsScope: LIMITS, ...config }) },
+    configType: { case: 'typedConfig', value: packAny(ConfigSchema, { statsScope, ...config }) },
   }
 }
 
@@ -93,7 +95,7 @@ function requests(side: CallSide): readonly LogInit[] {
   const call = record(side, [...PEER_FIELDS[side], ...END_FIELDS, ...REQUEST_FIELDS])
   const sized = (name: string, unit: Unit, valueFormat: string) => ({ stat: stat(name, side, call), unit, valueFormat })
   return [
-    logger({
+    logger(side, {
       counters: [{ stat: stat('istio_requests_total', side, call), valueFixed: 1n }],
       histograms: [
         sized('istio_request_duration_milliseconds', Unit.Milliseconds, '%DURATION%'),
@@ -136,11 +138,11 @@ function connections(side: CallSide): readonly LogInit[] {
   return [
     {
       filter: OPENED,
-      ...logger({ counters: [counter('istio_tcp_connections_opened_total', { valueFixed: 1n })] }),
+      ...logger(side, { counters: [counter('istio_tcp_connections_opened_total', { valueFixed: 1n })] }),
     },
     {
       filter: at(AccessLogType.TcpConnectionEnd),
-      ...logger({
+      ...logger(side, {
         counters: [
           counter('istio_tcp_connections_closed_total', { valueFixed: 1n }),
           counter('istio_tcp_sent_bytes_total', { valueFormat: '%BYTES_SENT%' }),
