@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { logger, setLogJson, setLogLevels } from '@lateen/base'
+import { limitProcessTls } from '@lateen/base/node-tls'
 import { HEALTH_REPORT } from '@lateen/envoy'
 import type { XdsRelay } from '@lateen/xds/client'
 import { buildBootstrap } from './bootstrap/bootstrap.ts'
@@ -12,7 +13,7 @@ import { openIdentity } from './certs/identity-source.ts'
 import { createRelay } from './discovery/relay.ts'
 import { openDns } from './dns/mesh-dns.ts'
 import { EnvoyAdmin } from './envoy/admin.ts'
-import { envoyArguments } from './envoy/arguments.ts'
+import { envoyArguments, envoyEnvironment } from './envoy/arguments.ts'
 import { beginDrain, drain, finishDrain } from './envoy/drain.ts'
 import { EnvoySupervisor } from './envoy/supervisor.ts'
 import { STATUS } from './grpc/unary-call.ts'
@@ -48,6 +49,7 @@ export async function runProxy(argv: readonly string[], env: Environment = proce
     if (flags.values.log_output_level) setLogLevels(flags.values.log_output_level)
     setLogJson(flags.values.log_as_json === 'true')
     const settings = await readSettings(roleOf(flags), flags, env, io.cwd)
+    if (settings.tlsPolicy) limitProcessTls(settings.tlsPolicy)
     return await runAgent(settings, io)
   } catch (error) {
     io.stderr(`${error instanceof Error ? error.message : String(error)}\n`)
@@ -80,7 +82,7 @@ async function runAgent(settings: AgentSettings, io: ProgramIo): Promise<number>
   const envoy = new EnvoySupervisor({
     binary: settings.envoy.binary,
     args: envoyArguments(settings),
-    env: settings.env,
+    env: envoyEnvironment(settings),
     cwd: io.cwd,
     pidFile: `${settings.files.bootstrap}.pid`,
     onLine: (line) => io.stderr(`${line}\n`),

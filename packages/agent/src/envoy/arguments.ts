@@ -1,4 +1,5 @@
-/** Envoy's command line. */
+/** Envoy's command line and environment. */
+import { TLS_LIMITS } from '@lateen/base'
 import type { AgentSettings } from '../settings/settings.ts'
 
 /** Istio's log line; `%j` would be escaped text where a message may forge an entry. */
@@ -29,4 +30,10 @@ export function envoyArguments(settings: AgentSettings): string[] {
     '--concurrency',
     String(envoy.concurrency),
   ]
+}
+
+/** Its clients that are Google's gRPC library have no TLS contexts; they read which suites of TLS 1.2 to offer from a variable. */
+export function envoyEnvironment({ env, tlsPolicy }: Pick<AgentSettings, 'env' | 'tlsPolicy'>): AgentSettings['env'] {
+  const suites = tlsPolicy ? TLS_LIMITS[tlsPolicy].ciphers.filter((name) => !name.startsWith('TLS_')) : []
+  return suites.length > 0 ? { ...env, GRPC_SSL_CIPHER_SUITES: suites.join(':') } : env
 }

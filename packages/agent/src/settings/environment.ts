@@ -43,6 +43,18 @@ export function durationText(text: string, name: string): number {
   return value
 }
 
+/**
+ * One of the values, or nothing where the variable is not set.
+ *
+ * @throws SettingError
+ */
+export function choiceOf<T extends string>(env: Environment, name: string, values: readonly T[]): T | undefined {
+  const text = env[name]
+  const found = values.find((value) => value === text)
+  if (text && found === undefined) throw new SettingError(`${name}="${text}" is not known; use one of ${values.join(', ')}`)
+  return found
+}
+
 /** The text, or nothing where it is empty. */
 export function textOf(env: Environment, name: string): string | undefined {
   return env[name] || undefined

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { envoyEnvironment } from '../envoy/arguments.ts'
 import { PROXY_FLAGS, parseFlags } from './flags.ts'
 import { nodeInfo } from './node-metadata.ts'
 import { parsePairs } from './pod-info.ts'
@@ -22,6 +23,18 @@ const read = (env: Record<string, string>, ...flags: string[]) =>
   readSettings('sidecar', parseFlags(flags, PROXY_FLAGS), { ENVOY_PATH: process.execPath, INSTANCE_IP: '10.244.0.7', ...env }, folder)
 
 describe('settings', () => {
+  test('a policy of TLS is one of those that there are; Envoy is told the suites', async () => {
+    expect((await read({})).tlsPolicy).toBeUndefined()
+    await put('etc/istio/config/mesh', 'defaultConfig:\n  proxyMetadata: {COMPLIANCE_POLICY: fips-140-2}\n')
+    const settings = await read({})
+    expect(settings.tlsPolicy).toBe('fips-140-2')
+    expect(envoyEnvironment(settings)['GRPC_SSL_CIPHER_SUITES']).toMatch(/^ECDHE-ECDSA-AES128-GCM-SHA256:/)
+    expect(envoyEnvironment(await read({ COMPLIANCE_POLICY: 'pqc' }))).not.toHaveProperty('GRPC_SSL_CIPHER_SUITES')
+    await expect(read({ COMPLIANCE_POLICY: 'PQC' })).rejects.toThrow(
+      'COMPLIANCE_POLICY="PQC" is not known; use one of fips-140-2, fips-140-3, pqc',
+    )
+  })
+
   test('come from the mesh file, then PROXY_CONFIG, then the annotation; proxyMetadata merges and is environment', async () => {
     await put(
       'etc/istio/config/mesh',

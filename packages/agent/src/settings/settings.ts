@@ -7,8 +7,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP, isIPv6 } from 'node:net'
 import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { TLS_POLICIES, TLS_POLICY_VARIABLE, type TlsPolicy } from '@lateen/base'
 import type { KeyKind } from '@lateen/ca'
-import { booleanOf, durationOf, durationText, type Environment, numberOf, SettingError, textOf } from './environment.ts'
+import { booleanOf, choiceOf, durationOf, durationText, type Environment, numberOf, SettingError, textOf } from './environment.ts'
 import type { ParsedFlags } from './flags.ts'
 import { type PodInfo, readPodInfo } from './pod-info.ts'
 import { configNumber, configText, DEFAULTS, metadataOf, type ProxyConfig, readProxyConfig } from './proxy-config.ts'
@@ -35,6 +36,8 @@ export interface AgentSettings {
   readonly discovery: DiscoverySettings
   readonly dns: { readonly enabled: boolean; readonly address: string; readonly timeoutMs: number }
   readonly drain: DrainSettings
+  /** For all TLS of this process and of Envoy's own clients. */
+  readonly tlsPolicy: TlsPolicy | undefined
   /** Socket mark of the proxy's traffic, where capture cannot tell it by its user id. */
   readonly mark?: number
 }
@@ -161,6 +164,7 @@ export async function readSettings(role: Role, flags: ParsedFlags, processEnv: E
       besideApplication:
         role === 'sidecar' && textOf(env, 'ISTIO_META_APP_CONTAINERS') !== undefined && booleanOf(env, 'LATEEN_OUTLIVE_APPLICATION', true),
     },
+    tlsPolicy: choiceOf(env, TLS_POLICY_VARIABLE, TLS_POLICIES),
     ...(mark === undefined ? {} : { mark }),
   }
 }
