@@ -27,6 +27,7 @@ export interface GatewayDeployerOptions {
   readonly revision: string
   readonly clusterId: string
   readonly copiesMetadata: boolean
+  readonly tlsPolicy?: GatewayRequest['settings']['tlsPolicy']
   readonly mesh: () => MeshDocuments
   /** What ProxyConfig objects say of a pod's proxy. */
   readonly proxyConfig: (namespace: string, labels: Readonly<Record<string, string>>) => GatewayRequest['proxyConfig']
@@ -181,7 +182,7 @@ class Term {
 
   /** Objects that cannot be made are the user's to put right; trying again would not help. */
   async #render(gateway: KubeObject, served: DeployedClass): Promise<KubeObject[]> {
-    const { client, namespace, copiesMetadata, clusterId, mesh, proxyConfig, revision } = this.#options
+    const { client, namespace, copiesMetadata, clusterId, mesh, proxyConfig, revision, tlsPolicy } = this.#options
     const { config, values } = this.#injector.current
     try {
       return renderGateway(
@@ -193,7 +194,7 @@ class Term {
           clusterId,
           kubernetesVersion: this.#kubernetesVersion,
           proxyConfig: proxyConfig(gateway.metadata.namespace ?? '', { [GATEWAY_NAME_LABEL]: gateway.metadata.name }),
-          settings: { config, values, mesh: readMesh(mesh().mesh), revision },
+          settings: { config, values, mesh: readMesh(mesh().mesh), revision, tlsPolicy },
           overlays: await readOverlays(client, namespace, gateway),
         }),
       )

@@ -63,7 +63,11 @@ export async function openGrpcPort(options: GrpcPortOptions): Promise<GrpcPort> 
     if (tls) tls.server.emit('connection', socket)
     else injector.injectConnection(socket)
   })
-  const port = await listen(listener, options.address)
+  const port = await listen(listener, options.address).catch((error: unknown) => {
+    tls?.stop()
+    server.forceShutdown()
+    throw error
+  })
   portsByNumber.set(port, callers)
   return {
     port,
