@@ -46,7 +46,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['admin', 'log'],
   ['ca', 'status'],
   ['ca', 'rotate'],
-  ['bug-report', '--dir', '/nonexistent'],
+  ['bug-report', '--dry-run'],
   ['dashboard', 'grafana', '--browser=false'],
   ['dashboard', 'envoy', 'cart.shop', '--browser=false'],
   ['dashboard', 'controlz', 'istiod-1.istio-system', '--browser=false'],

@@ -91,6 +91,11 @@ export function command<T>(definition: Command<T>): Command {
   }
 }
 
+/** A result that is written as it is, in every format. */
+export async function* verbatim(text: string): AsyncIterable<string> {
+  yield text
+}
+
 function renderAs<T>({ render }: Command<T>, data: unknown, style: 'table' | 'short'): string {
   // The shell hands back what `run` of the same definition returned.
   return render?.(data as T, style) ?? ''

@@ -50,22 +50,60 @@ const tree: Tree = {
         run: () => Promise.reject(new CommandError('objects.yaml:3: this is no YAML', { exitCode: EXIT.data })),
       }),
   },
+  hang: {
+    summary: 'hangs',
+    load: async () => command({ help: 'Hangs.', flags: [], examples: [], run: () => new Promise(() => undefined) }),
+  },
+  tidy: {
+    summary: 'tidies up',
+    load: async () =>
+      command<string>({
+        endsItself: true,
+        help: 'Tidies up.',
+        flags: [],
+        examples: [],
+        run: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('tidied up'))),
+        render: String,
+      }),
+  },
   x: { summary: 'more', children: { deep: { summary: 'deep', load: async () => greet } } },
   secret: { summary: 'not listed', hidden: true, load: async () => greet },
 }
 
-async function shell(...argv: string[]) {
+/** The commands of this tree are loaded without waiting for anything. */
+const begun = () => new Promise((resolve) => setImmediate(resolve))
+
+const shell = (...argv: string[]) => shellUntil(new AbortController().signal, ...argv)
+
+async function shellUntil(signal: AbortSignal, ...argv: string[]) {
   let stdout = ''
   let stderr = ''
   const streams = { stdout: { write: (text: string) => void (stdout += text) }, stderr: { write: (text: string) => void (stderr += text) } }
   const foreign = [{ name: 'discovery', summary: 'the control plane' }]
-  const code = await runShell(argv, { tree, foreign, env: { LATEEN_HOME: '/mesh' }, streams, signal: new AbortController().signal })
+  const code = await runShell(argv, { tree, foreign, env: { LATEEN_HOME: '/mesh' }, streams, signal })
   return { code, stdout, stderr }
 }
 
 describe('a command', () => {
   test('writes its result to standard output and ends with 0', async () => {
     expect(await shell('greet', 'you')).toEqual({ code: 0, stdout: 'hello you\n', stderr: '' })
+  })
+
+  test('is left where it is on Ctrl-C, unless it ends itself', async () => {
+    const abort = new AbortController()
+    const running = shellUntil(abort.signal, 'hang')
+    await begun()
+    abort.abort()
+    expect(await running).toEqual({ code: 130, stdout: '', stderr: '' })
+    expect(await shellUntil(AbortSignal.abort(), 'hang')).toEqual({ code: 130, stdout: '', stderr: '' })
+  })
+
+  test('that ends itself is waited for after Ctrl-C', async () => {
+    const abort = new AbortController()
+    const running = shellUntil(abort.signal, 'tidy')
+    await begun()
+    abort.abort()
+    expect(await running).toEqual({ code: 0, stdout: 'tidied up\n', stderr: '' })
   })
 
   test('writes machine forms that hold nothing but data', async () => {

@@ -304,6 +304,7 @@ async function unlessInterrupted(done: Promise<ExitCode>, signal: AbortSignal): 
     interrupt = () => resolve(EXIT.interrupted)
   })
   signal.addEventListener('abort', interrupt, { once: true })
+  if (signal.aborted) interrupt()
   try {
     return await Promise.race([done, interrupted])
   } finally {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { withCluster } from '../../cluster/connect.ts'
 import { reading } from '../../input/read-text.ts'
 import { type Context, command } from '../../shell/command.ts'
+import { CommandError } from '../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../shell/kube-flags.ts'
 import { type ArchivedFile, writeArchive } from './archive.ts'
 import { itemsOf } from './collect.ts'
@@ -76,7 +77,7 @@ async function* collected(context: Context): AsyncGenerator<string> {
   const kept = mkdtempSync(join(parent, `${NAME}-`))
   try {
     const lines = await withCluster({ ...context, flags }, async (cluster) => {
-      const items = await itemsOf(cluster, settings.scope, kept)
+      const items = await beforeTheEnd(context.signal, () => itemsOf(cluster, settings.scope, kept))
       if (isDryRun) return items.map(({ path }) => path)
       const target = join(flags.text('output-dir') || '.', `${NAME}.tar.gz`)
       const step = context.progress.step('collecting')
@@ -142,10 +143,11 @@ async function* written(files: readonly ArchivedFile[] | undefined, report: Repo
   }
 }
 
-/** @throws Error when the time is over, also in the middle of `work` */
+/** @throws CommandError when the time is over or the user interrupts, also in the middle of `work` */
 function beforeTheEnd<T>(until: AbortSignal, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const over = () => reject(new Error('the time for the report was over'))
+    const isTimeout = () => until.reason instanceof Error && until.reason.name === 'TimeoutError'
+    const over = () => reject(new CommandError(isTimeout() ? 'the time for the report was over' : 'the report was interrupted'))
     if (until.aborted) return over()
     until.addEventListener('abort', over, { once: true })
     work()

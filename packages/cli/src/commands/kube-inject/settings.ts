@@ -1,5 +1,6 @@
 /** What injection goes by: files that the user names, and the cluster's ConfigMaps for what no file gives. */
 import { type ConfigMap, RESOURCE_TYPES } from '@lateen/api'
+import { TLS_POLICIES, TLS_POLICY_VARIABLE } from '@lateen/base'
 import {
   DEFAULT_INJECTOR_CONFIG,
   type InjectionSettings,
@@ -68,6 +69,7 @@ function settingsOf(texts: Texts, revision: string, minor: number): InjectionSet
     mesh: readMesh(parsed(texts.mesh ?? '', 'the mesh configuration')),
     revision,
     nativeSidecars: nativeSidecarsByDefault(text(at(values, 'pilot', 'env', 'ENABLE_NATIVE_SIDECARS')) || 'auto', minor),
+    tlsPolicy: TLS_POLICIES.find((policy) => policy === at(values, 'pilot', 'env', TLS_POLICY_VARIABLE)),
   }
 }
 

@@ -1,6 +1,6 @@
 import { isRecord } from '@lateen/base'
 import { sortedYaml } from '../../render/sorted-yaml.ts'
-import { command } from '../../shell/command.ts'
+import { command, verbatim } from '../../shell/command.ts'
 import { operatorOf, subtreeAt } from './operator.ts'
 
 const FORMATS = ['yaml', 'json', 'flags']
@@ -27,16 +27,12 @@ export const dump = command<unknown>({
       case 'json':
         return value
       case 'flags':
-        return textOf(`${settings(path === '' ? operator['spec'] : value, path).join('\n')}\n`)
+        return verbatim(`${settings(path === '' ? operator['spec'] : value, path).join('\n')}\n`)
       default:
-        return textOf(sortedYaml(value))
+        return verbatim(sortedYaml(value))
     }
   },
 })
-
-async function* textOf(text: string): AsyncIterable<string> {
-  yield text
-}
 
 /** `components.pilot.enabled=true`, a line for each value. */
 function settings(value: unknown, path: string): string[] {

@@ -3,7 +3,7 @@ import { RESOURCE_TYPES } from '@lateen/api'
 import { type Cluster, withCluster } from '../../../cluster/connect.ts'
 import { proxyAdmin } from '../../../cluster/envoy-admin.ts'
 import { type PodObject, proxyContainerOf } from '../../../cluster/pods.ts'
-import { type Context, command } from '../../../shell/command.ts'
+import { type Context, command, verbatim } from '../../../shell/command.ts'
 import { CommandError, EXIT } from '../../../shell/exit-codes.ts'
 import { KUBE_FLAGS } from '../../../shell/kube-flags.ts'
 import { document } from '../../proxy-config/report.ts'
@@ -53,7 +53,7 @@ export const envoyStats = command<unknown>({
       if (format === 'short') return stats.map(titled).join('')
       if (format !== 'json' && format !== 'yaml') return textOf(stats)
       const data: unknown[] = stats.map(({ body }) => JSON.parse(body))
-      return asText(
+      return verbatim(
         document(context.flags, data.length === 1 ? data[0] : Object.fromEntries(stats.map(({ pod }, index) => [pod, data[index]]))),
       )
     }),
@@ -62,10 +62,6 @@ export const envoyStats = command<unknown>({
 
 /** As istioctl does it; formats for programs hold data alone. */
 const titled = ({ pod, body }: ProxyStats): string => `\nThe result of pod ${pod.slice(0, pod.lastIndexOf('.'))}:\n\n${body}`
-
-async function* asText(text: string): AsyncIterable<string> {
-  yield text
-}
 
 /** Names of pods as `name.namespace`. @throws CommandError when there is none */
 async function podsOf({ args: [reference], flags }: Context, { client, namespace }: Cluster): Promise<string[]> {
