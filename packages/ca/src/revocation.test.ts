@@ -110,7 +110,11 @@ test.each([
     'is not in force before 2031-01-02',
   ],
   ['there is no list in the text', async () => root.certPem, 'no list is in it'],
-  ['there is more than a Secret holds', async () => (await listOf(middle)) + ' '.repeat(1 << 20) + (await listOf(root)), 'no more than 1048576'],
+  [
+    'there is more than a Secret holds',
+    async () => (await listOf(middle)) + ' '.repeat(1 << 20) + (await listOf(root)),
+    'no more than 1048576',
+  ],
   ['a list is cut short', async () => (await listOf(middle)).replace(/\n[^\n]+\n-----END/, '\n-----END'), 'list 1 cannot be read'],
 ])('lists are refused where %s', async (_, make, message) => {
   const crl = await make()

@@ -88,10 +88,13 @@ test('a connection that came in: the caller is who its certificate says; without
   })
 })
 
-test.each(['CN=OU\\=wl.admin,OU=wl.web', 'CN=a\\,OU=wl.admin,OU=wl.web'])('a caller cannot name another workload in a name of its own: %s', (subject) => {
-  const [line] = page(`envoy_istio_requests_total{istio_inbound="${['', '', '', subject.replaceAll('\\', '\\\\')].join('\t')}"} 1\n`)
-  expect(labelsOf(line)['source_workload']).toBe('web')
-})
+test.each(['CN=OU\\=wl.admin,OU=wl.web', 'CN=a\\,OU=wl.admin,OU=wl.web'])(
+  'a caller cannot name another workload in a name of its own: %s',
+  (subject) => {
+    const [line] = page(`envoy_istio_requests_total{istio_inbound="${['', '', '', subject.replaceAll('\\', '\\\\')].join('\t')}"} 1\n`)
+    expect(labelsOf(line)['source_workload']).toBe('web')
+  },
+)
 
 test('where a destination is unknown, the service is what leads there', () => {
   const line = (...fields: string[]) => labelsOf(page(`envoy_istio_requests_total${outbound(...fields)} 1\n`)[0])

@@ -109,3 +109,15 @@ test('a signer is asked again when its root changes or its certificate is half o
   expect(asked).toBe(2)
   expect(leadsTo(server.current.certificateChain, second.rootsPem)).toBe(true)
 })
+
+test('a certificate that a port cannot use is no reason to end', async () => {
+  let offered = 0
+  server = await serveCertificates(trustOf(newCa('own')), { ...options, files: {} }, () => {
+    offered++
+    throw new Error('no port takes it')
+  })
+  server.renew()
+  await expect.poll(() => offered).toBe(1)
+  // Whatever is rejected and caught by nobody fails the test.
+  await new Promise(setImmediate)
+})
