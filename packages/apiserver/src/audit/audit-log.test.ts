@@ -29,7 +29,12 @@ test('each request over the network is recorded with who asked, what for, by whi
   const { request } = await import('node:https')
   const ask = (method: string, target: string, token: string, body?: object, as?: string) =>
     new Promise<number>((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'user-agent': 'test/1', ...(as && { 'impersonate-user': as }) }
+      const headers = {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'user-agent': 'test/1',
+        ...(as && { 'impersonate-user': as }),
+      }
       const options = { socketPath: join(folder, 'api.sock'), method, path: target, headers, rejectUnauthorized: false }
       request(options, (response) => {
         response.resume()

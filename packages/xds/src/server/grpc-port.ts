@@ -38,7 +38,6 @@ export interface GrpcPortOptions {
 export interface GrpcPort {
   /** 0 for a path. */
   readonly port: number
-  readonly connections: { readonly total: number; readonly unproven: number }
   /** Lets calls end within the time given, then cuts them. */
   close(graceMs: number): Promise<void>
 }
@@ -71,9 +70,6 @@ export async function openGrpcPort(options: GrpcPortOptions): Promise<GrpcPort> 
   portsByNumber.set(port, callers)
   return {
     port,
-    get connections() {
-      return callers.count
-    },
     close: async (graceMs) => {
       portsByNumber.delete(port)
       listener.close()
@@ -144,10 +140,6 @@ class Callers implements CallerProofs {
 
   constructor(limits: ConnectionLimits) {
     this.#guard = new ConnectionGuard(limits, (why, address) => log.debug('ended a connection that had proven nothing', { address, why }))
-  }
-
-  get count(): ConnectionGuard['count'] {
-    return this.#guard.count
   }
 
   of(peer: string): GuardedConnection | undefined {
