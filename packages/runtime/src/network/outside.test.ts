@@ -38,7 +38,9 @@ test('says what the program said when there is no way out', async () => {
 })
 
 test('is not left running when it is closed before it is ready', async () => {
-  const slow = outside(program('slow', `trap 'touch ${folder}/slow-ended; exit 0' TERM; touch ${folder}/started; while read -r line <&4; do :; done`))
+  const slow = outside(
+    program('slow', `trap 'touch ${folder}/slow-ended; exit 0' TERM; touch ${folder}/started; while read -r line <&4; do :; done`),
+  )
   const opening = slow.open()
   const refused = expect(opening).rejects.toThrow('it ended at once')
   await made('started')
