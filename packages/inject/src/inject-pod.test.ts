@@ -34,6 +34,18 @@ describe('injection', () => {
     expect(variable(pod, 'ISTIO_META_OWNER')).toBe('kubernetes://apis/v1/namespaces/shop/pods/cart')
   })
 
+  test("the policy of TLS of the control plane is the proxy's, in every template", () => {
+    const under = { ...settings, tlsPolicy: 'fips-140-3' as const }
+    expect(variable(inject(cart()).pod, 'COMPLIANCE_POLICY')).toBeUndefined()
+    for (const templates of ['sidecar', 'gateway', 'grpc-agent']) {
+      const pod = cart({ annotations: { 'inject.istio.io/templates': templates } })
+      expect(variable(inject(pod, { settings: under }).pod, 'COMPLIANCE_POLICY')).toBe('fips-140-3')
+    }
+    const text = 'spec: {containers: [{name: istio-proxy, env: [{name: POLICY, value: "{{ .CompliancePolicy }}"}]}]}'
+    const own = { ...under, config: { ...settings.config, templates: { sidecar: text } } }
+    expect(variable(inject(cart(), { settings: own }).pod, 'POLICY')).toBe('fips-140-3')
+  })
+
   test('applied to its own result changes nothing', () => {
     for (const pod of [
       cart(),

@@ -159,8 +159,8 @@ function problemsOf(object: KubeObject): readonly Diagnostic[] {
 function settingsFrom(options: MeshOptions, config: Readonly<Record<string, unknown>>, networks: unknown): MeshSettings {
   const mesh = config as MeshConfigView
   const given = { ...DEFAULT_SWITCHES, ...options.switches }
-  // QUIC is TLS 1.3.
-  const switches = { ...given, http3: given.http3 && given.tlsPolicy !== 'fips-140-2' }
+  // QUIC has a TLS of its own in Envoy, 1.3 always, whose suites and groups nothing limits.
+  const switches = { ...given, http3: given.http3 && !given.tlsPolicy }
   return {
     clusterId: options.clusterId,
     domain: options.domain,

@@ -39,6 +39,11 @@ const container = (more: Partial<GatewayRequest> = {}) => Reflect.get(Object(of(
 const envOf = (more: Partial<GatewayRequest> = {}): Record<string, unknown> =>
   Object.fromEntries(container(more).env.map(({ name, value }: { name: string; value?: string }) => [name, value]))
 
+test("the policy of TLS of the control plane is its proxy's", () => {
+  expect(envOf()).not.toHaveProperty('COMPLIANCE_POLICY')
+  expect(envOf({ settings: { ...request().settings, tlsPolicy: 'pqc' } })).toMatchObject({ COMPLIANCE_POLICY: 'pqc' })
+})
+
 test('a Gateway gets an account, a Deployment and a Service, all of them its own and marked as managed', () => {
   const objects = renderGateway(request())
   expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`)).toEqual([
