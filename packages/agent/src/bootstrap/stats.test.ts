@@ -52,7 +52,10 @@ describe('intervals of statistics', () => {
     [{ [FLUSH]: '1m30s' }, { stats_flush_interval: '90s' }],
     [{ [FLUSH]: '250ms' }, { stats_flush_interval: '0.25s' }],
     [{ [EVICTION]: '1h' }, { stats_flush_interval: '5s', stats_eviction_interval: '3600s' }],
-    [{ [FLUSH]: '500ms', [EVICTION]: '2500ms' }, { stats_flush_interval: '0.5s', stats_eviction_interval: '2.5s' }],
+    [
+      { [FLUSH]: '500ms', [EVICTION]: '2500ms' },
+      { stats_flush_interval: '0.5s', stats_eviction_interval: '2.5s' },
+    ],
   ])('%j', (annotations, expected) => {
     expect(of(annotations)).toEqual(expected)
     expect(logged).toEqual([])
@@ -86,7 +89,11 @@ test('buckets and bins of histograms are set by prefix; what is neither is left 
 })
 
 test.skipIf(!envoy)('Envoy accepts intervals, buckets and bins', () => {
-  for (const annotations of [{}, { [FLUSH]: '1ms', [EVICTION]: '1h', [BUCKETS]: '{"a": [1]}', [BINS]: '{"a": 46082, "b": 1}' }, { [FLUSH]: '299.999s' }]) {
+  for (const annotations of [
+    {},
+    { [FLUSH]: '1ms', [EVICTION]: '1h', [BUCKETS]: '{"a": [1]}', [BINS]: '{"a": 46082, "b": 1}' },
+    { [FLUSH]: '299.999s' },
+  ]) {
     const settings = podWith(annotations)
     expect(refusal(envoy ?? '', { stats_config: statsConfig(settings), ...statsIntervals(settings) })).toBe('')
   }
