@@ -3,15 +3,19 @@ import { once } from 'node:events'
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { TLS_POLICIES, type TlsPolicy } from '@lateen/base'
 import { limitProcessTls } from '@lateen/base/node-tls'
-import { createSelfSignedRoot } from '@lateen/ca'
+import { CertificateAuthority, createSelfSignedRoot, loadSigningMaterial } from '@lateen/ca'
 import { CertificateStore } from '@lateen/xds'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startGrpc } from './grpc/grpc-listener.ts'
 import { startHttpServer } from './http/http-server.ts'
 import { readOptions } from './options/discovery-options.ts'
 
-const { certPem: cert, keyPem: key } = createSelfSignedRoot({ organization: 'test', key: 'ecdsa-p256', now: Date.now() })
-const material = { certificateChain: cert, privateKey: key, clientRoots: cert }
+const root = createSelfSignedRoot({ organization: 'test', now: Date.now() })
+const authority = new CertificateAuthority(
+  loadSigningMaterial({ caCert: root.certPem, caKey: root.keyPem, rootCert: root.certPem }, Date.now()),
+)
+const { certPem: cert, keyPem: key } = authority.signServer({ dnsNames: ['istiod.test'] })
+const material = { certificateChain: cert, privateKey: key, clientRoots: root.certPem }
 const closers: (() => Promise<void>)[] = []
 const { DEFAULT_MIN_VERSION, DEFAULT_MAX_VERSION, DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE } = tls
 
@@ -52,7 +56,14 @@ async function grpcPort(options: ReturnType<typeof optionsOf>): Promise<number> 
 
 /** Version, cipher and group that were agreed on; what the client was told otherwise. */
 async function agreed(port: number, options: ConnectionOptions): Promise<string> {
-  const socket: TLSSocket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2', 'http/1.1'], ...options })
+  const socket: TLSSocket = tls.connect({
+    host: '127.0.0.1',
+    port,
+    servername: 'istiod.test',
+    ca: root.certPem,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    ...options,
+  })
   try {
     await once(socket, 'secureConnect')
     return `${socket.getProtocol()} ${socket.getCipher().name}`

@@ -119,7 +119,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
 }
 
-function secureContext({ cert, key, minVersion, maxVersion, ciphers, groups }: NonNullable<HttpServerOptions['tls']>): SecureContextOptions {
+function secureContext({
+  cert,
+  key,
+  minVersion,
+  maxVersion,
+  ciphers,
+  groups,
+}: NonNullable<HttpServerOptions['tls']>): SecureContextOptions {
   return {
     cert,
     key,
