@@ -28,3 +28,8 @@ test('variables of istiod switch what they switch there', () => {
 test.each(['constructor', 'yes', '2'])('%s is neither true nor false, and the variable is named', (text) => {
   expect(() => switches({ PILOT_HTTP10: text })).toThrow(`PILOT_HTTP10: "${text}" is not true or false`)
 })
+
+test('a policy of TLS is one of those that there are', () => {
+  expect(switches({ COMPLIANCE_POLICY: 'pqc' }).tlsPolicy).toBe('pqc')
+  expect(() => switches({ COMPLIANCE_POLICY: 'PQC' })).toThrow('COMPLIANCE_POLICY: "PQC" is not one of fips-140-2, fips-140-3, pqc')
+})

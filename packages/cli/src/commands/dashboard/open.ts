@@ -26,7 +26,9 @@ export interface Dashboard {
 export async function* openDashboard(context: Context, find: (cluster: Cluster) => Promise<Dashboard>): AsyncGenerator<string> {
   const cluster = connect(context)
   try {
-    yield* forwarded(cluster, context, await find(cluster))
+    // Ctrl-C does not wait for an API server that says nothing.
+    const found = await Promise.race([find(cluster), aborted(context.signal)])
+    if (found) yield* forwarded(cluster, context, found)
   } finally {
     cluster.client.close()
   }
