@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { authorityOfEntries, authorityOfRoot, type Issued } from '../harness/authority.ts'
 import { type CaEntries, newIntermediate, newRoot, type Root } from '../harness/certificate-authorities.ts'
-import { type Echo, echoService } from '../harness/echo.ts'
+import { documents, type Echo, echoService } from '../harness/echo.ts'
 import { CALLER, DRIVER, deployEcho, OTHER_CALLER } from '../harness/echo-mesh.ts'
 import { eventually } from '../harness/eventually.ts'
 import { describeWithMesh, whySkipped } from '../harness/mesh.ts'
@@ -23,6 +23,13 @@ const PODS = [
   { name: 'caller', namespace: 'feat', annotations: SHORT_LIVED },
   { name: 'caller', namespace: 'other' },
 ]
+/** Revocation is looked at when a connection is made: every request has one of its own. */
+const NO_KEPT_CONNECTIONS = documents({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'no-kept-connections', namespace: 'istio-system' },
+  spec: { host: '*.svc.cluster.local', trafficPolicy: { connectionPool: { http: { maxRequestsPerConnection: 1 } } } },
+})
 const CALLER_ID = 'spiffe://cluster.local/ns/feat/sa/default'
 
 describeWithMesh('revoked certificates', (mesh) => {
@@ -40,7 +47,7 @@ describeWithMesh('revoked certificates', (mesh) => {
     second = await newIntermediate(root, 'second intermediate')
     await plugIn(mesh(), { ...first, ...(await lists(first)) })
     const services = echoService({ name: 'web', namespace: 'feat' }) + echoService({ name: 'caller', namespace: 'other' })
-    echo = await deployEcho(mesh(), PODS, services + strictMutualTls('feat') + strictMutualTls('other'))
+    echo = await deployEcho(mesh(), PODS, services + strictMutualTls('feat') + strictMutualTls('other') + NO_KEPT_CONNECTIONS)
     await changedTo(mesh(), root.fingerprint)
     const authority = await authorityOfEntries(first)
     stolen = await authority.issue('stolen', { uri: CALLER_ID })
