@@ -24,7 +24,12 @@ function newCa(organization: string): CertificateAuthority {
   return CertificateAuthority.load({ caCert: certPem, caKey: keyPem, rootCert: certPem })
 }
 
-const trustOf = (serving: CertificateAuthority): ServerTrust => ({ serving, rootsPem: serving.rootsPem, serverSigner: undefined })
+const trustOf = (serving: CertificateAuthority): ServerTrust => ({
+  serving,
+  rootsPem: serving.rootsPem,
+  crlPem: '',
+  serverSigner: undefined,
+})
 const isWhole = ({ certificateChain, privateKey }: TlsMaterial) =>
   new X509Certificate(certificateChain).checkPrivateKey(createPrivateKey(privateKey))
 
@@ -86,6 +91,7 @@ test('a signer is asked again when its root changes or its certificate is half o
   let asked = 0
   const trust: ServerTrust = {
     serving: first,
+    crlPem: '',
     get rootsPem() {
       return ca.rootsPem
     },

@@ -24,6 +24,8 @@ export interface TlsMaterial {
   readonly privateKey: string
   /** Roots that client certificates are verified against, and this certificate by its clients. */
   readonly clientRoots: string
+  /** Revocation lists that client certificates are looked up in; empty for none. */
+  readonly clientLists: string
 }
 
 export interface ServerCertificates {
@@ -44,6 +46,8 @@ export interface ServerTrust {
   readonly serving: CertificateAuthority
   /** Roots of the mesh. */
   readonly rootsPem: string
+  /** Revocation lists in force; empty for none. */
+  readonly crlPem: string
   /** A signer of the Kubernetes API, where one is to sign for the control plane itself. */
   readonly serverSigner: { readonly rootsPem: string; sign(dnsNames: readonly string[]): Promise<KeyAndChain> } | undefined
 }
@@ -73,9 +77,10 @@ export async function serveCertificates(
     timer = setTimeout(() => (wait > LONGEST_WAIT_MS ? plan(at) : renew()), Math.min(wait, LONGEST_WAIT_MS))
     timer.unref()
   }
+  const forClients = () => ({ clientRoots: trust.rootsPem, clientLists: trust.crlPem })
   const make = async (): Promise<TlsMaterial> => {
     const files = find()
-    if (files) return fromFiles(files, options.isCa || files.rootFiles.length === 0 ? trust.rootsPem : '')
+    if (files) return { ...fromFiles(files, options.isCa || files.rootFiles.length === 0 ? trust.rootsPem : ''), clientLists: trust.crlPem }
     const { serverSigner } = trust
     if (serverSigner) {
       const { rootsPem } = serverSigner
@@ -84,11 +89,11 @@ export async function serveCertificates(
         signed = { ...made, rootsPem, renewAt: rotationTime(inspect(made.chainPem), Math.random()) }
       }
       plan(signed.renewAt)
-      return { certificateChain: signed.chainPem, privateKey: signed.keyPem, clientRoots: trust.rootsPem }
+      return { certificateChain: signed.chainPem, privateKey: signed.keyPem, ...forClients() }
     }
     const { chainPem, keyPem, ...life } = trust.serving.signServer({ dnsNames: serverNames(options) })
     plan(rotationTime(life, Math.random()))
-    return { certificateChain: chainPem, privateKey: keyPem, clientRoots: trust.rootsPem }
+    return { certificateChain: chainPem, privateKey: keyPem, ...forClients() }
   }
   const renew = () => {
     const ours = ++round
@@ -124,7 +129,7 @@ export async function serveCertificates(
 }
 
 /** @throws Error naming the file that cannot be used */
-function fromFiles({ certFile, keyFile, rootFiles }: ServingFiles, meshRoots: string): TlsMaterial {
+function fromFiles({ certFile, keyFile, rootFiles }: ServingFiles, meshRoots: string): Omit<TlsMaterial, 'clientLists'> {
   const certificateChain = readFileSync(certFile, 'utf8')
   const privateKey = readFileSync(keyFile, 'utf8')
   const { notAfter } = inspect(certificateChain)
