@@ -108,6 +108,7 @@ function startTls(
     cert: certificates.current.certificateChain,
     key: certificates.current.privateKey,
     ca: certificates.current.clientRoots,
+    ...(certificates.current.clientLists ? { crl: certificates.current.clientLists } : {}),
     minVersion,
     maxVersion,
     ...(ciphers.length > 0 ? { ciphers: ciphers.join(':') } : {}),

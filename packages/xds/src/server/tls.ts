@@ -7,6 +7,11 @@ export interface ServerCertificate {
   readonly privateKey: string | Buffer
   /** PEM: roots that client certificates are verified against. */
   readonly clientRoots: string | Buffer
+  /**
+   * PEM: revocation lists that the whole chain of a client certificate is looked up in; empty for none. With any, a certificate whose chain
+   * has a CA without a list counts for nothing, as at Envoy.
+   */
+  readonly clientLists?: string
 }
 
 /**
