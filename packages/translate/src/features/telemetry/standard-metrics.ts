@@ -79,15 +79,16 @@ function record(side: CallSide, fields: readonly RecordField[]): string {
 
 const stat = (name: string, side: CallSide, valueFormat: string) => ({ name, tags: [{ name: RECORD_LABEL[side], valueFormat }] })
 
-/** Series that one proxy may have in a direction: what a peer can make it count must not fill its memory. */
-const LIMITS = { maxCounters: 20_000, maxHistograms: 30_000 } as const
+/**
+ * Series that one logger may have: what a peer can make it count must not fill the proxy's memory. A proxy has a few loggers for every
+ * chain; a scope that they share (`sharing_name`) would bound them together, but Envoy 1.40 crashes when it ends with one.
+ */
+const LIMITS = { maxCounters: 5_000, maxHistograms: 7_500 } as const
 
-function logger(side: CallSide, config: ConfigInit): LogInit {
-  // Loggers that share no scope have limits of their own, each as high: a proxy has several for every chain.
-  const statsScope = { ...LIMITS, sharingName: side }
+function logger(config: ConfigInit): LogInit {
   return {
     name: 'envoy.access_loggers.stats',
-    configType: { case: 'typedConfig', value: packAny(ConfigSchema, { statsScope, ...config }) },
+    configType: { case: 'typedConfig', value: packAny(ConfigSchema, { statsScope: LIMITS, ...config }) },
   }
 }
 
@@ -95,7 +96,7 @@ function requests(side: CallSide): readonly LogInit[] {
   const call = record(side, [...PEER_FIELDS[side], ...END_FIELDS, ...REQUEST_FIELDS])
   const sized = (name: string, unit: Unit, valueFormat: string) => ({ stat: stat(name, side, call), unit, valueFormat })
   return [
-    logger(side, {
+    logger({
       counters: [{ stat: stat('istio_requests_total', side, call), valueFixed: 1n }],
       histograms: [
         sized('istio_request_duration_milliseconds', Unit.Milliseconds, '%DURATION%'),
@@ -138,11 +139,11 @@ function connections(side: CallSide): readonly LogInit[] {
   return [
     {
       filter: OPENED,
-      ...logger(side, { counters: [counter('istio_tcp_connections_opened_total', { valueFixed: 1n })] }),
+      ...logger({ counters: [counter('istio_tcp_connections_opened_total', { valueFixed: 1n })] }),
     },
     {
       filter: at(AccessLogType.TcpConnectionEnd),
-      ...logger(side, {
+      ...logger({
         counters: [
           counter('istio_tcp_connections_closed_total', { valueFixed: 1n }),
           counter('istio_tcp_sent_bytes_total', { valueFormat: '%BYTES_SENT%' }),
