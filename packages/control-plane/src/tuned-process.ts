@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 
-const V8_FLAGS = ['--max-semi-space-size=4']
+const V8_FLAGS = ['--max-semi-space-size=2']
 const ENVIRONMENT = {
   // glibc: one arena, and blocks of a response's size are mapped, so that freeing them frees memory.
   MALLOC_ARENA_MAX: '1',
