@@ -1,7 +1,8 @@
 /** Whether this machine can run a local cluster, and what to do where it cannot. */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { idRanges } from './enter-node.ts'
+import { findProgram } from './find-program.ts'
 import { OUTSIDE_PROGRAM, outsideProgram } from './network/outside.ts'
 
 export interface HostCheck {
@@ -25,7 +26,8 @@ const TOOLS: readonly { readonly command: string; readonly package: string; read
   { command: 'hostname', package: 'hostname', why: 'names pods' },
 ]
 
-const SEARCH = [...new Set([...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'])]
+/** Where an ordinary user's PATH often does not lead. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
 
 /** All checks; every one runs, also after a failure. */
 export function checkHost(): HostCheck[] {
@@ -42,16 +44,7 @@ export function checkHost(): HostCheck[] {
   return [...TOOLS.map(checkTool), checkPivotRoot(), checkNamespaces(), checkIds(), checkOverlay(), checkScript(), checkOutside()]
 }
 
-function find(command: string): string | undefined {
-  return SEARCH.map((directory) => `${directory}/${command}`).find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
+const find = (command: string): string | undefined => findProgram(command, process.env, SYSTEM_FOLDERS)
 
 function install(name: string): string {
   return `apt-get install ${name}`

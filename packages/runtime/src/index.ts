@@ -2,6 +2,7 @@
 export { checkHost, type HostCheck } from './check-host.ts'
 export { type Cluster, type ClusterOptions, type ClusterStatus, type NodeSettings, startCluster } from './cluster.ts'
 export { destroyNode, type EnterNodeOptions, enterNode, NodeError, type NodeNamespaces, type UidMapping } from './enter-node.ts'
+export { findProgram } from './find-program.ts'
 export { BUILT_IN_IMAGES } from './images/built-in.ts'
 export { type Image, ImageCatalogue, type ImageEntry, ImageFileError, readImageFile, UnknownImage } from './images/catalogue.ts'
 export type { ListWatchFunction } from './kube/store.ts'

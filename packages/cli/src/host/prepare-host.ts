@@ -5,9 +5,8 @@
  * As root on Debian or Ubuntu, `apt-get` installs; elsewhere the message has the command to type.
  */
 import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { checkHost, type HostCheck } from '@lateen/runtime'
+import { existsSync } from 'node:fs'
+import { checkHost, findProgram, type HostCheck } from '@lateen/runtime'
 import { CommandError } from '../shell/exit-codes.ts'
 import type { Progress } from '../shell/progress.ts'
 
@@ -23,7 +22,7 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000
 
 /** What is missing now; warnings are left out. */
 export function missingOnHost(env: NodeJS.ProcessEnv): HostCheck[] {
-  const companions = COMPANIONS.filter(({ program }) => !onPath(program, env)).map(
+  const companions = COMPANIONS.filter(({ program }) => !findProgram(program, env)).map(
     ({ program, package: name, why }): HostCheck => ({
       name: program,
       state: 'missing',
@@ -84,16 +83,5 @@ function apt(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
     }
     child.on('error', (error) => resolve(error.message))
     child.on('close', () => resolve(said.trim()))
-  })
-}
-
-function onPath(program: string, env: NodeJS.ProcessEnv): boolean {
-  return (env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
   })
 }

@@ -77,10 +77,10 @@ export async function serveCertificates(
     timer = setTimeout(() => (wait > LONGEST_WAIT_MS ? plan(at) : renew()), Math.min(wait, LONGEST_WAIT_MS))
     timer.unref()
   }
-  const forClients = () => ({ clientRoots: trust.rootsPem, clientLists: trust.crlPem })
-  const make = async (): Promise<TlsMaterial> => {
+  const make = async (): Promise<TlsMaterial> => ({ ...(await identity()), clientLists: trust.crlPem })
+  const identity = async (): Promise<Omit<TlsMaterial, 'clientLists'>> => {
     const files = find()
-    if (files) return { ...fromFiles(files, options.isCa || files.rootFiles.length === 0 ? trust.rootsPem : ''), clientLists: trust.crlPem }
+    if (files) return fromFiles(files, options.isCa || files.rootFiles.length === 0 ? trust.rootsPem : '')
     const { serverSigner } = trust
     if (serverSigner) {
       const { rootsPem } = serverSigner
@@ -89,11 +89,11 @@ export async function serveCertificates(
         signed = { ...made, rootsPem, renewAt: rotationTime(inspect(made.chainPem), Math.random()) }
       }
       plan(signed.renewAt)
-      return { certificateChain: signed.chainPem, privateKey: signed.keyPem, ...forClients() }
+      return { certificateChain: signed.chainPem, privateKey: signed.keyPem, clientRoots: trust.rootsPem }
     }
     const { chainPem, keyPem, ...life } = trust.serving.signServer({ dnsNames: serverNames(options) })
     plan(rotationTime(life, Math.random()))
-    return { certificateChain: chainPem, privateKey: keyPem, ...forClients() }
+    return { certificateChain: chainPem, privateKey: keyPem, clientRoots: trust.rootsPem }
   }
   const renew = () => {
     const ours = ++round

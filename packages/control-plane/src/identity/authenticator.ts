@@ -35,7 +35,7 @@ export interface AuthenticatorOptions {
   readonly trustDomains: () => TrustDomains
   /** Without one (no Kubernetes) only certificates count. */
   readonly reviewer: TokenReviewer | undefined
-  /** Whether the CA has revoked a certificate (DER). */
+  /** Whether the CA has revoked a certificate (DER): of connections from before. The port refuses it and its chain on new ones. */
   readonly isRevoked: (certificate: Buffer) => boolean
 }
 

@@ -1,5 +1,6 @@
 /** Starts all controllers. */
-import { CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, REPLICA_SET, STATEFUL_SET } from '../kube/kinds.ts'
+import type { KubeObject } from '@lateen/api'
+import { CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, REPLICA_SET, SERVICE_ACCOUNT, STATEFUL_SET } from '../kube/kinds.ts'
 import { Store } from '../kube/store.ts'
 import type { CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet } from '../kube/workloads.ts'
 import { nthAddress } from '../network/address-pool.ts'
@@ -32,13 +33,14 @@ export async function startControllers(context: ControllerContext, serviceCidr: 
   const daemonSets = new Store<DaemonSet>(DAEMON_SET, listWatch)
   const jobs = new Store<Job>(JOB, listWatch)
   const cronJobs = new Store<CronJob>(CRON_JOB, listWatch)
-  const workloads = [deployments, replicaSets, statefulSets, daemonSets, jobs, cronJobs]
-  await Promise.all([...workloads, ...Object.values(stores)].map((store) => store.synced))
+  const accounts = new Store<KubeObject>(SERVICE_ACCOUNT, listWatch)
+  const own = [deployments, replicaSets, statefulSets, daemonSets, jobs, cronJobs, accounts]
+  await Promise.all([...own, ...Object.values(stores)].map((store) => store.synced))
   await ensureOwnServices(context, nthAddress(serviceCidr, 1))
   const controllers: Controller[] = [
     await nodeObject(context),
-    serviceAccountController(context),
-    serviceAccountTokenController(context),
+    serviceAccountController(context, accounts),
+    serviceAccountTokenController(context, accounts),
     endpointsController(context),
     scheduler(context),
     replicaSetController(context, replicaSets),
@@ -53,7 +55,7 @@ export async function startControllers(context: ControllerContext, serviceCidr: 
   return {
     stop: async () => {
       await Promise.all(controllers.map((controller) => controller.stop()))
-      for (const store of workloads) store.stop()
+      for (const store of own) store.stop()
     },
   }
 }

@@ -2,11 +2,11 @@
  * Secrets of type `kubernetes.io/service-account-token`: filled with a token of the account that their annotation names, as Kubernetes does
  * ("Manually create a long-lived API token for a ServiceAccount"). The token lasts as long as the Secret: it is renewed before it ends.
  */
-import type { KubeObject } from '@lateen/api'
+import { type KubeObject, objectKey } from '@lateen/api'
 import { isRecord } from '@lateen/base'
 import { isForbidden, isNotFound } from '../kube/api-failure.ts'
-import { SECRET, SERVICE_ACCOUNT } from '../kube/kinds.ts'
-import { Store } from '../kube/store.ts'
+import { SECRET } from '../kube/kinds.ts'
+import type { Store } from '../kube/store.ts'
 import { requestToken } from '../kube/token-request.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { Controller, ControllerContext } from './context.ts'
@@ -18,26 +18,18 @@ const DAY_MS = 24 * 3_600_000
 const LIFETIME_S = (365 * DAY_MS) / 1000
 const RENEW_BEFORE_MS = 90 * DAY_MS
 
-export function serviceAccountTokenController(context: ControllerContext): Controller {
+export function serviceAccountTokenController(context: ControllerContext, accounts: Store<KubeObject>): Controller {
   const { client, stores } = context
-  const accounts = new Store<KubeObject>(SERVICE_ACCOUNT, context.listWatch)
   const queue = new WorkQueue({ name: 'Service account tokens', reconcile })
-  void accounts.synced.then(() => {
-    stores.secrets.listen((key, now) => {
-      if (now && now['type'] === TYPE) queue.add(key)
-    })
-    accounts.listen((_key, now, before) => {
-      for (const secret of stores.secrets.inNamespace((now ?? before)?.metadata.namespace ?? '')) {
-        if (secret['type'] === TYPE) queue.add(`${secret.metadata.namespace}/${secret.metadata.name}`)
-      }
-    })
+  stores.secrets.listen((key, now) => {
+    if (now && now['type'] === TYPE) queue.add(key)
   })
-  return {
-    stop: async () => {
-      accounts.stop()
-      await queue.stop()
-    },
-  }
+  accounts.listen((_key, now, before) => {
+    for (const secret of stores.secrets.inNamespace((now ?? before)?.metadata.namespace ?? '')) {
+      if (secret['type'] === TYPE) queue.add(objectKey(secret))
+    }
+  })
+  return { stop: () => queue.stop() }
 
   async function reconcile(key: string): Promise<number | undefined> {
     const secret = stores.secrets.byKey(key)

@@ -2,32 +2,24 @@
 import type { KubeObject } from '@lateen/api'
 import { isConflict, isForbidden, isNotFound } from '../kube/api-failure.ts'
 import { CONFIG_MAP, SERVICE_ACCOUNT } from '../kube/kinds.ts'
-import { Store } from '../kube/store.ts'
+import type { Store } from '../kube/store.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { Controller, ControllerContext } from './context.ts'
 
 const ROOT_CA = 'kube-root-ca.crt'
 
-export function serviceAccountController(context: ControllerContext): Controller {
+export function serviceAccountController(context: ControllerContext, accounts: Store<KubeObject>): Controller {
   const { client } = context
   const { namespaces, configMaps } = context.stores
-  const accounts = new Store<KubeObject>(SERVICE_ACCOUNT, context.listWatch)
   const queue = new WorkQueue({ name: 'Namespace defaults', reconcile })
-  void accounts.synced.then(() => {
-    namespaces.listen((key) => queue.add(key))
-    accounts.listen((_key, now, before) => {
-      if (!now && before?.metadata.name === 'default') queue.add(before.metadata.namespace ?? '')
-    })
-    configMaps.listen((_key, now, before) => {
-      if ((now ?? before)?.metadata.name === ROOT_CA) queue.add((now ?? before)?.metadata.namespace ?? '')
-    })
+  namespaces.listen((key) => queue.add(key))
+  accounts.listen((_key, now, before) => {
+    if (!now && before?.metadata.name === 'default') queue.add(before.metadata.namespace ?? '')
   })
-  return {
-    stop: async () => {
-      accounts.stop()
-      await queue.stop()
-    },
-  }
+  configMaps.listen((_key, now, before) => {
+    if ((now ?? before)?.metadata.name === ROOT_CA) queue.add((now ?? before)?.metadata.namespace ?? '')
+  })
+  return { stop: () => queue.stop() }
 
   async function reconcile(name: string): Promise<undefined> {
     const namespace = namespaces.byKey(name)

@@ -6,10 +6,9 @@
  * host does. What the host serves on its loopback is out of reach.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { logger } from '@lateen/base'
+import { findProgram } from '../find-program.ts'
 import { messageOf } from '../kube/api-failure.ts'
 
 /** The device inside the node. */
@@ -29,17 +28,7 @@ const log = logger('outside')
 
 /** Where slirp4netns is; `undefined` when it is not installed. */
 export function outsideProgram(env: NodeJS.ProcessEnv): string | undefined {
-  const folders = [...(env['PATH'] ?? '').split(delimiter), '/usr/local/bin', '/usr/bin', '/bin']
-  return folders
-    .map((folder) => join(folder, OUTSIDE_PROGRAM))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
+  return findProgram(OUTSIDE_PROGRAM, env, ['/usr/local/bin', '/usr/bin', '/bin'])
 }
 
 /** The way out of one node, started again when it ends. It ends with this process, whichever way that ends. */
